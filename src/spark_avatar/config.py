@@ -1,0 +1,70 @@
+"""Settings: the only reader of the environment. Values are passed down from `app`, `cli` and the worker, never imported."""
+
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MEGABYTE = 1024 * 1024
+
+
+def _half_the_cores() -> int:
+    """Workers by default: a render keeps about two cores busy."""
+    return max(1, (os.cpu_count() or 2) // 2)
+
+
+class Settings(BaseSettings):
+    """All settings, each from `SPARK_AVATAR_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="SPARK_AVATAR_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(default_factory=lambda: Path.home() / ".local" / "share" / "spark-avatar")
+    """Folder for the database, files, secret and scratch space."""
+    database_url: str | None = None
+    """SQLAlchemy URL; by default SQLite in the data folder."""
+    storage_url: str | None = None
+    """obstore URL; by default a folder in the data folder."""
+    public_url: str | None = None
+    """How clients reach this server, e.g. `https://avatar.example.org`; by default taken from each request."""
+    secret_key: SecretStr | None = None
+    """Signs links; by default made on first start and kept in the data folder."""
+    workers: int = Field(default_factory=_half_the_cores, ge=0, le=256)
+    """Worker processes inside the server; 0 runs none."""
+    default_engine: str = "portrait"
+
+    task_seconds: float = Field(default=1800, gt=0)
+    """Time limit of one attempt."""
+    max_attempts: int = Field(default=3, ge=1)
+    """Runs of a task before it is given up, counting those that ended with a dead worker."""
+    lease_seconds: float = Field(default=15, gt=0)
+    """A worker that is silent for so long has lost its task."""
+    drain_seconds: float = Field(default=20, ge=0)
+    """How long a stopping server lets running tasks finish before it hands them back."""
+    link_seconds: int = Field(default=24 * 3600, ge=60)
+    """How long a result's link works."""
+    max_queued: int = Field(default=10_000, ge=1)
+    """Tasks that may wait; more are refused with 503."""
+    sync_seconds: float = Field(default=300, gt=0)
+    """How long the synchronous call waits for the task."""
+
+    fetch_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    """Hosts or networks, comma-separated, that inputs may come from although they are not public."""
+    fetch_seconds: float = Field(default=60, gt=0)
+    """Time for fetching one input, all redirects included."""
+    max_image_bytes: int = Field(default=5 * MEGABYTE, gt=0)
+    max_image_side: int = Field(default=4096, gt=0)
+    max_audio_bytes: int = Field(default=100 * MEGABYTE, gt=0)
+    max_audio_seconds: float = Field(default=600, gt=0)
+
+    price_per_second: Decimal = Field(default=Decimal(0), ge=0)
+    """US dollars per second of video."""
+
+    @field_validator("fetch_allow", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value

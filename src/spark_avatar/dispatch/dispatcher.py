@@ -1,0 +1,20 @@
+"""Who runs tasks, and how they learn of new ones. The task store is the truth; a dispatcher only wakes workers."""
+
+from typing import Protocol
+
+
+class Dispatcher(Protocol):
+    """Keeps workers running and wakes them."""
+
+    def start(self) -> None:
+        """Starts the workers; returns without waiting for them to warm up."""
+
+    def wake(self) -> None:
+        """Says that a task was queued; must never block or raise."""
+
+    def ready(self) -> bool:
+        """Whether a task queued now would be taken up."""
+        ...
+
+    def stop(self, *, grace_seconds: float) -> None:
+        """Lets running tasks finish for `grace_seconds`, then has them handed back; returns when every worker has ended."""

@@ -1,0 +1,106 @@
+"""The seam between the service and whatever makes videos: a job in, a file out."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from spark_avatar.animation.track import AnimationTrack
+from spark_avatar.media.audio import AudioFacts
+from spark_avatar.media.image import ImageFacts
+from spark_avatar.media.quality import QualityWarning
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """The picture of a job: a file that was probed and is within the limits."""
+
+    path: Path
+    facts: ImageFacts
+
+
+@dataclass(frozen=True)
+class Speech:
+    """The recording of a job: a file that was probed and is within the limits."""
+
+    path: Path
+    facts: AudioFacts
+
+
+@dataclass(frozen=True)
+class RenderJob:
+    """Everything that an engine needs; it may read the inputs and write below `workdir`, nothing else."""
+
+    portrait: Portrait
+    motion: Speech | AnimationTrack
+    """A recording to speak, or a finished track to follow without sound."""
+    options: BaseModel
+    """An instance of the engine's own `Options`."""
+    seed: int
+    """Same inputs, options and seed: same frames."""
+    workdir: Path
+    """An existing folder of this job's own, removed by its owner afterwards."""
+
+
+@dataclass(frozen=True)
+class Rendition:
+    """A finished video."""
+
+    path: Path
+    seconds: float
+    frames: int
+    frame_rate: Fraction
+    width: int
+    height: int
+    engine: str
+    seed: int
+    compute_units: int
+    """What the work cost: tenths of a processor second, rounded up, for engines that run here."""
+    timings: dict[str, float]
+    """Wall seconds by stage."""
+    job_id: str = ""
+    """The id of a remote engine's job."""
+    diagnostics: dict[str, object] = field(default_factory=dict)
+    """`face` and `audio`: what was measured of the inputs."""
+    warnings: tuple[QualityWarning, ...] = ()
+
+
+class RenderMonitor(Protocol):
+    """Watches a render: told of progress, asked whether to go on."""
+
+    def progress(self, fraction: float, stage: str) -> None:
+        """`fraction` 0..1 of the whole job is done and `stage` is under way."""
+
+    def checkpoint(self) -> None:
+        """Called at least once a frame; raises `Canceled` or `TimedOut` when the job should end."""
+
+
+class SilentMonitor:
+    """Nobody watches."""
+
+    def progress(self, fraction: float, stage: str) -> None:
+        """Ignores it."""
+
+    def checkpoint(self) -> None:
+        """Never stops."""
+
+
+class Engine(Protocol):
+    """Turns jobs into videos. An instance is built once per process and stays warm; `render` is not called concurrently."""
+
+    name: str
+    Options: type[BaseModel]
+    """Parameters of the model, each with type, bounds, default and description: the spec, the CLI's help and the docs follow
+    from it."""
+
+    def warm_up(self) -> None:
+        """Loads what the first job would otherwise wait for."""
+
+    def render(self, job: RenderJob, monitor: RenderMonitor) -> Rendition:
+        """Writes the video below `job.workdir`.
+
+        Raises `InputError` for inputs that cannot be used, `GenerationError` for faults of its own.
+        """
+        ...

@@ -1,0 +1,198 @@
+"""Every error that the project raises on purpose.
+
+    SparkAvatarError                 code, hint, retryable, facts
+    ├── InputError                   the caller can mend it
+    │   ├── ImageUrlMissing  AudioUrlMissing  ImageUrlInvalid  AudioUrlInvalid
+    │   ├── ImageTooManyBytes  ImageTooManyPixels  ImageUnreadable  FaceNotFound
+    │   ├── AudioTooLong  AudioUnreadable  AudioSilent
+    │   └── InvalidOptions  UnknownModel
+    ├── RemoteStatusError            a host answered with a non-success status, or not at all
+    ├── GenerationError              the engine failed
+    ├── TaskCreationError            the job could not be handed over
+    ├── Canceled  TimedOut
+    ├── NotAuthenticated  NotAllowed  TaskNotFound  ObjectNotFound
+    ├── QueueFull  SyncTimeout
+    └── ConfigurationError
+
+`code` is stable: it stands in the API, the task record, the logs and the docs. The message says what happened, with the
+measured value, and what to change; it never carries a path of the server, a key or the content of a file.
+"""
+
+from collections.abc import Mapping
+
+Fact = str | int | float | bool | None | list[float] | list[str]
+
+
+class SparkAvatarError(Exception):
+    """Something went wrong."""
+
+    code = "003016095"
+    """Stable identifier: a code of the wire contract, or a word for faults outside it."""
+    retryable = False
+    """Whether the same request may succeed later without a change."""
+
+    def __init__(self, message: str | None = None, *, facts: Mapping[str, Fact] | None = None) -> None:
+        super().__init__(message or type(self).__doc__ or self.code)
+        self.facts: dict[str, Fact] = dict(facts or {})
+        """What was measured, for `metadata` (JSON-serialisable)."""
+
+    @property
+    def message(self) -> str:
+        """The text for the user."""
+        return str(self)
+
+
+class InputError(SparkAvatarError):
+    """The input cannot be used."""
+
+
+class ImageUrlMissing(InputError):
+    """`image_url` is missing: give the address of a portrait."""
+
+    code = "003016001"
+
+
+class AudioUrlMissing(InputError):
+    """`audio_url` is missing: give the address of a recording."""
+
+    code = "003016002"
+
+
+class ImageUrlInvalid(InputError):
+    """`image_url` is not an address that can be fetched."""
+
+    code = "003016003"
+
+
+class AudioUrlInvalid(InputError):
+    """`audio_url` is not an address that can be fetched."""
+
+    code = "003016004"
+
+
+class ImageTooManyBytes(InputError):
+    """The image file is too large."""
+
+    code = "003016011"
+
+
+class ImageTooManyPixels(InputError):
+    """The image has too many pixels."""
+
+    code = "003016012"
+
+
+class ImageUnreadable(InputError):
+    """The image could not be decoded."""
+
+    code = "003016013"
+
+
+class FaceNotFound(InputError):
+    """No human face was found in the image."""
+
+    code = "003016014"
+
+
+class AudioTooLong(InputError):
+    """The recording is too large or too long."""
+
+    code = "003016021"
+
+
+class AudioUnreadable(InputError):
+    """The recording could not be decoded."""
+
+    code = "003016022"
+
+
+class AudioSilent(InputError):
+    """The recording is silent."""
+
+    code = "003016023"
+
+
+class InvalidOptions(InputError):
+    """An option has a value that it cannot take."""
+
+    code = "invalid_parameter"
+
+
+class UnknownModel(InputError):
+    """There is no such model."""
+
+    code = "unknown_model"
+
+
+class RemoteStatusError(SparkAvatarError):
+    """A remote host answered with a non-success status, or could not be reached."""
+
+    code = "003016097"
+
+
+class GenerationError(SparkAvatarError):
+    """The video could not be generated."""
+
+    code = "003016095"
+
+
+class TaskCreationError(SparkAvatarError):
+    """The task could not be handed to an engine or queue."""
+
+    code = "003016099"
+    retryable = True
+
+
+class Canceled(SparkAvatarError):
+    """The task was cancelled."""
+
+    code = "003016031"
+
+
+class TimedOut(SparkAvatarError):
+    """The task ran out of time."""
+
+    code = "003016032"
+
+
+class NotAuthenticated(SparkAvatarError):
+    """The API key is missing, unknown, revoked or expired."""
+
+    code = "unauthorized"
+
+
+class NotAllowed(SparkAvatarError):
+    """The API key may not do this."""
+
+    code = "forbidden"
+
+
+class QueueFull(SparkAvatarError):
+    """Too many tasks are waiting: try again later."""
+
+    code = "queue_full"
+    retryable = True
+
+
+class SyncTimeout(SparkAvatarError):
+    """The task is still running: poll it by its id."""
+
+    code = "SYNC_TIMEOUT"
+
+
+class TaskNotFound(SparkAvatarError):
+    """There is no such task."""
+
+    code = "not_found"
+
+
+class ObjectNotFound(SparkAvatarError):
+    """There is no such file."""
+
+    code = "not_found"
+
+
+class ConfigurationError(SparkAvatarError):
+    """The configuration cannot be used."""
+
+    code = "configuration"

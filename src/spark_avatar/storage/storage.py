@@ -1,0 +1,40 @@
+"""Where bytes live: uploads and results."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NewType, Protocol
+
+ObjectKey = NewType("ObjectKey", str)
+"""Slash-separated, relative, made by `keys.py` only."""
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One stored file."""
+
+    key: ObjectKey
+    size: int
+
+
+class Storage(Protocol):
+    """Keeps files by key. A key is written whole or not at all."""
+
+    def put(self, key: ObjectKey, source: Path) -> StoredObject:
+        """Copies a file in, streaming; replaces what was there."""
+        ...
+
+    def head(self, key: ObjectKey) -> StoredObject:
+        """Its size; raises `ObjectNotFound`."""
+        ...
+
+    def read(self, key: ObjectKey, start: int, end: int) -> Iterator[bytes]:
+        """The bytes [start, end) in chunks; raises `ObjectNotFound`."""
+        ...
+
+    def delete(self, key: ObjectKey) -> None:
+        """Removes it; nothing happens when it is gone already."""
+
+    def list(self, prefix: str) -> list[StoredObject]:
+        """All objects whose key starts with the prefix."""
+        ...

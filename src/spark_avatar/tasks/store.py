@@ -1,0 +1,83 @@
+"""Where tasks are kept: the truth about them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from spark_avatar.tasks.task import AccountId, Claim, Task, TaskFailure, TaskId, TaskOutput, TaskUsage
+
+
+@dataclass(frozen=True)
+class QueueFacts:
+    """How the queue stands."""
+
+    queued: int
+    running: int
+    completed: int
+    failed: int
+    oldest_queued_seconds: float
+    """0 when nothing waits."""
+    failures_by_code: dict[str, int]
+
+
+class TaskStore(Protocol):
+    """Keeps tasks. Every method is one transaction; every change that names a claim does nothing and returns False when
+    the claim is no longer the task's (another worker has it, or it has ended).
+    """
+
+    def add(self, task: Task) -> None:
+        """Stores a new task, durably, before it returns."""
+
+    def get(self, task_id: TaskId, *, account_id: AccountId | None = None) -> Task:
+        """The task; raises `TaskNotFound` if there is none, or it belongs to another account than the one given."""
+        ...
+
+    def recent(self, account_id: AccountId, *, limit: int) -> list[Task]:
+        """The account's tasks, newest first."""
+        ...
+
+    def claim_next(self, worker: str, *, now: datetime, lease_until: datetime) -> Task | None:
+        """Gives the oldest queued task to the worker: running, attempts + 1. None when nothing waits. Two workers never
+        get the same task.
+        """
+        ...
+
+    def renew(self, task_id: TaskId, claim: Claim, *, lease_until: datetime) -> bool:
+        """Keeps the claim alive."""
+        ...
+
+    def report(self, task_id: TaskId, claim: Claim, *, progress: float, stage: str, uploaded_at: datetime | None = None) -> bool:
+        """Records progress; progress never goes back."""
+        ...
+
+    def complete(
+        self,
+        task_id: TaskId,
+        claim: Claim,
+        *,
+        outputs: Sequence[TaskOutput],
+        usage: TaskUsage,
+        metadata: dict[str, object],
+        now: datetime,
+    ) -> bool:
+        """Ends the task well."""
+        ...
+
+    def fail(
+        self, task_id: TaskId, claim: Claim | None, failure: TaskFailure, *, metadata: dict[str, object], now: datetime
+    ) -> bool:
+        """Ends the task badly; with `claim=None` it applies to a queued task. `metadata` is merged into the task's."""
+        ...
+
+    def hand_back(self, task_id: TaskId, claim: Claim, *, count_attempt: bool) -> bool:
+        """Queues the task again, at its old place; a drain does not count as an attempt."""
+        ...
+
+    def running(self) -> list[Task]:
+        """All tasks that some worker has claimed."""
+        ...
+
+    def queue_facts(self, *, now: datetime) -> QueueFacts:
+        """Counts for metrics."""
+        ...
