@@ -24,6 +24,19 @@ JAW_OPEN_DROP: Final = 0.22
 UPPER_LIP_RAISE: Final = 0.11
 LOWER_LIP_DROP: Final = 0.22
 
+# What the other shapes of the mouth do at full value, same unit. Names without a side are means of both:
+#   spread = min(mouthStretch + SMILE_SPREAD_SHARE mouthSmile, 1), purse = min(mouthPucker + mouthFunnel, 1)
+#   width of the mouth = MOUTH_SPREAD spread - MOUTH_PURSE purse
+#   raise of the corners = CORNER_PULL mouthSmile - CORNER_DROP mouthFrown
+#   visible thickness of a lip = LIP_PUFF purse - LIP_ROLL max(its mouthRoll, mouthPress)
+MOUTH_SPREAD: Final = 0.15
+SMILE_SPREAD_SHARE: Final = 0.4
+MOUTH_PURSE: Final = 0.14
+CORNER_PULL: Final = 0.11
+CORNER_DROP: Final = 0.10
+LIP_ROLL: Final = 0.05
+LIP_PUFF: Final = 0.03
+
 
 def mouth_opening(blendshapes: FloatArray) -> Curve:
     """Inner-lip gap, (frames,), in outer-eye-corner distances, of (frames, 52) blendshapes.
