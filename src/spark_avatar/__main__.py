@@ -1,0 +1,5 @@
+"""`python -m spark_avatar`."""
+
+from spark_avatar.cli.app import main
+
+main()

@@ -1,0 +1,78 @@
+"""`spark-avatar doctor`: what is installed, what is missing, how to mend it."""
+
+import importlib
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from spark_avatar.cli.options import DataDir, load_settings
+
+LIBRARIES = ("av", "PIL", "cv2", "numpy", "mediapipe", "onnxruntime", "fastapi", "sqlalchemy", "obstore", "httpx")
+DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-contrib-python-headless"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    fine: bool
+    detail: str
+
+
+def doctor(data_dir: DataDir = None) -> None:
+    """Check this installation."""
+    folder = load_settings(data_dir).data_dir
+    checks: list[Callable[[], Finding]] = [_python, *(lambda name=name: _library(name) for name in LIBRARIES)]  # type: ignore[misc]
+    checks += [_encoder, _weights, lambda: _folder(folder)]
+    findings = [check() for check in checks]
+    for finding in findings:
+        typer.echo(f"{'ok     ' if finding.fine else 'MISSING'}  {finding.name:<14} {finding.detail}")
+    if not all(finding.fine for finding in findings):
+        raise typer.Exit(1)
+
+
+def _python() -> Finding:
+    fine = (3, 11) <= sys.version_info[:2] < (3, 13)
+    detail = platform.python_version() + ("" if fine else ": use Python 3.11 or 3.12")
+    return Finding("Python", fine, f"{detail}, {os.cpu_count()} cores")
+
+
+def _library(name: str) -> Finding:
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        return Finding(name, False, f"{error}: run `make setup`")
+    return Finding(name, True, importlib.metadata.version(DISTRIBUTIONS.get(name, name)))
+
+
+def _encoder() -> Finding:
+    from spark_avatar.media.video import available_encoders
+
+    missing = {"libx264", "aac"} - available_encoders()
+    return Finding(
+        "encoders", not missing, "libx264, aac" if not missing else f"{', '.join(missing)}: reinstall `av` from its wheel"
+    )
+
+
+def _weights() -> Finding:
+    from spark_avatar.speech.articulation import WEIGHTS
+
+    fine = WEIGHTS.is_file()
+    return Finding(
+        "weights", fine, f"{WEIGHTS.name}, {WEIGHTS.stat().st_size / 1e6:.1f} MB" if fine else "reinstall spark-avatar"
+    )
+
+
+def _folder(folder: Path) -> Finding:
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(existing).free / 1e9
+    fine = os.access(existing, os.W_OK) and free > 1
+    return Finding("data folder", fine, f"{folder} ({free:.0f} GB free)" + ("" if fine else ": not writable or full"))

@@ -1,0 +1,82 @@
+"""`spark-avatar render`: a portrait and a recording, or a track, to a video."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spark_avatar.cli.options import JsonOutput
+
+if TYPE_CHECKING:
+    from spark_avatar.engines.engine import Rendition
+
+Seed = Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Same inputs and seed: same frames.  [default: random]")]
+
+
+def render_command(
+    image: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The portrait.")],
+    audio: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, help="The speech that drives it.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", dir_okay=False, help="The MP4 to write.")] = Path("out.mp4"),
+    track: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Follow this track (JSON or CSV) instead, without sound."),
+    ] = None,
+    seed: Seed = None,
+    fps: Annotated[int | None, typer.Option(help="Frames per second: 24, 25, 30, 50 or 60.")] = None,
+    resolution: Annotated[str | None, typer.Option(help="source, 360p, 480p, 720p, 1080p, 1440p or 2160p.")] = None,
+    expressiveness: Annotated[float | None, typer.Option(help="0 (calm) to 2 (lively).")] = None,
+    head_motion: Annotated[float | None, typer.Option(help="0 (still) to 2 (lively).")] = None,
+    engine: Annotated[str, typer.Option(help="Which engine renders; see `engines list`.")] = "portrait",
+    json_output: JsonOutput = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
+) -> None:
+    """Render a talking video from a portrait and a recording."""
+    from spark_avatar.animation.track_io import read_track
+    from spark_avatar.cli.progress import ProgressBar
+    from spark_avatar.pipeline import render
+
+    if (audio is None) == (track is None):
+        raise typer.BadParameter("give either a recording or --track", param_hint="AUDIO")
+    motion = read_track(track) if track is not None else audio
+    assert motion is not None
+    given = {"fps": fps, "resolution": resolution, "expressiveness": expressiveness, "head_motion": head_motion}
+    options = {name: value for name, value in given.items() if value is not None}
+    with ProgressBar(quiet=quiet or json_output) as bar:
+        rendition = render(image, motion, output, engine=engine, options=options, seed=seed, monitor=bar)
+    report(rendition, json_output=json_output, quiet=quiet)
+
+
+def report(rendition: "Rendition", *, json_output: bool, quiet: bool) -> None:
+    """Prints what was made: JSON on standard output, or a sentence on standard error with the warnings."""
+    if json_output:
+        typer.echo(json.dumps(summary(rendition)))
+        return
+    for warning in rendition.warnings:
+        typer.echo(f"warning: {warning.message}", err=True)
+    if not quiet:
+        took = rendition.timings.get("total", 0.0)
+        typer.echo(
+            f"{rendition.path}: {rendition.seconds:.1f} s, {rendition.width} x {rendition.height}, "
+            f"{rendition.frames} frames, made in {took:.1f} s (seed {rendition.seed})",
+            err=True,
+        )
+
+
+def summary(rendition: "Rendition") -> dict[str, object]:
+    """The Rendition as one JSON object."""
+    rate = rendition.frame_rate
+    return {
+        "path": str(rendition.path),
+        "seconds": round(rendition.seconds, 4),
+        "frames": rendition.frames,
+        "frame_rate": rate.numerator if rate.denominator == 1 else round(float(rate), 6),
+        "width": rendition.width,
+        "height": rendition.height,
+        "engine": rendition.engine,
+        "seed": rendition.seed,
+        "compute_units": rendition.compute_units,
+        "timings": {stage: round(seconds, 4) for stage, seconds in rendition.timings.items()},
+        "warnings": [{"code": warning.code, "message": warning.message} for warning in rendition.warnings],
+        "diagnostics": rendition.diagnostics,
+    }
