@@ -1,0 +1,140 @@
+"""Create and poll at 200 requests a second against a running server with 10,000 stored tasks."""
+
+import asyncio
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+
+from figures import Figure
+from spark_avatar.app import open_tasks
+from spark_avatar.config import Settings
+from spark_avatar.schemas.identity import AccountId
+from spark_avatar.tasks.task import Task, TaskId, TaskRequest
+
+MODEL = "spark_avatar_picture_omni_v2"
+STORED = 10_000
+RATE = 200
+SECONDS = 10
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def server(data_dir: Path, *, workers: int) -> Iterator[tuple[str, float]]:
+    """A running server: its URL and the seconds until it answered /readyz."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "spark_avatar", "serve", "--port", str(port), "--log-level", "warning"]
+    environment = {**os.environ, "SPARK_AVATAR_DATA_DIR": str(data_dir), "SPARK_AVATAR_WORKERS": str(workers)}
+    environment["SPARK_AVATAR_MAX_QUEUED"] = "1000000"
+    process = subprocess.Popen(command, env=environment)
+    try:
+        while True:
+            try:
+                if httpx.get(f"{url}/readyz" if workers else f"{url}/healthz").status_code == 200:
+                    break
+            except httpx.TransportError:
+                pass
+            if process.poll() is not None or time.perf_counter() - began > 60:
+                raise SystemExit("the server did not start")
+            time.sleep(0.02)
+        yield url, time.perf_counter() - began
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def make_key(data_dir: Path) -> str:
+    """A key for the benchmark."""
+    command = [sys.executable, "-m", "spark_avatar", "keys", "create", "--name", "benchmark", "--data-dir", str(data_dir)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def fill(data_dir: Path) -> list[str]:
+    """Stores the tasks that are there before the load comes; without workers they stay as they are."""
+    store = open_tasks(Settings(data_dir=data_dir))
+    began = datetime.now(UTC) - timedelta(days=1)
+    identifiers = [f"stored-{number}" for number in range(STORED)]
+    for number, identifier in enumerate(identifiers):
+        request = TaskRequest(MODEL, "https://example.org/a.jpg", "https://example.org/b.wav")
+        store.add(Task(TaskId(identifier), AccountId("default"), "key", request, began + timedelta(seconds=number)))
+    return identifiers
+
+
+async def load(url: str, key: str, stored: list[str]) -> tuple[list[float], list[float]]:
+    """Latencies in ms of creates and polls, half and half, sent on a fixed schedule whatever the answers take."""
+    creates: list[float] = []
+    polls: list[float] = []
+    body = {"model": MODEL, "image_url": "https://example.org/a.jpg", "audio_url": "https://example.org/b.wav"}
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+    async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}, limits=limits, timeout=30) as client:
+
+        async def create() -> None:
+            began = time.perf_counter()
+            answer = await client.post("/model/v1/generation", json=body)
+            answer.raise_for_status()
+            creates.append(1000 * (time.perf_counter() - began))
+
+        async def poll(identifier: str) -> None:
+            began = time.perf_counter()
+            answer = await client.get(f"/model/v1/generation/task/{identifier}")
+            answer.raise_for_status()
+            polls.append(1000 * (time.perf_counter() - began))
+
+        start = time.perf_counter()
+        running = []
+        for number in range(RATE * SECONDS):
+            await asyncio.sleep(max(0.0, start + number / RATE - time.perf_counter()))
+            call = create() if number % 2 else poll(stored[(number * 7919) % len(stored)])
+            running.append(asyncio.create_task(call))
+        await asyncio.gather(*running)
+    return creates, polls
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value that `share` of them do not pass."""
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def measure() -> list[Figure]:
+    """Latencies, start-up time and the time of --help."""
+    with tempfile.TemporaryDirectory() as name:
+        data_dir = Path(name)
+        key = make_key(data_dir)
+        stored = fill(data_dir)
+        with server(data_dir, workers=0) as (url, _):
+            asyncio.run(load(url, key, stored))  # warm
+            creates, polls = asyncio.run(load(url, key, stored))
+    starts = []
+    for _ in range(3):
+        with tempfile.TemporaryDirectory() as name, server(Path(name), workers=1) as (_, seconds):
+            starts.append(seconds)
+    helps = []
+    for _ in range(5):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "spark_avatar", "--help"], check=True, capture_output=True)
+        helps.append(time.perf_counter() - began)
+    return [
+        Figure(f"create p50 at {RATE} requests/s, {STORED:,} stored tasks", percentile(creates, 0.50), "ms"),
+        Figure("create p99", percentile(creates, 0.99), "ms", "< 50"),
+        Figure("poll p50", percentile(polls, 0.50), "ms"),
+        Figure("poll p99", percentile(polls, 0.99), "ms", "< 15"),
+        Figure("serve: start to /readyz on a new data folder", statistics.median(starts), "s", "< 3"),
+        Figure("spark-avatar --help", statistics.median(helps), "s", "< 0.3"),
+    ]
