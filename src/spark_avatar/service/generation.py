@@ -1,0 +1,148 @@
+"""The use cases of a caller: submit a generation, look it up, ask for its price."""
+
+import logging
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+
+from spark_avatar.accounts.keys import Caller
+from spark_avatar.dispatch.dispatcher import Dispatcher
+from spark_avatar.errors import QueueFull, SparkAvatarError, TaskCreationError
+from spark_avatar.media.limits import MediaLimits
+from spark_avatar.schemas.generation import GenerationRequest
+from spark_avatar.service.clock import Clock, utc_now
+from spark_avatar.service.models import Model, ModelCatalog
+from spark_avatar.service.parameters import CheckedRequest, check_request
+from spark_avatar.service.prices import CURRENCY, PriceList
+from spark_avatar.tasks.store import TaskStore
+from spark_avatar.tasks.task import Task, TaskId, TaskRequest
+
+ASSUMED_SECONDS = 10.0
+"""Length of the video that a quote assumes: nothing is fetched for it."""
+_COUNT_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a generation would cost. Money as plain decimals."""
+
+    model: str
+    cost: str
+    unit_price: str
+    """Of one second of video."""
+    discount: float
+    seconds: float
+    """The assumed length."""
+    currency: str = CURRENCY
+
+
+@dataclass
+class _QueueGauge:
+    """Counts waiting tasks; asks the store at most once a second, and adds what was submitted here since."""
+
+    store: TaskStore
+    clock: Clock
+    limit: int
+    _known: int = 0
+    _asked: float = float("-inf")
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def admit(self) -> None:
+        """Counts one more; raises `QueueFull`."""
+        with self._lock:
+            if time.monotonic() - self._asked > _COUNT_SECONDS:
+                self._known = self.store.queue_facts(now=self.clock()).queued
+                self._asked = time.monotonic()
+            if self._known >= self.limit:
+                raise QueueFull(
+                    f"{self._known} tasks are waiting, which is as many as this server takes: try again later",
+                    facts={"queued": self._known},
+                )
+            self._known += 1
+
+
+class GenerationService:
+    """Accepts generations and answers about them. Nothing is fetched or rendered here; safe to call from several threads."""
+
+    def __init__(
+        self,
+        store: TaskStore,
+        dispatcher: Dispatcher,
+        catalog: ModelCatalog,
+        *,
+        prices: PriceList,
+        limits: MediaLimits,
+        max_queued: int = 10_000,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._store = store
+        self._dispatcher = dispatcher
+        self._catalog = catalog
+        self._prices = prices
+        self._limits = limits
+        self._clock = clock
+        self._gauge = _QueueGauge(store, clock, max_queued)
+
+    def submit(self, request: GenerationRequest, *, caller: Caller, request_id: str = "") -> Task:
+        """Stores the task durably, wakes a worker and returns.
+
+        Raises `UnknownModel`, `ImageUrlMissing`, `AudioUrlMissing`, `ImageUrlInvalid`, `AudioUrlInvalid`,
+        `InvalidOptions`, `QueueFull` (nothing was stored) and `TaskCreationError`.
+        """
+        model, checked = self._check(request)
+        task = self._task(model, checked, caller=caller, request_id=request_id)
+        try:
+            self._gauge.admit()
+            self._store.add(task)
+        except SparkAvatarError:
+            raise
+        except Exception as error:
+            _log.exception("task could not be stored", extra={"task_id": task.id})
+            raise TaskCreationError("the task could not be stored: try again") from error
+        self._dispatcher.wake()
+        _log.info("task accepted", extra={"task_id": task.id, "account_id": caller.account_id, "model": model.id})
+        return task
+
+    def get(self, task_id: str, *, caller: Caller) -> Task:
+        """The caller's task; raises `TaskNotFound`, also for another account's."""
+        return self._store.get(TaskId(task_id), account_id=caller.account_id)
+
+    def recent(self, *, caller: Caller, limit: int = 20) -> list[Task]:
+        """The caller's tasks, newest first."""
+        return self._store.recent(caller.account_id, limit=limit)
+
+    def quote(self, request: GenerationRequest) -> Quote:
+        """The price of this request for a video of `ASSUMED_SECONDS`; raises what `submit` raises for faulty requests."""
+        model, _ = self._check(request)
+        return Quote(
+            model=model.id,
+            cost=self._prices.cost(ASSUMED_SECONDS),
+            unit_price=self._prices.unit_price,
+            discount=self._prices.discount,
+            seconds=ASSUMED_SECONDS,
+        )
+
+    def _check(self, request: GenerationRequest) -> tuple[Model, CheckedRequest]:
+        model = self._catalog.get(request.model)
+        return model, check_request(request, self._catalog.options(model), self._limits)
+
+    def _task(self, model: Model, checked: CheckedRequest, *, caller: Caller, request_id: str) -> Task:
+        return Task(
+            id=TaskId(str(uuid.uuid4())),
+            account_id=caller.account_id,
+            key_id=caller.key_id,
+            request=TaskRequest(
+                model=model.id,
+                image_url=checked.image_url,
+                audio_url=checked.audio_url,
+                options=checked.options,
+                ignored=checked.ignored,
+            ),
+            created_at=self._clock(),
+            request_id=request_id,
+            # The seed is settled here, so that a second attempt after a crash makes the same frames.
+            metadata={"engine": model.engine, "seed": checked.seed},
+        )

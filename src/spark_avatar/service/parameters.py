@@ -1,0 +1,76 @@
+"""Checks the parameters of a generation before it is accepted. Looks at nothing but the request."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import BaseModel
+
+from spark_avatar.engines.options import validate_options
+from spark_avatar.engines.seed import MAX_SEED, draw_seed
+from spark_avatar.errors import AudioUrlInvalid, AudioUrlMissing, ImageUrlInvalid, ImageUrlMissing, InputError, InvalidOptions
+from spark_avatar.media.limits import MediaLimits
+from spark_avatar.schemas.generation import GenerationRequest
+
+MAX_URL_CHARACTERS: Final = 8192
+_DATA_HEADER_CHARACTERS = 256
+_OWN_NAMES = ("image_url", "audio_url", "seed")
+
+
+@dataclass(frozen=True)
+class CheckedRequest:
+    """A request that can be stored."""
+
+    image_url: str
+    audio_url: str
+    options: dict[str, object]
+    """Those that were given, valid for the engine."""
+    seed: int
+    """0..`MAX_SEED`: the caller's, else drawn."""
+    ignored: tuple[str, ...]
+
+
+def check_request(request: GenerationRequest, options: type[BaseModel], limits: MediaLimits) -> CheckedRequest:
+    """Raises `ImageUrlMissing`, `AudioUrlMissing`, `ImageUrlInvalid`, `AudioUrlInvalid` or `InvalidOptions`."""
+    params = request.params
+    image_url = _url(params.get("image_url"), "image_url", limits.image_bytes, ImageUrlMissing, ImageUrlInvalid)
+    audio_url = _url(params.get("audio_url"), "audio_url", limits.audio_bytes, AudioUrlMissing, AudioUrlInvalid)
+    given = {name: value for name, value in params.items() if name in options.model_fields and value is not None}
+    validated = validate_options(options, given)
+    unknown = sorted(name for name in params if name not in options.model_fields and name not in _OWN_NAMES)
+    return CheckedRequest(
+        image_url=image_url,
+        audio_url=audio_url,
+        options=validated.model_dump(mode="json", include=given.keys()),
+        seed=_seed(params.get("seed")),
+        ignored=tuple(dict.fromkeys((*request.ignored, *unknown))),
+    )
+
+
+def _url(value: object, name: str, max_bytes: int, missing: type[InputError], invalid: type[InputError]) -> str:
+    if value is None:
+        raise missing()
+    if not isinstance(value, str):
+        raise invalid(f"`{name}` must be a text, not {type(value).__name__}: give one http(s) address or data: URL")
+    url = value.strip()
+    if not url:
+        raise missing()
+    is_data = url[:5].lower() == "data:"
+    # A byte takes three characters when percent-encoded, 4/3 in base64; a tighter check follows the decoding.
+    longest = 3 * max_bytes + _DATA_HEADER_CHARACTERS if is_data else MAX_URL_CHARACTERS
+    if len(url) > longest:
+        kind = "data: URL" if is_data else "address"
+        raise invalid(
+            f"`{name}` is {len(url)} characters long; a {kind} may have {longest}",
+            facts={"characters": len(url), "limit": longest},
+        )
+    return url
+
+
+def _seed(value: object) -> int:
+    if value is None:
+        return draw_seed()
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_SEED:
+        raise InvalidOptions(
+            f"`seed` cannot be {repr(value)[:60]}: give a whole number from 0 to {MAX_SEED}", facts={"option": "seed"}
+        )
+    return value
