@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, NewType
+from typing import Final
 
-TaskId = NewType("TaskId", str)
-AccountId = NewType("AccountId", str)
+from spark_avatar.schemas.identity import AccountId as AccountId
+from spark_avatar.schemas.identity import TaskId as TaskId
 
 
 class TaskStatus(StrEnum):

@@ -1,0 +1,34 @@
+"""Brings a database to the current schema."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+
+from spark_avatar.database.engine import open_database, writing
+
+_LOCK = 7_223_911_405_612
+"""Any number, as long as it is always the same: PostgreSQL's lock that upgrades of one database take."""
+
+
+def upgrade(database_url: str) -> None:
+    """Creates what is missing, all or nothing. Safe to call from several processes at once, and cheap when there is
+    nothing to do.
+    """
+    engine = open_database(database_url)
+    try:
+        with writing(engine) as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            command.upgrade(_configuration(connection), "head")
+    finally:
+        engine.dispose()
+
+
+def _configuration(connection: Connection) -> Config:
+    configuration = Config()
+    folder = Path(__file__).parent / "migrations"
+    configuration.set_main_option("script_location", str(folder).replace("%", "%%"))
+    configuration.attributes["connection"] = connection
+    return configuration

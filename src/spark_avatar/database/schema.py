@@ -1,0 +1,73 @@
+"""The tables. Only what is searched, sorted or fenced by is a column; the rest are JSON documents with a version."""
+
+from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table
+
+from spark_avatar.database.times import UtcMicroseconds
+
+metadata = MetaData(
+    # Named constraints, as migrations can only alter what has a name.
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("created_at", UtcMicroseconds, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("prefix", String, nullable=False),
+    Column("account_id", String, ForeignKey("accounts.id"), nullable=False),
+    Column("secret_hash", String, nullable=False, unique=True),
+    Column("created_at", UtcMicroseconds, nullable=False),
+    Column("last_used_at", UtcMicroseconds),
+    Column("revoked_at", UtcMicroseconds),
+    Index("ix_api_keys_prefix", "prefix"),
+    Index("ix_api_keys_account", "account_id", "created_at"),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", String, primary_key=True),
+    # No foreign key: a task is a record of what was done, and stays when its account or key goes.
+    Column("account_id", String, nullable=False),
+    Column("key_id", String, nullable=False),
+    Column("request_id", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("progress", Float, nullable=False),
+    Column("stage", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("worker", String),
+    Column("lease_until", UtcMicroseconds),
+    Column("created_at", UtcMicroseconds, nullable=False),
+    Column("uploaded_at", UtcMicroseconds),
+    Column("started_at", UtcMicroseconds),
+    Column("ended_at", UtcMicroseconds),
+    Column("failure_code", String),
+    Column("request", JSON, nullable=False),
+    Column("outputs", JSON, nullable=False),
+    Column("usage", JSON(none_as_null=True)),
+    Column("failure", JSON(none_as_null=True)),
+    Column("metadata", JSON, nullable=False),
+)
+
+Index("ix_tasks_claim_order", tasks.c.status, tasks.c.created_at, tasks.c.id)
+Index("ix_tasks_account", tasks.c.account_id, tasks.c.created_at, tasks.c.id)
+# Partial, as few tasks fail: counting failures by code must not read the others.
+Index(
+    "ix_tasks_failures",
+    tasks.c.failure_code,
+    sqlite_where=tasks.c.failure_code.is_not(None),
+    postgresql_where=tasks.c.failure_code.is_not(None),
+)

@@ -1,0 +1,49 @@
+"""What SQLite needs to serve several threads and processes at once."""
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, event
+
+READ_ONLY = "spark_avatar_read_only"
+"""Execution option of connections that only read."""
+
+_PRAGMAS = (
+    # Waits for another process's transaction. Those take milliseconds; a slow disk's checkpoint may take longer.
+    "PRAGMA busy_timeout = 10000",
+    # Readers see the last commit while a writer works.
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+)
+
+
+def is_file(url: URL) -> bool:
+    """Whether the URL names a file. A database in memory belongs to one connection: no second process could see it."""
+    return bool(url.database) and url.database != ":memory:" and "mode=memory" not in str(url.database)
+
+
+def make_folder(url: URL) -> None:
+    """Makes the folder that the file lives in, for its owner only."""
+    assert url.database is not None
+    Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def configure(engine: Engine) -> None:
+    """Sets every new connection up, and begins transactions explicitly."""
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
+
+
+def _set_up(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver must not begin transactions by itself: it would begin them late and as readers.
+    connection.isolation_level = None
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+
+
+def _begin(connection: Connection) -> None:
+    # A writer takes the write lock at once. One that began as a reader and wrote later would fail, without waiting, when
+    # another had written in between (SQLITE_BUSY_SNAPSHOT).
+    read_only = connection.get_execution_options().get(READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

@@ -1,0 +1,49 @@
+"""Names of stored files. The account, then the task, come first, so that all of one's files share a prefix.
+
+uploads/{account}/{file}{suffix}
+outputs/{account}/{task}/{attempt}.mp4
+"""
+
+import re
+from typing import Final
+
+from spark_avatar.errors import ObjectNotFound
+from spark_avatar.schemas.identity import AccountId, TaskId
+from spark_avatar.storage.storage import ObjectKey
+
+_PART: Final = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,128}")
+"""One step of a key: safe in a file name, a URL and a shell, and never `.`, `..` or hidden."""
+_SUFFIX: Final = re.compile(r"(\.[a-z0-9]{1,8})?")
+_MOST_PARTS: Final = 8
+
+
+def upload_key(account: AccountId, file_id: str, suffix: str) -> ObjectKey:
+    """Where an uploaded file lies. `suffix` is lower-case and begins with a dot, or is empty."""
+    if not _SUFFIX.fullmatch(suffix):
+        raise ValueError(f"not a suffix: {suffix!r}")
+    return _key("uploads", account, file_id + suffix)
+
+
+def output_key(account: AccountId, task_id: TaskId, attempt: int) -> ObjectKey:
+    """Where the video of one attempt lies: each has its own, so that a late worker never overwrites another's."""
+    return _key("outputs", account, task_id, f"{attempt:d}.mp4")
+
+
+def task_prefix(account: AccountId, task_id: TaskId) -> str:
+    """What the keys of all outputs of a task start with."""
+    return _key("outputs", account, task_id) + "/"
+
+
+def parse_key(text: str) -> ObjectKey:
+    """A key that came from outside; raises `ObjectNotFound` where it could not be one of ours."""
+    parts = text.split("/")
+    if len(parts) > _MOST_PARTS or not all(_PART.fullmatch(part) for part in parts):
+        raise ObjectNotFound
+    return ObjectKey(text)
+
+
+def _key(*parts: str) -> ObjectKey:
+    for part in parts:
+        if not _PART.fullmatch(part):
+            raise ValueError(f"not a part of a key: {part!r}")
+    return ObjectKey("/".join(parts))

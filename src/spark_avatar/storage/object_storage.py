@@ -1,0 +1,121 @@
+"""Storage on a local folder, S3, Google Cloud Storage, Azure or memory, through obstore (the Rust crate `object_store`)."""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from obstore import Bytes
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
+
+from spark_avatar.errors import ConfigurationError, ObjectNotFound
+from spark_avatar.storage import staging
+from spark_avatar.storage.storage import ObjectKey, StoredObject
+
+_CLOUD_SCHEMES: Final = frozenset({"s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss"})
+_LEAST_CHUNK: Final = 64 * 1024
+_MOST_CHUNK: Final = 256 * 1024
+_PARTS_AT_ONCE: Final = 4
+"""Parts of 5 MiB in memory at once while a large file goes up."""
+
+
+class ObjectStorage:
+    """A `Storage` at a URL: a folder's path, `file:///folder`, `memory://`, `s3://bucket/prefix`, `gs://...`, `az://...`.
+    The credentials of clouds are found the way each cloud's own tools find them. Raises `ConfigurationError` where the URL
+    cannot be used.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._folder = _folder_of(url)
+        self._store: ObjectStore
+        if self._folder is not None:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._store = LocalStore(self._folder, automatic_cleanup=True)
+        elif url.startswith("memory:"):
+            self._store = MemoryStore()
+        else:
+            self._store = _cloud(url)
+
+    def put(self, key: ObjectKey, source: Path) -> StoredObject:
+        """Copies a file in, streaming; replaces what was there. A local file is written beside its place and renamed, a
+        large cloud object appears when its last part has arrived: a reader sees the old one or the new one, never a part.
+        """
+        self._store.put(key, source, max_concurrency=_PARTS_AT_ONCE)
+        if self._folder is not None:
+            staging.make_durable(self._folder / key)
+        return StoredObject(key=key, size=source.stat().st_size)
+
+    def head(self, key: ObjectKey) -> StoredObject:
+        """Its size; raises `ObjectNotFound`."""
+        try:
+            return StoredObject(key=key, size=self._store.head(key)["size"])
+        except FileNotFoundError as missing:
+            raise ObjectNotFound from missing
+
+    def read(self, key: ObjectKey, start: int, end: int) -> Iterator[bytes]:
+        """The bytes [start, end), as far as there are any, in chunks of 256 KiB at most; raises `ObjectNotFound` at once,
+        not at the first chunk. A file that is deleted or replaced meanwhile is still read to its end.
+        """
+        if not 0 <= start <= end:
+            raise ValueError(f"not a range: [{start}, {end})")
+        # Stores disagree about ranges that hold nothing.
+        if start >= min(end, self.head(key).size):
+            return iter(())
+        try:
+            result = self._store.get(key, options={"range": (start, end)})
+        except FileNotFoundError as missing:
+            raise ObjectNotFound from missing
+        return _split(result.stream(min_chunk_size=_LEAST_CHUNK))
+
+    def delete(self, key: ObjectKey) -> None:
+        """Removes it; nothing happens when it is gone already."""
+        try:
+            self._store.delete(key)
+        except FileNotFoundError:
+            return
+
+    def sweep(self, prefix: str = "", *, older_than: timedelta = timedelta(hours=1)) -> int:
+        """Removes what a killed `put` left behind under a prefix, and returns how many files those were. One that was
+        written to more recently than `older_than` may still be at work; 0 is right where none can be. Clouds show no
+        unfinished uploads: give the bucket a lifecycle rule that aborts them.
+        """
+        return 0 if self._folder is None else staging.sweep(self._folder, prefix, older_than)
+
+    def list(self, prefix: str) -> "list[StoredObject]":
+        """All objects whose key starts with the prefix."""
+        # The store's own prefixes are whole folders.
+        folder, _, _ = prefix.rpartition("/")
+        return [
+            StoredObject(key=ObjectKey(found["path"]), size=found["size"])
+            for batch in self._store.list(folder or None)
+            for found in batch
+            if found["path"].startswith(prefix)
+        ]
+
+
+def _folder_of(url: str) -> Path | None:
+    """The folder that a URL names, if it names one."""
+    if "://" not in url and not url.startswith("memory:"):
+        return Path(url).absolute()
+    split = urlsplit(url)
+    return Path(url2pathname(split.path)) if split.scheme == "file" else None
+
+
+def _cloud(url: str) -> ObjectStore:
+    scheme, _, _ = url.partition("://")
+    if scheme not in _CLOUD_SCHEMES:
+        raise ConfigurationError("The storage must be a folder, `memory://`, `s3://...`, `gs://...` or `az://...`.")
+    try:
+        return from_url(url)
+    except (BaseError, ValueError) as unusable:
+        raise ConfigurationError(f"The {scheme} storage cannot be opened: its URL or settings are wrong.") from unusable
+
+
+def _split(stream: Iterable[Bytes]) -> Iterator[bytes]:
+    for chunk in stream:
+        view = memoryview(chunk)
+        for start in range(0, len(view), _MOST_CHUNK):
+            yield bytes(view[start : start + _MOST_CHUNK])

@@ -1,0 +1,130 @@
+"""The statements of the task store, built once. The moves that a task may make stand in their WHERE clauses, so that no
+race can make another one. Parameters start with `the_`, apart from those of the insert, which are the columns.
+"""
+
+from sqlalchemy import ColumnElement, Update, and_, bindparam, case, func, insert, literal, null, select, update
+
+from spark_avatar.database.schema import tasks
+from spark_avatar.tasks.task import TaskStatus
+
+_column = tasks.c
+
+_this_task = _column.id == bindparam("the_id")
+_queued = and_(_this_task, _column.status == TaskStatus.QUEUED.value)
+_held = and_(
+    _this_task,
+    _column.status == TaskStatus.RUNNING.value,
+    _column.worker == bindparam("the_worker"),
+    _column.attempts == bindparam("the_attempt"),
+)
+"""The claim is still the task's: `attempts` grows with every claim, so an earlier claim does not match."""
+
+ADD = insert(tasks)
+
+GET = select(tasks).where(_this_task)
+
+RECENT = (
+    select(tasks)
+    .where(_column.account_id == bindparam("the_account"))
+    .order_by(_column.created_at.desc(), _column.id.desc())
+    .limit(bindparam("the_limit"))
+)
+
+RUNNING = select(tasks).where(_column.status == TaskStatus.RUNNING.value).order_by(_column.created_at, _column.id)
+
+_oldest_queued = (
+    select(_column.id)
+    .where(_column.status == TaskStatus.QUEUED.value)
+    .order_by(_column.created_at, _column.id)
+    .limit(1)
+    # PostgreSQL: pass over a row that another worker is claiming. SQLite leaves the clause out, as it has one writer.
+    .with_for_update(skip_locked=True)
+    .scalar_subquery()
+)
+
+CLAIM_NEXT = (
+    update(tasks)
+    .where(_column.id == _oldest_queued, _column.status == TaskStatus.QUEUED.value)
+    .values(
+        status=TaskStatus.RUNNING.value,
+        stage="starting",
+        attempts=_column.attempts + 1,
+        worker=bindparam("the_worker"),
+        lease_until=bindparam("the_lease_until"),
+        started_at=func.coalesce(_column.started_at, bindparam("the_now", type_=_column.started_at.type)),
+    )
+    .returning(*_column)
+)
+
+RENEW = update(tasks).where(_held).values(lease_until=bindparam("the_lease_until"))
+
+_new_progress = bindparam("the_progress", type_=_column.progress.type)
+
+REPORT = (
+    update(tasks)
+    .where(_held)
+    .values(
+        progress=case((_new_progress > _column.progress, _new_progress), else_=_column.progress),
+        stage=bindparam("the_stage"),
+        uploaded_at=func.coalesce(bindparam("the_uploaded_at", type_=_column.uploaded_at.type), _column.uploaded_at),
+    )
+)
+
+METADATA_OF_HELD = select(_column.metadata).where(_held).with_for_update()
+METADATA_OF_QUEUED = select(_column.metadata).where(_queued).with_for_update()
+
+_free = {"worker": null(), "lease_until": null()}
+
+COMPLETE = (
+    update(tasks)
+    .where(_held)
+    .values(
+        status=TaskStatus.COMPLETED.value,
+        progress=1.0,
+        stage="completed",
+        outputs=bindparam("the_outputs"),
+        usage=bindparam("the_usage"),
+        metadata=bindparam("the_metadata"),
+        ended_at=bindparam("the_now"),
+        **_free,
+    )
+)
+
+
+def _fail(standing: ColumnElement[bool]) -> Update:
+    return (
+        update(tasks)
+        .where(standing)
+        .values(
+            status=TaskStatus.FAILED.value,
+            failure_code=bindparam("the_code"),
+            failure=bindparam("the_failure"),
+            metadata=bindparam("the_metadata"),
+            ended_at=bindparam("the_now"),
+            **_free,
+        )
+    )
+
+
+FAIL_HELD = _fail(_held)
+FAIL_QUEUED = _fail(_queued)
+
+
+def _hand_back(attempts: ColumnElement[int]) -> Update:
+    return update(tasks).where(_held).values(status=TaskStatus.QUEUED.value, stage="queued", attempts=attempts, **_free)
+
+
+HAND_BACK = _hand_back(_column.attempts)
+HAND_BACK_UNCOUNTED = _hand_back(_column.attempts - 1)
+
+COUNTS = select(_column.status, func.count().label("tasks"), func.min(_column.created_at).label("oldest")).group_by(
+    _column.status
+)
+
+FAILURES = (
+    select(_column.failure_code, func.count().label("tasks"))
+    .where(_column.failure_code.is_not(None))
+    .group_by(_column.failure_code)
+)
+
+PING = select(literal(1)).select_from(tasks).limit(1)

@@ -1,0 +1,147 @@
+"""The task store in a SQL database."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, Update
+from sqlalchemy.exc import SQLAlchemyError
+
+from spark_avatar.database.engine import reading, writing
+from spark_avatar.errors import TaskNotFound
+from spark_avatar.tasks.sql import documents, statements
+from spark_avatar.tasks.sql.rows import row_of, task_of
+from spark_avatar.tasks.store import QueueFacts
+from spark_avatar.tasks.task import AccountId, Claim, Task, TaskFailure, TaskId, TaskOutput, TaskStatus, TaskUsage
+
+
+class SqlTaskStore:
+    """A `TaskStore` on SQLite or PostgreSQL, for any number of threads and processes. A worker's name must be its own, a
+    restarted worker's a new one: the name and the attempt tell claims apart.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def ping(self) -> bool:
+        """Whether the database answers and has its tables."""
+        try:
+            with reading(self._engine) as connection:
+                connection.execute(statements.PING)
+        except SQLAlchemyError:
+            return False
+        return True
+
+    def add(self, task: Task) -> None:
+        """Stores a new task, durably, before it returns."""
+        row = row_of(task)
+        with writing(self._engine) as connection:
+            connection.execute(statements.ADD, row)
+
+    def get(self, task_id: TaskId, *, account_id: AccountId | None = None) -> Task:
+        """The task; raises `TaskNotFound` if there is none, or it belongs to another account than the one given."""
+        with reading(self._engine) as connection:
+            row = connection.execute(statements.GET, {"the_id": task_id}).one_or_none()
+        if row is None or account_id not in (None, row.account_id):
+            raise TaskNotFound
+        return task_of(row)
+
+    def recent(self, account_id: AccountId, *, limit: int) -> list[Task]:
+        """The account's tasks, newest first."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(statements.RECENT, {"the_account": account_id, "the_limit": limit}).all()
+        return [task_of(row) for row in rows]
+
+    def running(self) -> list[Task]:
+        """All tasks that some worker has claimed."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(statements.RUNNING).all()
+        return [task_of(row) for row in rows]
+
+    def claim_next(self, worker: str, *, now: datetime, lease_until: datetime) -> Task | None:
+        """Gives the oldest queued task to the worker: running, attempts + 1. None when nothing waits. Two workers never
+        get the same task.
+        """
+        with writing(self._engine) as connection:
+            row = connection.execute(
+                statements.CLAIM_NEXT, {"the_worker": worker, "the_now": now, "the_lease_until": lease_until}
+            ).one_or_none()
+        return None if row is None else task_of(row)
+
+    def renew(self, task_id: TaskId, claim: Claim, *, lease_until: datetime) -> bool:
+        """Keeps the claim alive."""
+        return self._change(statements.RENEW, {**_held(task_id, claim), "the_lease_until": lease_until})
+
+    def report(self, task_id: TaskId, claim: Claim, *, progress: float, stage: str, uploaded_at: datetime | None = None) -> bool:
+        """Records progress; progress never goes back, and stays within 0..1."""
+        news = {"the_progress": min(max(progress, 0.0), 1.0), "the_stage": stage, "the_uploaded_at": uploaded_at}
+        return self._change(statements.REPORT, {**_held(task_id, claim), **news})
+
+    def complete(
+        self,
+        task_id: TaskId,
+        claim: Claim,
+        *,
+        outputs: Sequence[TaskOutput],
+        usage: TaskUsage,
+        metadata: dict[str, object],
+        now: datetime,
+    ) -> bool:
+        """Ends the task well. `metadata` is merged into the task's."""
+        end = {
+            "the_outputs": documents.outputs_document(outputs),
+            "the_usage": documents.usage_document(usage),
+            "the_now": now,
+        }
+        return self._end(statements.METADATA_OF_HELD, statements.COMPLETE, {**_held(task_id, claim), **end}, metadata)
+
+    def fail(
+        self, task_id: TaskId, claim: Claim | None, failure: TaskFailure, *, metadata: dict[str, object], now: datetime
+    ) -> bool:
+        """Ends the task badly; with `claim=None` it applies to a queued task. `metadata` is merged into the task's."""
+        end = {"the_code": failure.code, "the_failure": documents.failure_document(failure), "the_now": now}
+        if claim is None:
+            return self._end(statements.METADATA_OF_QUEUED, statements.FAIL_QUEUED, {"the_id": task_id, **end}, metadata)
+        return self._end(statements.METADATA_OF_HELD, statements.FAIL_HELD, {**_held(task_id, claim), **end}, metadata)
+
+    def hand_back(self, task_id: TaskId, claim: Claim, *, count_attempt: bool) -> bool:
+        """Queues the task again, at its old place; a drain does not count as an attempt."""
+        statement = statements.HAND_BACK if count_attempt else statements.HAND_BACK_UNCOUNTED
+        return self._change(statement, _held(task_id, claim))
+
+    def queue_facts(self, *, now: datetime) -> QueueFacts:
+        """Counts for metrics."""
+        with reading(self._engine) as connection:
+            standings = {row.status: row for row in connection.execute(statements.COUNTS)}
+            failures: dict[str, int] = {row.failure_code: row.tasks for row in connection.execute(statements.FAILURES)}
+        counts: dict[str, int] = {status: row.tasks for status, row in standings.items()}
+        queued = standings.get(TaskStatus.QUEUED.value)
+        return QueueFacts(
+            queued=counts.get(TaskStatus.QUEUED, 0),
+            running=counts.get(TaskStatus.RUNNING, 0),
+            completed=counts.get(TaskStatus.COMPLETED, 0),
+            failed=counts.get(TaskStatus.FAILED, 0),
+            oldest_queued_seconds=max(0.0, (now - queued.oldest).total_seconds()) if queued else 0.0,
+            failures_by_code=failures,
+        )
+
+    def _change(self, statement: Update, parameters: dict[str, Any]) -> bool:
+        with writing(self._engine) as connection:
+            return _changed(connection, statement, parameters)
+
+    def _end(self, current: Select[Any], end: Update, parameters: dict[str, Any], metadata: dict[str, object]) -> bool:
+        """Merges the metadata and ends the task, in one transaction."""
+        with writing(self._engine) as connection:
+            row = connection.execute(current, parameters).one_or_none()
+            if row is None:
+                return False
+            merged = documents.metadata_document({**documents.read_metadata(row.metadata), **metadata})
+            return _changed(connection, end, {**parameters, "the_metadata": merged})
+
+
+def _held(task_id: TaskId, claim: Claim) -> dict[str, Any]:
+    return {"the_id": task_id, "the_worker": claim.worker, "the_attempt": claim.attempt}
+
+
+def _changed(connection: Connection, statement: Update, parameters: dict[str, Any]) -> bool:
+    return connection.execute(statement, parameters).rowcount == 1
