@@ -1,13 +1,13 @@
 """Storage on a local folder, S3, Google Cloud Storage, Azure or memory, through obstore (the Rust crate `object_store`)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from obstore import Bytes
+from obstore import BytesStream
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
@@ -114,7 +114,7 @@ def _cloud(url: str) -> ObjectStore:
         raise ConfigurationError(f"The {scheme} storage cannot be opened: its URL or settings are wrong.") from unusable
 
 
-def _split(stream: Iterable[Bytes]) -> Iterator[bytes]:
+def _split(stream: BytesStream) -> Iterator[bytes]:
     for chunk in stream:
         view = memoryview(chunk)
         for start in range(0, len(view), _MOST_CHUNK):
