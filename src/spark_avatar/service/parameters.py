@@ -6,7 +6,8 @@ from typing import Final
 from pydantic import BaseModel
 
 from spark_avatar.engines.options import validate_options
-from spark_avatar.engines.seed import MAX_SEED, draw_seed
+from spark_avatar.engines.seed import MAX_SEED as MAX_SEED
+from spark_avatar.engines.seed import draw_seed
 from spark_avatar.errors import AudioUrlInvalid, AudioUrlMissing, ImageUrlInvalid, ImageUrlMissing, InputError, InvalidOptions
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.schemas.generation import GenerationRequest
@@ -40,7 +41,7 @@ def check_request(request: GenerationRequest, options: type[BaseModel], limits: 
     return CheckedRequest(
         image_url=image_url,
         audio_url=audio_url,
-        options=validated.model_dump(mode="json", include=given.keys()),
+        options=validated.model_dump(mode="json", include=set(given)),
         seed=_seed(params.get("seed")),
         ignored=tuple(dict.fromkeys((*request.ignored, *unknown))),
     )

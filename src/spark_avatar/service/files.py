@@ -1,0 +1,108 @@
+"""Uploaded inputs and finished videos, and the links by which they are read."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path, PurePath
+from typing import Final
+
+from spark_avatar.accounts.keys import Caller
+from spark_avatar.errors import WrongMediaType
+from spark_avatar.media.sniff import SNIFF_BYTES, sniff_kind, sniff_media, with_article
+from spark_avatar.service.clock import Clock, utc_now
+from spark_avatar.storage.keys import parse_key, upload_key
+from spark_avatar.storage.links import LinkSigner
+from spark_avatar.storage.storage import ObjectKey, Storage
+
+MEDIA_TYPES: Final = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".jfif": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".bmp": "image/bmp",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".avif": "image/avif",
+    ".heic": "image/heic",
+    ".heif": "image/heif",
+    ".wav": "audio/wav",
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".aac": "audio/aac",
+    ".flac": "audio/flac",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".mp4": "video/mp4",
+    ".mov": "video/quicktime",
+    ".webm": "video/webm",
+    ".mkv": "video/x-matroska",
+}
+"""By the suffix of a key. Nothing that a browser would run as a page or a script."""
+_OTHER = "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """An upload that is kept."""
+
+    key: ObjectKey
+    size: int
+    media_type: str
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """A stored file, ready to be read."""
+
+    key: ObjectKey
+    size: int
+    media_type: str
+    storage: Storage = field(repr=False)
+
+    def read(self, start: int, end: int) -> Iterator[bytes]:
+        """The bytes [start, end) in chunks."""
+        return self.storage.read(self.key, start, end)
+
+
+class FileService:
+    """Takes files in and gives signed links out."""
+
+    def __init__(self, storage: Storage, signer: LinkSigner, *, link_seconds: float, clock: Clock = utc_now) -> None:
+        self._storage = storage
+        self._signer = signer
+        self._life = timedelta(seconds=link_seconds)
+        self._clock = clock
+
+    def upload(self, source: Path, *, filename: str, caller: Caller) -> StoredFile:
+        """Keeps a copy of `source` for the caller. The bytes say what it is; of the name only a known suffix counts.
+
+        Raises `WrongMediaType` for what is neither a picture, nor sound, nor a video.
+        """
+        with source.open("rb") as file:
+            head = file.read(SNIFF_BYTES)
+        if sniff_kind(head) == "other":
+            what = with_article(sniff_media(head))
+            raise WrongMediaType(f"The file is {what}: upload a picture, a recording or a video.")
+        suffix = PurePath(filename).suffix.lower()
+        key = upload_key(caller.account_id, uuid.uuid4().hex, suffix if suffix in MEDIA_TYPES else "")
+        stored = self._storage.put(key, source)
+        return StoredFile(key, stored.size, media_type_of(key))
+
+    def link(self, key: str, *, base_url: str) -> str:
+        """An address that reads the file until it expires. Raises `ObjectNotFound` for what is no key."""
+        return base_url.rstrip("/") + self._signer.sign(parse_key(key), expires_at=self._clock() + self._life)
+
+    def open(self, key: str, expires: str, signature: str) -> OpenFile:
+        """The file behind a link's parts. Raises `NotAllowed` for a wrong or expired link, `ObjectNotFound`."""
+        verified = self._signer.verify(key, expires, signature, self._clock())
+        stored = self._storage.head(verified)
+        return OpenFile(stored.key, stored.size, media_type_of(key), self._storage)
+
+
+def media_type_of(key: str) -> str:
+    """The content type to send a stored file with."""
+    return MEDIA_TYPES.get(PurePath(key).suffix.lower(), _OTHER)
