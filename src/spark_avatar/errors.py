@@ -5,7 +5,8 @@
     │   ├── ImageUrlMissing  AudioUrlMissing  ImageUrlInvalid  AudioUrlInvalid
     │   ├── ImageTooManyBytes  ImageTooManyPixels  ImageUnreadable  FaceNotFound
     │   ├── AudioTooLong  AudioUnreadable  AudioSilent
-    │   └── InvalidOptions  UnknownModel
+    │   ├── InvalidOptions  UnknownModel
+    │   └── MalformedRequest  TooLarge  WrongMediaType
     ├── RemoteStatusError            a host answered with a non-success status, or not at all
     ├── GenerationError              the engine failed
     ├── TaskCreationError            the job could not be handed over
@@ -122,6 +123,24 @@ class UnknownModel(InputError):
     """There is no such model."""
 
     code = "unknown_model"
+
+
+class MalformedRequest(InputError):
+    """The request does not have the expected shape."""
+
+    code = "invalid_request"
+
+
+class TooLarge(InputError):
+    """The request carries more bytes than are accepted."""
+
+    code = "payload_too_large"
+
+
+class WrongMediaType(InputError):
+    """The file is neither an image nor audio nor video."""
+
+    code = "unsupported_media_type"
 
 
 class RemoteStatusError(SparkAvatarError):

@@ -1,0 +1,28 @@
+"""Who calls: the API key of a request."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+
+from spark_avatar.accounts.keys import Caller
+from spark_avatar.api.ports import Ports, ports_of
+from spark_avatar.errors import NotAuthenticated
+
+_SCHEMES = ("bearer", "key")
+
+
+async def current_caller(request: Request, ports: Annotated[Ports, Depends(ports_of)]) -> Caller:
+    """The owner of the key in `Authorization: Bearer KEY` (or `Key KEY`); raises `NotAuthenticated`."""
+    return await run_in_threadpool(ports.authenticate, key_in(request.headers.get("authorization", "")))
+
+
+def key_in(header: str) -> str:
+    """The key in an `Authorization` header (RFC 9110, 11.4: the scheme's case does not matter); raises `NotAuthenticated`."""
+    scheme, _, key = header.strip().partition(" ")
+    key = key.strip()
+    if not header.strip():
+        raise NotAuthenticated("The API key is missing: send it as `Authorization: Bearer API_KEY`.")
+    if scheme.lower() not in _SCHEMES or not key:
+        raise NotAuthenticated("The Authorization header cannot be read: send it as `Authorization: Bearer API_KEY`.")
+    return key

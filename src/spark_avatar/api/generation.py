@@ -1,0 +1,86 @@
+"""Create, wait, poll and quote."""
+
+from typing import Annotated
+
+import anyio
+from fastapi import APIRouter, Depends, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from spark_avatar.accounts.keys import Caller
+from spark_avatar.api.auth import current_caller
+from spark_avatar.api.bodies import generation_request
+from spark_avatar.api.ports import Ports, base_url, ports_of
+from spark_avatar.api.problems import error_body, status_of
+from spark_avatar.api.request_ids import request_id_of
+from spark_avatar.api.task_view import view_task
+from spark_avatar.errors import SyncTimeout
+from spark_avatar.schemas.charge import ChargeAnswer, ChargeView
+from spark_avatar.schemas.generation import GenerationRequest
+from spark_avatar.schemas.problem import SyncTimeoutBody
+from spark_avatar.schemas.task import TaskView
+from spark_avatar.tasks.task import Task
+
+_FIRST_WAIT_SECONDS = 0.1
+_LONGEST_WAIT_SECONDS = 1.0
+
+routes = APIRouter(prefix="/model/v1/generation", tags=["generation"])
+PortsOf = Annotated[Ports, Depends(ports_of)]
+CallerOf = Annotated[Caller, Depends(current_caller)]
+Body = Annotated[GenerationRequest, Depends(generation_request)]
+
+
+def task_response(task: Task, ports: Ports, request: Request) -> Response:
+    """The task object as an answer."""
+    return Response(task_json(task, ports, base_url(ports, request)), media_type="application/json")
+
+
+def task_json(task: Task, ports: Ports, base: str) -> bytes:
+    """The task object as JSON, its links beginning with `base`."""
+    return view_task(task, link=lambda key: ports.files.link(key, base_url=base)).to_json()
+
+
+# The handlers return finished responses: `response_model` would validate every answer a second time.
+@routes.post("", responses={200: {"model": TaskView}})
+def create(request: Request, body: Body, caller: CallerOf, ports: PortsOf) -> Response:
+    """Accepts a generation and returns its task at once."""
+    task = ports.generation.submit(body, caller=caller, request_id=request_id_of(request))
+    return task_response(task, ports, request)
+
+
+@routes.post("/sync", responses={200: {"model": TaskView}, 504: {"model": SyncTimeoutBody}})
+async def create_and_wait(request: Request, body: Body, caller: CallerOf, ports: PortsOf) -> Response:
+    """Accepts a generation and returns its task when it has ended; 504 with the task's id when that takes too long."""
+    task = await run_in_threadpool(ports.generation.submit, body, caller=caller, request_id=request_id_of(request))
+    wait = _FIRST_WAIT_SECONDS
+    with anyio.move_on_after(ports.limits.sync_seconds):
+        while not task.status.ended and not await request.is_disconnected():
+            await anyio.sleep(wait)
+            wait = min(_LONGEST_WAIT_SECONDS, wait * 1.5)
+            task = await run_in_threadpool(ports.generation.get, task.id, caller=caller)
+    if not task.status.ended:
+        return _still_running(task, request)
+    return task_response(task, ports, request)
+
+
+@routes.get("/task/{task_id}", responses={200: {"model": TaskView}})
+def poll(request: Request, task_id: str, caller: CallerOf, ports: PortsOf) -> Response:
+    """The task as it stands. A failed task is a good answer: HTTP 200 and `status: "failed"`."""
+    return task_response(ports.generation.get(task_id, caller=caller), ports, request)
+
+
+@routes.post("/precharge", responses={200: {"model": ChargeAnswer}})
+def precharge(body: Body, _caller: CallerOf, ports: PortsOf) -> Response:
+    """What the generation would cost; runs nothing."""
+    quote = ports.generation.quote(body)
+    charge = ChargeView(
+        model=quote.model, cost=quote.cost, currency=quote.currency, discount=quote.discount, unit_price=quote.unit_price
+    )
+    return Response(ChargeAnswer(data=charge).model_dump_json(), media_type="application/json")
+
+
+def _still_running(task: Task, request: Request) -> Response:
+    error = SyncTimeout()
+    body = error_body(error.code, error.message, request_id_of(request))
+    answer = SyncTimeoutBody(**dict(body), id=task.id)
+    return Response(answer.model_dump_json(), status_of(error), media_type="application/json")

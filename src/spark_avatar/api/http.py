@@ -1,0 +1,39 @@
+"""The ASGI app of the API: routes, error forms and middleware around the ports."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from spark_avatar import __version__
+from spark_avatar.api import generation, health, links, models, stream, uploads
+from spark_avatar.api.metrics import HttpMetrics
+from spark_avatar.api.middleware import RequestContext
+from spark_avatar.api.problems import install_handlers
+from spark_avatar.schemas.problem import ErrorBody
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+_ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}}
+
+
+def build_api(*, registry: CollectorRegistry, lifespan: Lifespan | None = None) -> FastAPI:
+    """The app. Whoever starts it sets `app.state.ports` before the first request; `registry` holds its metrics.
+
+    The interactive pages are off: they load scripts from other hosts. `/openapi.json` is served.
+    """
+    app = FastAPI(
+        title="Spark Avatar",
+        version=__version__,
+        summary="One portrait and one recording in, a lip-synced talking video out.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses=_ERRORS,
+    )
+    for part in (generation, stream, uploads, links, models, health):
+        app.include_router(part.routes)
+    install_handlers(app)
+    app.add_middleware(RequestContext, metrics=HttpMetrics(registry))
+    return app

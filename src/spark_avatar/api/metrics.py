@@ -1,0 +1,61 @@
+"""Prometheus metrics: requests by route, and the queue as it stands when asked."""
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from spark_avatar.tasks.store import QueueFacts
+
+_SECONDS = (0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class HttpMetrics:
+    """Counts and latencies of requests, by route template: the number of series does not grow with ids or odd methods."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests = Counter(
+            "spark_avatar_http_requests", "Answered requests.", ("method", "route", "status"), registry=registry
+        )
+        self._seconds = Histogram(
+            "spark_avatar_http_request_seconds",
+            "Time from request to the end of the answer.",
+            ("method", "route"),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+
+    def observe(self, *, method: str, route: str, status: int, seconds: float) -> None:
+        """Records one request; status 0 is a caller that left before the answer."""
+        known = method if method in _METHODS else "OTHER"
+        self._requests.labels(known, route, str(status)).inc()
+        self._seconds.labels(known, route).observe(seconds)
+
+
+class QueueCollector(Collector):
+    """Asks the task store at every scrape, so that the figures hold for all processes together."""
+
+    def __init__(self, facts: Callable[[], QueueFacts]) -> None:
+        self._facts = facts
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: the registry must not ask the store when the collector is registered."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """The gauges."""
+        facts = self._facts()
+        tasks = GaugeMetricFamily("spark_avatar_tasks", "Tasks by status.", labels=("status",))
+        for status in ("queued", "running", "completed", "failed"):
+            tasks.add_metric((status,), getattr(facts, status))
+        yield tasks
+        failures = GaugeMetricFamily("spark_avatar_failed_tasks", "Failed tasks by error code.", labels=("code",))
+        for code, count in facts.failures_by_code.items():
+            failures.add_metric((code,), count)
+        yield failures
+        yield GaugeMetricFamily(
+            "spark_avatar_oldest_queued_seconds", "Age of the oldest waiting task.", value=facts.oldest_queued_seconds
+        )

@@ -1,0 +1,124 @@
+"""Error bodies, and the one table that says which exception is which HTTP status."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from spark_avatar import errors
+from spark_avatar.api.request_ids import request_id_of
+from spark_avatar.schemas.problem import ErrorBody, ErrorDetail, ProblemBody
+
+PROBLEM_JSON = "application/problem+json"
+RETRY_SECONDS = 10
+"""`Retry-After` of answers that say "not now"."""
+
+STATUS_OF: dict[type[errors.SparkAvatarError], int] = {
+    errors.InputError: 400,
+    errors.NotAuthenticated: 401,
+    errors.NotAllowed: 403,
+    errors.TaskNotFound: 404,
+    errors.ObjectNotFound: 404,
+    errors.Canceled: 409,
+    errors.TooLarge: 413,
+    errors.ImageTooManyBytes: 413,
+    errors.ImageTooManyPixels: 413,
+    errors.AudioTooLong: 413,
+    errors.WrongMediaType: 415,
+    errors.QueueFull: 503,
+    errors.TaskCreationError: 503,
+    errors.SyncTimeout: 504,
+    errors.SparkAvatarError: 500,
+}
+"""A class stands for its subclasses too, unless they have an entry of their own."""
+
+_INTERNAL = "The server failed to answer. The request id helps its operator to find out why."
+
+
+def status_of(error: errors.SparkAvatarError) -> int:
+    """The HTTP status of an error."""
+    return next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
+
+
+def error_body(code: str, message: str, request_id: str) -> ErrorBody:
+    """The body of every error."""
+    return ErrorBody(message=message, error=ErrorDetail(code=code, message=message, error_message=message), request_id=request_id)
+
+
+def problem_response(
+    status: int,
+    code: str,
+    message: str,
+    *,
+    request_id: str,
+    accept: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An error as the caller asked for it: the contract's body, or problem details where `accept` names them."""
+    if PROBLEM_JSON in accept.lower():
+        title = HTTPStatus(status).phrase
+        problem = ProblemBody(title=title, status=status, detail=message, code=code, request_id=request_id)
+        return Response(problem.model_dump_json(), status, headers, PROBLEM_JSON)
+    return Response(error_body(code, message, request_id).model_dump_json(), status, headers, "application/json")
+
+
+def internal_error(request_id: str, accept: str = "") -> Response:
+    """The answer to a fault of our own: it says nothing of the inside."""
+    return problem_response(500, "internal_error", _INTERNAL, request_id=request_id, accept=accept)
+
+
+def answer_error(request: Request, error: errors.SparkAvatarError) -> Response:
+    """The response to an error that the project raised on purpose."""
+    status = status_of(error)
+    accept = request.headers.get("accept", "")
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return internal_error(request_id_of(request), accept)
+    return problem_response(
+        status, error.code, error.message, request_id=request_id_of(request), accept=accept, headers=_headers(status)
+    )
+
+
+def _headers(status: int) -> dict[str, str]:
+    if status == HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": "Bearer"}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return {"Retry-After": str(RETRY_SECONDS)}
+    return {}
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Makes every error of the app answer in the contract's form."""
+
+    @app.exception_handler(errors.SparkAvatarError)
+    async def answer_own(request: Request, error: errors.SparkAvatarError) -> Response:
+        return answer_error(request, error)
+
+    @app.exception_handler(HTTPException)
+    async def answer_http(request: Request, error: HTTPException) -> Response:
+        status = HTTPStatus(error.status_code)
+        message = error.detail if error.detail != status.phrase else _explain(status, request)
+        return problem_response(
+            status,
+            status.name.lower(),
+            message,
+            request_id=request_id_of(request),
+            accept=request.headers.get("accept", ""),
+            headers=error.headers,
+        )
+
+    @app.exception_handler(RequestValidationError)
+    async def answer_invalid(request: Request, error: RequestValidationError) -> Response:
+        faults = "; ".join(f"`{'.'.join(map(str, fault['loc'][1:]))}`: {fault['msg']}" for fault in error.errors())
+        return answer_error(request, errors.MalformedRequest(f"The request cannot be used. {faults}."))
+
+
+def _explain(status: HTTPStatus, request: Request) -> str:
+    if status == HTTPStatus.NOT_FOUND:
+        return "There is nothing at this address."
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"This address does not answer {request.method}."
+    return status.description or status.phrase

@@ -1,0 +1,75 @@
+"""A task as Server-Sent Events (WHATWG HTML, 9.2).
+
+    event: output      the task so far, whenever it has changed; `id` is its cursor
+    : keepalive        a comment, when nothing has changed for a while
+    event: done        the whole task, when it has completed; the stream ends
+    event: error       the whole task, when it has failed; the stream ends
+
+A cursor is a number that grows with the task itself, not with the connection: any server process can resume a stream
+from it, given as `?cursor=N` or in the `Last-Event-ID` header that browsers send when they reconnect.
+"""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import anyio
+from fastapi import APIRouter, Header, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from spark_avatar.accounts.keys import Caller
+from spark_avatar.api.generation import CallerOf, PortsOf, task_json
+from spark_avatar.api.ports import Ports, base_url
+from spark_avatar.tasks.task import Task, TaskStatus
+
+_LOOK_SECONDS = 0.25
+_KEEPALIVE_SECONDS = 15.0
+_PROGRESS_STEPS = 10_000
+
+routes = APIRouter(prefix="/model/v1/generation", tags=["generation"])
+
+
+@routes.get("/task/{task_id}/stream")
+async def stream(
+    request: Request,
+    task_id: str,
+    caller: CallerOf,
+    ports: PortsOf,
+    cursor: Annotated[int, Query(ge=0)] = 0,
+    last_event_id: Annotated[str, Header()] = "",
+) -> StreamingResponse:
+    """The task's changes until its end, as Server-Sent Events."""
+    task = await run_in_threadpool(ports.generation.get, task_id, caller=caller)  # 404 before the stream begins
+    seen = max(cursor, int(last_event_id) if last_event_id.isdecimal() else 0)
+    events = _events(task, seen, caller, ports, base_url(ports, request))
+    return StreamingResponse(
+        events, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    )
+
+
+def cursor_of(task: Task) -> int:
+    """Grows with everything that the wire shows of a running task."""
+    steps = (task.started_at is not None) + (task.uploaded_at is not None) + task.status.ended
+    return 1 + steps + round(task.progress * _PROGRESS_STEPS)
+
+
+async def _events(task: Task, seen: int, caller: Caller, ports: Ports, base: str) -> AsyncIterator[bytes]:
+    quiet_since = time.monotonic()
+    while not task.status.ended:
+        if cursor_of(task) > seen:
+            seen = cursor_of(task)
+            yield _event("output", seen, task_json(task, ports, base))
+            quiet_since = time.monotonic()
+        elif time.monotonic() - quiet_since > _KEEPALIVE_SECONDS:
+            yield b": keepalive\n\n"
+            quiet_since = time.monotonic()
+        await anyio.sleep(_LOOK_SECONDS)
+        task = await run_in_threadpool(ports.generation.get, task.id, caller=caller)
+    name = "done" if task.status is TaskStatus.COMPLETED else "error"
+    yield _event(name, cursor_of(task), task_json(task, ports, base))
+
+
+def _event(name: str, cursor: int, document: bytes) -> bytes:
+    """One event; JSON as pydantic writes it holds no line break."""
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (cursor, name.encode(), document)

@@ -1,0 +1,68 @@
+"""Structured logs: structlog over the standard library, one line an event, with the request's and the task's id.
+
+Ids travel in `structlog.contextvars`: whoever begins a request or a task binds `request_id` or `task_id`, and every line
+logged below carries it, whichever thread it comes from.
+"""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import TextIO
+
+import structlog
+
+SECRET_NAMES = ("authorization", "api_key", "secret", "token", "password", "signature", "cookie")
+"""Members whose name contains one of these are hidden, whatever they hold."""
+HIDDEN = "[hidden]"
+_QUIET_LOGGERS = ("httpx", "httpcore", "alembic", "asyncio", "multipart", "python_multipart")
+"""Libraries that log what the product logs itself, or nothing that an operator needs."""
+
+
+def configure_logging(*, json: bool, level: str = "info", stream: TextIO | None = None) -> None:
+    """Sends all logs of the process, the libraries' included, to stderr (or `stream`): JSON lines, or lines for people.
+
+    `level` is `debug`, `info`, `warning` or `error`; raises `ValueError` for another.
+    """
+    threshold = logging.getLevelNamesMapping().get(level.upper())
+    if threshold is None:
+        raise ValueError(f"unknown log level {level!r}")
+    target = stream or sys.stderr
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        hide_secrets,
+    ]
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_rendering(json, colors=target.isatty()))
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(threshold)
+    for name in _QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+
+
+def hide_secrets(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
+    """A structlog processor: replaces the values of members that are named like a secret."""
+    for name in event:
+        if any(secret in name.lower() for secret in SECRET_NAMES):
+            event[name] = HIDDEN
+    return event
+
+
+def _rendering(json: bool, *, colors: bool) -> list[structlog.typing.Processor]:
+    clean = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    if json:
+        return [clean, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [clean, structlog.dev.ConsoleRenderer(colors=colors)]
