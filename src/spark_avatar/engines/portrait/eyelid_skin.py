@@ -1,0 +1,78 @@
+"""The skin of a closed eye: drawn from the skin above and below the eye, because no picture of an open eye shows it."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_avatar.engines.portrait.eye_shape import EyeShape
+from spark_avatar.engines.portrait.picture_traits import luma, smoothstep
+from spark_avatar.media.arrays import FloatArray, RGBImage
+
+
+@dataclass(frozen=True, eq=False)
+class EyelidSkin:
+    """What a blink draws with, (h, w[, 3]) over the eye's patch."""
+
+    plain: RGBImage
+    """The patch without lashes, crease and other thin lines, dark or bright."""
+    above: RGBImage
+    """Skin of the upper lid, spread over the whole patch."""
+    temple: RGBImage
+    """The patch where even dense lashes are filled with lid skin: for the outer corner."""
+    under: RGBImage
+    """Skin below the eye, spread over the whole patch."""
+    lashes: FloatArray
+    """Brightness against the lid's skin, 0.25..1: dark where lashes are."""
+
+
+def take_eyelid_skin(patch: RGBImage, shape: EyeShape) -> EyelidSkin:
+    """Gathers the skin around the eye, never the eyeball."""
+    E = shape.eye_distance
+    plain = _filtered(_filtered(patch, cv2.MORPH_CLOSE, 0.075 * E), cv2.MORPH_OPEN, 0.03 * E)
+    v = shape.below_lid
+    upper = (v < -0.035 * E) & (v > -0.8 * shape.reach - 0.02 * E) & (shape.beyond < 0.10 * shape.width)
+    lower = (v > shape.height + 0.06 * E) & (v < shape.height + 0.17 * E) & (shape.beyond < 0.05 * shape.width)
+    above = _spread(plain, upper, 0.055 * E)
+    under = _spread(plain, lower, 0.055 * E)
+    lashes = np.clip(luma(patch) / np.maximum(luma(above), 8), 0.25, 1).astype(np.float32)
+    filled = cv2.addWeighted(plain, 0.3, cv2.max(plain, above), 0.7, 0).astype(np.uint8, copy=False)
+    return EyelidSkin(plain, above, filled, under, lashes)
+
+
+def lid_colour(skin: EyelidSkin, mix: FloatArray) -> RGBImage:
+    """The upper lid's skin with a share `mix` (h, w), 0..1, of the skin under the eye."""
+    return cv2.blendLinear(skin.above, skin.under, 1 - mix, mix).astype(np.uint8, copy=False)
+
+
+def _filtered(image: RGBImage, operation: int, size: float) -> RGBImage:
+    side = max(3, round(size)) | 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return cv2.morphologyEx(image, operation, kernel, borderType=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+
+
+def _spread(image: RGBImage, where: NDArray[np.bool_], sigma: float) -> RGBImage:
+    """Fills the picture from the pixels of `where`: near ones first, far ones where none is near.
+
+    Normalised convolution (Knutsson & Westin, "Normalized and differential convolution", CVPR 1993) at two scales.
+    """
+    weight = where.astype(np.float32)
+    if weight.sum() < 4:
+        return image
+    step = max(1, int(sigma / 4))
+    size = (max(2, image.shape[1] // step), max(2, image.shape[0] // step))
+    weight_small = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
+    carried = cv2.resize(image.astype(np.float32) * weight[..., None], size, interpolation=cv2.INTER_AREA)
+    near, far = sigma / step, 3 * sigma / step
+
+    def averaged(s: float) -> tuple[FloatArray, FloatArray]:
+        amount = cv2.GaussianBlur(weight_small, (0, 0), s).astype(np.float32, copy=False)
+        mean: FloatArray = cv2.GaussianBlur(carried, (0, 0), s) / np.maximum(amount, 1e-5)[..., None]
+        return mean, amount
+
+    fine, amount = averaged(near)
+    coarse, _ = averaged(far)
+    share = smoothstep(amount, 0.0, 0.15)[..., None]
+    filled = np.clip(fine * share + coarse * (1 - share) + 0.5, 0, 255).astype(np.uint8)
+    return cv2.resize(filled, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)

@@ -1,0 +1,271 @@
+"""Blinks and gaze, painted into the texture: the eye is drawn anew only when its state changes."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE, Canvas
+from spark_avatar.engines.portrait.eye_shape import EyeShape, corner_fade, measure_eye
+from spark_avatar.engines.portrait.eyelid_skin import EyelidSkin, lid_colour, take_eyelid_skin
+from spark_avatar.engines.portrait.glasses import find_rims, wears_glasses
+from spark_avatar.engines.portrait.picture_traits import blur_sigma, luma, smoothstep
+from spark_avatar.face.landmarks import LEFT_EYE, RIGHT_EYE
+from spark_avatar.media.arrays import FloatArray, RGBImage
+
+_BLINK_STEPS = 20
+_GAZE_STEPS = 100
+_CACHED_STATES = 64
+_MOST_GAZE = 0.35
+_EDGE = 4  # texture pixels over which a patch runs into its surroundings
+
+
+Sampled = TypeVar("Sampled", RGBImage, FloatArray)
+
+
+@dataclass(frozen=True, eq=False)
+class _Maps:
+    """What does not change with the state, (h, w) float32."""
+
+    fade: FloatArray
+    """Along the lids 1, falling off beyond the corners: for what moves."""
+    skin_fade: FloatArray
+    """The same, ending sooner: for what is painted."""
+    temple: FloatArray
+    """Above the outer corner, where the lashes of the open eye stand out and would stay behind."""
+    lashed: FloatArray
+    """1 where the eye is open enough to have an edge, 0 at its very corners."""
+    border: FloatArray
+    """0 on the patch's border, 1 inside."""
+
+
+class EyePatch:
+    """One eye of the texture in any state."""
+
+    def __init__(
+        self, source: RGBImage, shape: EyeShape, skin: EyelidSkin, rims: FloatArray | None, softness: float, most_blink: float
+    ) -> None:
+        """`softness` is the picture's blur in texture pixels, `most_blink` how far this eye may close."""
+        self.shape = shape
+        self.source = source
+        self._skin = skin
+        self._rims = rims
+        self._softness = softness
+        self._most_blink = most_blink
+        self._maps = _state_free_maps(shape)
+        self._bare = source if rims is None else _blend(skin.plain, source, rims)
+        self._cache: OrderedDict[tuple[int, int, int], RGBImage] = OrderedDict()
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """x0, y0, x1, y1 of the patch in texture pixels."""
+        return self.shape.box
+
+    def render(self, blink: float, gaze_x: float, gaze_y: float) -> RGBImage:
+        """The patch, (h, w, 3). Callers must not write to it.
+
+        `blink` 0..1; gaze in half eye widths from where the portrait looks, x to the picture's right, y down. States are
+        rounded to steps too small to see, and remembered.
+        """
+        state = (
+            round(float(np.clip(blink, 0, 1)) * _BLINK_STEPS),
+            round(float(np.clip(gaze_x, -_MOST_GAZE, _MOST_GAZE)) * _GAZE_STEPS),
+            round(float(np.clip(gaze_y, -_MOST_GAZE, _MOST_GAZE)) * _GAZE_STEPS),
+        )
+        if state == (0, 0, 0):
+            return self.source
+        if state in self._cache:
+            self._cache.move_to_end(state)
+            return self._cache[state]
+        eyeball = self._look(state[1] / _GAZE_STEPS, state[2] / _GAZE_STEPS)
+        closed = state[0] / _BLINK_STEPS * self._most_blink
+        drawn = self._close(eyeball, closed) if closed > 0 else eyeball
+        patch = _blend(drawn, self.source, self._maps.border)
+        self._cache[state] = patch
+        if len(self._cache) > _CACHED_STATES:
+            self._cache.popitem(last=False)
+        return patch
+
+    def _look(self, gaze_x: float, gaze_y: float) -> RGBImage:
+        """The iris moves as a disc; the white around it gives way."""
+        if gaze_x == 0 and gaze_y == 0:
+            return self.source
+        shape = self.shape
+        dx, dy = np.float32(gaze_x * shape.width / 2), np.float32(gaze_y * shape.width / 2)
+        distance = np.hypot(shape.along - np.float32(shape.iris[0]) - dx, shape.over - np.float32(shape.iris[1]) - dy)
+        moved = 1 - smoothstep(distance, 1.15 * shape.iris_radius, 2.4 * shape.iris_radius)
+        moved *= shape.eyeball
+        # What comes out from under a lid was never seen: the eyeball's outermost row is drawn out instead of the lid.
+        margin = np.minimum(0.12 * shape.opening, 0.4 * shape.height)
+        v = shape.below_lid
+        target = np.clip(v - dy * moved, np.minimum(v, margin), np.maximum(v, shape.height - margin))
+        return self._shifted(self.source, -dx * moved, target - v)
+
+    def _close(self, eyeball: RGBImage, blink: float) -> RGBImage:
+        """Brings the lids together over an eyeball."""
+        shape, maps = self.shape, self._maps
+        v, opening = shape.below_lid, shape.opening
+        edge, lower_rise = _lid_travel(shape, maps, blink)
+        band = np.float32(0.08 * opening + 1)  # the lashes' root travels without being stretched
+        shift = _upper_shift(shape, edge, band) * maps.fade
+        lower_shift = lower_rise * np.exp(-((np.maximum(v - shape.height, 0) / (0.9 * opening)) ** 2)) * maps.fade
+        lower_edge = np.maximum(shape.height - lower_rise + 0.03 * shape.width * blink * maps.lashed, edge)
+        antialias = np.float32(2.4)
+        upper_lid = np.where(v <= 0, 1, np.clip((edge - v) / antialias + 0.5, 0, 1)).astype(np.float32)
+        between = np.clip(shape.height / antialias, 0, 1)  # beyond the corners there is no eyeball
+        lower_lid = (1 - between * np.clip((lower_edge - v) / antialias + 0.5, 0, 1)).astype(np.float32)
+        skin_share = self._skin_share(edge, band, blink)
+        bare = _blend(self._skin.temple, self._bare, maps.temple * np.float32(min(1.0, 1.3 * blink)))
+        lid = _blend(self._lid_skin(edge, shift), self._shifted(bare, None, shift), skin_share)
+        below = _blend(self._shifted(bare, None, lower_shift), eyeball, lower_lid)
+        shade = (1 - upper_lid) * self._eyeball_shade(edge, lower_lid, blink) + upper_lid * self._lid_shade(edge, skin_share)
+        shade *= 1 - np.float32(0.40 * blink) * maps.lashed * np.exp(-(((v - edge) / self._contact_width()) ** 2))
+        out = _shaded(_blend(lid, below, upper_lid), shade)
+        return out if self._rims is None else _blend(self.source, out, self._rims)
+
+    def _skin_share(self, edge: FloatArray, band: np.float32, blink: float) -> FloatArray:
+        """Where the stretched lid is replaced by drawn skin: between the lash line and halfway to the brow."""
+        v, reach = self.shape.below_lid, self.shape.reach
+        above_lashes = 1 - smoothstep(v, edge - 1.8 * band - 0.8, edge - 0.3 * band)
+        below_crease = smoothstep(v, -0.50 * reach, -0.10 * reach)
+        share: FloatArray = below_crease * above_lashes * self._maps.skin_fade * np.float32(0.92 * min(1.0, blink * 1.8))
+        return share
+
+    def _lid_skin(self, edge: FloatArray, shift: FloatArray) -> RGBImage:
+        mix = np.float32(0.45) * smoothstep(self._down_the_lid(edge), 0.0, 1.0)
+        v = self.shape.below_lid
+        above_lashes = np.minimum(v + shift, np.float32(-0.045 * self.shape.eye_distance)) - v
+        stretched = self._shifted(self._skin.plain, None, above_lashes)
+        return cv2.addWeighted(lid_colour(self._skin, mix), 0.78, stretched, 0.22, 0).astype(np.uint8, copy=False)
+
+    def _down_the_lid(self, edge: FloatArray) -> FloatArray:
+        """0 at the crease, 1 at the moving edge."""
+        v, reach = self.shape.below_lid, self.shape.reach
+        share: FloatArray = np.clip((v + 0.45 * reach) / np.maximum(edge + 0.45 * reach, 1e-3), 0, 1)
+        return share
+
+    def _lid_shade(self, edge: FloatArray, skin_share: FloatArray) -> FloatArray:
+        """The lid bulges over the eyeball: light in its middle, darker to the lashes and under the brow."""
+        t = self._down_the_lid(edge)
+        bulge = 0.05 * np.sin(np.pi * np.clip(t * 1.15, 0, 1))
+        bulge -= 0.10 * smoothstep(t, 0.72, 1.0) + 0.05 * (1 - smoothstep(t, 0, 0.25))
+        shade: FloatArray = 1 + bulge.astype(np.float32) * skin_share
+        return shade
+
+    def _eyeball_shade(self, edge: FloatArray, lower_lid: FloatArray, blink: float) -> FloatArray:
+        """The closing lid shades the eyeball, and its lashes hang over it: the resting lashes turned upside down."""
+        shape = self.shape
+        below = np.maximum(shape.below_lid - edge, 0)
+        shadow = 1 - np.float32(0.25 * blink) * np.exp(below * np.float32(-4 / shape.opening)) * (1 - lower_lid)
+        length = 0.024 * shape.eye_distance * (0.4 + 0.6 * blink)
+        turned = (-below - shape.below_lid) * self._maps.fade
+        dark = 1 - self._shifted(self._skin.lashes, None, turned)
+        hanging = (1 - smoothstep(below, 0.25 * length, 1.6 * length)) * self._maps.lashed * np.float32(0.7 * blink)
+        shaded: FloatArray = shadow * (1 - hanging * dark)
+        return shaded
+
+    def _contact_width(self) -> np.float32:
+        return np.float32(np.hypot(0.008 * self.shape.eye_distance + 0.5, self._softness))
+
+    def _shifted(self, image: Sampled, along: FloatArray | None, over: FloatArray) -> Sampled:
+        """The patch sampled `along` and `over` texture pixels away in the eye's axes."""
+        shape = self.shape
+        x = shape.x + over * np.float32(shape.down[0])
+        y = shape.y + over * np.float32(shape.down[1])
+        if along is not None:
+            x += along * np.float32(shape.across[0])
+            y += along * np.float32(shape.across[1])
+        return _sampled(image, x, y)
+
+
+def build_eyes(canvas: Canvas) -> tuple[EyePatch, EyePatch]:
+    """The eyes of a portrait: the subject's right one, the left one."""
+    glasses = wears_glasses(canvas)
+    softness = blur_sigma(canvas) * TEXTURE_SCALE
+    right, left = (_build_eye(canvas, measure_eye(canvas, marks), glasses, softness) for marks in (RIGHT_EYE, LEFT_EYE))
+    return right, left
+
+
+def eye_whites_luma(eyes: tuple[EyePatch, EyePatch]) -> float | None:
+    """How bright the whites of the eyes are, 0..255; None where too little of them is seen."""
+    samples = []
+    for eye in eyes:
+        shape = eye.shape
+        depth = shape.below_lid / np.maximum(shape.height, 1e-3)
+        white = (depth > 0.25) & (depth < 0.8) & (shape.height > 1)
+        white &= (shape.from_iris > 1.25) & (shape.beyond < -0.08 * shape.width)
+        samples.append(luma(eye.source[white]))
+    whites = np.concatenate(samples)
+    return float(np.percentile(whites, 80)) if len(whites) > 20 else None
+
+
+def _build_eye(canvas: Canvas, shape: EyeShape, glasses: bool, softness: float) -> EyePatch:
+    x0, y0, x1, y1 = shape.box
+    source = canvas.texture[y0:y1, x0:x1].copy()
+    skin = take_eyelid_skin(source, shape)
+    rims = find_rims(source, shape) if glasses else None
+    return EyePatch(source, shape, skin, rims, softness, 1.0)
+
+
+def _state_free_maps(shape: EyeShape) -> _Maps:
+    width, height = shape.patch_size
+    from_border = np.minimum(np.minimum(shape.x, width - 1 - shape.x), np.minimum(shape.y, height - 1 - shape.y))
+    return _Maps(
+        fade=corner_fade(shape, -0.02, 0.22),
+        skin_fade=corner_fade(shape, -0.04, 0.14),
+        temple=_above_outer_corner(shape),
+        lashed=np.clip(shape.height / (0.30 * shape.opening), 0, 1).astype(np.float32),
+        border=np.clip(from_border / _EDGE, 0, 1).astype(np.float32),
+    )
+
+
+def _above_outer_corner(shape: EyeShape) -> FloatArray:
+    outward = shape.along * np.float32(shape.temple_side) - np.float32(shape.width / 2)
+    width, opening = shape.width, shape.opening
+    beside = smoothstep(outward, -0.22 * width, -0.06 * width) * (1 - smoothstep(outward, 0.14 * width, 0.24 * width))
+    v = shape.below_lid
+    above = smoothstep(v, -0.9 * opening, -0.4 * opening) * (1 - smoothstep(v, 0.02 * opening, 0.15 * opening))
+    return (beside * above).astype(np.float32)
+
+
+def _lid_travel(shape: EyeShape, maps: _Maps, blink: float) -> tuple[FloatArray, FloatArray]:
+    """Where the upper edge comes to stand below its rest, and how far the lower one rises; texture pixels.
+
+    The landmarks run a little inside the real lower lid, so the upper one closes three hundredths of a width further.
+    """
+    rise = np.float32(0.12 * blink) * shape.height
+    edge = (shape.height - rise + np.float32(0.030 * shape.width) * maps.lashed) * np.float32(blink)
+    return edge, rise
+
+
+def _upper_shift(shape: EyeShape, edge: FloatArray, band: np.float32) -> FloatArray:
+    """How far above itself each pixel of the closing lid comes from: the skin between lashes and brow is stretched.
+
+    Column by column: the stretch is a quadratic that leaves the skin at the brow in place, with slope 1 where it can.
+    """
+    v, reach = shape.below_lid, shape.reach
+    span = np.maximum(reach + edge - band, 1e-3)
+    down = np.clip((v + reach) / span, 0, 1)
+    slope = np.clip(span / np.maximum(reach - band, 1e-3), 1, 1.9)
+    stretched = -reach + (reach - band) * (down + (slope - 1) * down * (1 - down) ** 2)
+    source = np.where(v > edge - band, v - edge, stretched)
+    shift: FloatArray = np.where(v < -reach, 0, source - v).astype(np.float32)
+    return shift
+
+
+def _blend(front: RGBImage, back: RGBImage, share: FloatArray) -> RGBImage:
+    """`front` over `back` with the share (h, w), 0..1, of the front."""
+    front_share = np.ascontiguousarray(share, dtype=np.float32)
+    return cv2.blendLinear(front, back, front_share, 1 - front_share).astype(np.uint8, copy=False)
+
+
+def _shaded(image: RGBImage, shade: FloatArray) -> RGBImage:
+    factor = cv2.merge([shade.astype(np.float32, copy=False)] * 3)
+    return cv2.multiply(image, factor, dtype=cv2.CV_8U).astype(np.uint8, copy=False)
+
+
+def _sampled(image: Sampled, x: FloatArray, y: FloatArray) -> Sampled:
+    values = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return values.astype(image.dtype, copy=False)

@@ -1,0 +1,43 @@
+"""Whether somebody wears glasses, and where their rims are."""
+
+import cv2
+import numpy as np
+
+from spark_avatar.engines.portrait.canvas import Canvas
+from spark_avatar.engines.portrait.eye_shape import EyeShape
+from spark_avatar.engines.portrait.picture_traits import luma
+from spark_avatar.face.landmarks import OUTER_EYE_CORNERS
+from spark_avatar.media.arrays import FloatArray, RGBImage
+
+_NASION = 168
+_GLASSES = 0.7  # contrast of the darkest line across the nasion: bare 0.2 at most, joined brows 0.46, glasses above 0.7
+
+
+def wears_glasses(canvas: Canvas) -> bool:
+    """A dark bridge crosses the root of the nose."""
+    E = canvas.eye_distance
+    x0, y0, x1, y1 = canvas.window
+    grey = cv2.GaussianBlur(luma(canvas.base[y0:y1, x0:x1]), (0, 0), max(0.7, 0.008 * E))
+    right, left = canvas.points[OUTER_EYE_CORNERS[0], :2], canvas.points[OUTER_EYE_CORNERS[1], :2]
+    x, y = (float(v) for v in canvas.points[_NASION, :2])
+    upright = cv2.getRotationMatrix2D((x, y), float(np.degrees(np.arctan2(*(left - right)[::-1]))), 1)
+    upright = upright + np.array([[0, 0, 0.16 * E - x], [0, 0, 0.22 * E - y]])
+    root = cv2.warpAffine(grey, upright, (max(8, int(0.32 * E)), max(8, int(0.40 * E))), borderMode=cv2.BORDER_REPLICATE)
+    lines = cv2.morphologyEx(root, cv2.MORPH_BLACKHAT, np.ones((int(0.12 * E) | 1, 1), np.uint8))
+    across = lines[:, int(0.10 * E) : int(0.22 * E)].max(0)
+    return bool(np.median(across) / max(float(root.mean()), 30.0) > _GLASSES)
+
+
+def find_rims(patch: RGBImage, shape: EyeShape) -> FloatArray:
+    """(h, w), 0..1: dark thin structures around the eye of somebody who wears glasses; the eye itself left out."""
+    E = shape.eye_distance
+    size = max(3, round(0.10 * E)) | 1
+    grey = luma(patch)
+    lines = cv2.morphologyEx(
+        grey, cv2.MORPH_BLACKHAT, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), borderType=cv2.BORDER_REPLICATE
+    )
+    contrast = np.clip((lines / np.maximum(grey + lines, 20) - 0.22) / 0.15, 0, 1)
+    v = shape.below_lid
+    around = (v < -0.045 * E) | (v > shape.height + 0.035 * E) | (shape.beyond > 0.06 * shape.width)
+    rims = cv2.dilate((contrast * around).astype(np.float32), np.ones((3, 3), np.uint8))
+    return cv2.GaussianBlur(rims, (0, 0), 0.8).astype(np.float32, copy=False)

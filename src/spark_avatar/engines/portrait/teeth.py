@@ -1,0 +1,160 @@
+"""Rows of teeth, drawn: a dental arch seen from the front, with the small irregularities of one person.
+
+Sizes are those of adult teeth (Wheeler's Dental Anatomy, mean crown widths and heights), in millimetres; a face measures
+90 mm between the outer eye corners, so 1 mm = E / 90.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spark_avatar.engines.portrait.mouth_colours import MouthColours
+from spark_avatar.engines.portrait.picture_traits import smoothstep
+from spark_avatar.media.arrays import FloatArray
+
+MM_PER_EYE_DISTANCE = 90.0
+
+_PER_SIDE = 7
+
+
+@dataclass(frozen=True)
+class DentalArch:
+    """One row of teeth, from the middle to the back, alike on both sides. Millimetres."""
+
+    radius: float
+    widths: tuple[float, ...]
+    heights: tuple[float, ...]
+    edges: tuple[float, ...]
+    """How far each tooth's edge stands beyond the middle one's, away from the gum."""
+    corner: float
+    """Rounding of the biting edge."""
+    seam: float
+    """Darkness of the lines between teeth."""
+    gum_below: bool
+    """The lower row: its gum is below, its edges above."""
+
+
+UPPER_ARCH = DentalArch(
+    radius=29.5,
+    widths=(8.4, 6.6, 7.6, 7.0, 6.8, 9.5, 9.5),
+    heights=(9.8, 8.6, 9.4, 8.0, 7.4, 7.0, 7.0),
+    edges=(0.0, -0.7, -0.2, -0.9, -1.3, -1.8, -2.2),
+    corner=0.5,
+    seam=0.30,
+    gum_below=False,
+)
+LOWER_ARCH = DentalArch(
+    radius=24.0,
+    widths=(5.3, 5.9, 6.9, 7.0, 7.2, 10.5, 10.0),
+    heights=(8.5, 8.8, 9.5, 8.2, 7.8, 7.0, 7.0),
+    edges=(0.0, 0.1, -0.3, 0.5, 0.9, 1.2, 1.5),
+    corner=0.35,
+    seam=0.24,
+    gum_below=True,
+)
+
+_TINT_BY_TOOTH = np.array([0, 0.012, -0.035, -0.05, -0.06, -0.08, -0.1], np.float32)  # canines and molars are darker
+
+
+@dataclass(frozen=True, eq=False)
+class ToothVariation:
+    """How one person's row differs from the ideal one. Arrays are (2, 7): subject's right and left, middle to back."""
+
+    width: FloatArray
+    """Factor."""
+    edge: FloatArray
+    """Millimetres, away from the gum."""
+    slope: FloatArray
+    """Millimetres that the edge rises from one side of the tooth to the other."""
+    tint: FloatArray
+    """Added brightness, a share."""
+    midline: float
+    """Millimetres."""
+
+    @classmethod
+    def draw(cls, random: np.random.Generator) -> "ToothVariation":
+        """A healthy, natural row: enough to look like somebody's teeth, too little to be noticed."""
+
+        def spread(sigma: float) -> FloatArray:
+            values: FloatArray = np.clip(random.normal(0, sigma, (2, _PER_SIDE)), -2 * sigma, 2 * sigma).astype(np.float32)
+            return values
+
+        both_sides = spread(0.030)
+        width = 1 + both_sides[:1] + 0.5 * spread(0.030)
+        edge = spread(0.22) * np.array([0.8, 1.2, 1.2, 1, 1, 1, 1], np.float32)
+        return cls(width, edge, spread(0.16), spread(0.020), float(np.clip(random.normal(0, 0.4), -0.8, 0.8)))
+
+
+def draw_arch(
+    arch: DentalArch,
+    variation: ToothVariation,
+    across: FloatArray,
+    down: FloatArray,
+    turn: float,
+    colours: MouthColours,
+) -> tuple[FloatArray, FloatArray]:
+    """The row in front of nothing: colour (h, w, 3), 0..255, and coverage (h, w), 0..1.
+
+    `across` and `down` are (h, w) millimetres from the middle of the biting edge, `turn` the head's, radians, positive to
+    the picture's right.
+    """
+    pixel = float(abs(across[0, 1] - across[0, 0]))
+    angle = _arch_angle(across - variation.midline, arch.radius, turn)
+    tooth = _TeethAlong(arch, variation, angle)
+    from_edge = (-down if not arch.gum_below else down) + tooth.edge
+    corner = arch.corner * np.abs(tooth.position) ** 5
+    coverage: FloatArray = np.clip((from_edge - corner) / (1.2 * pixel) + 0.5, 0, 1).astype(np.float32)
+    gum = np.clip((from_edge - tooth.height * (1 - 0.12 * np.abs(tooth.position) ** 2.5)) / 0.8 + 0.5, 0, 1)[..., None]
+    towards_gum = np.clip(from_edge / tooth.height, 0, 1.3)
+    enamel = colours.tooth * _tint(towards_gum, tooth.tint) * _shading(arch, tooth, angle, towards_gum)[..., None]
+    flesh = colours.gum * (0.9 * (0.42 + 0.5 * np.cos(angle) ** 1.5))[..., None]
+    colour: FloatArray = (enamel * (1 - gum) + flesh * gum).astype(np.float32)
+    return colour, coverage
+
+
+class _TeethAlong:
+    """Which tooth stands at each pixel's angle, and where on it the pixel lies (-1..1 across)."""
+
+    def __init__(self, arch: DentalArch, variation: ToothVariation, angle: FloatArray) -> None:
+        side = (angle > 0).astype(int)
+        arc = np.abs(arch.radius * angle)
+        widths = np.asarray(arch.widths, np.float32) * variation.width
+        ends = np.cumsum(widths, axis=1)
+        index = np.minimum(np.where(side == 0, np.searchsorted(ends[0], arc), np.searchsorted(ends[1], arc)), _PER_SIDE - 1)
+        self.width: FloatArray = widths[side, index]
+        middle = ends[side, index] - self.width / 2
+        self.position: FloatArray = np.clip((arc - middle) / (self.width / 2), -1, 1).astype(np.float32)
+        self.height: FloatArray = np.asarray(arch.heights, np.float32)[index]
+        self.edge: FloatArray = np.asarray(arch.edges, np.float32)[index] + variation.edge[side, index]
+        self.edge = self.edge + variation.slope[side, index] * self.position
+        self.tint: FloatArray = _TINT_BY_TOOTH[index] + variation.tint[side, index]
+
+
+def _arch_angle(across: FloatArray, radius: float, turn: float) -> FloatArray:
+    """Angle on the arch seen at `across`: in the turned head the far teeth lie behind the near ones."""
+    x = np.asarray(across, np.float32)
+    for _ in range(3):
+        behind = radius - np.sqrt(np.maximum(radius**2 - x * x, 1e-6))
+        x = np.clip((across + np.sin(turn) * behind) / np.cos(turn), -0.985 * radius, 0.985 * radius)
+    angle: FloatArray = np.arcsin(x / radius).astype(np.float32)
+    return angle
+
+
+def _shading(arch: DentalArch, tooth: _TeethAlong, angle: FloatArray, towards_gum: FloatArray) -> FloatArray:
+    """Light falls from the front: rows darken to the back, teeth to their sides; lines between them."""
+    side = np.abs(tooth.position)
+    around = 0.24 + 0.76 * np.cos(angle) ** 1.1
+    body = (1 - 0.07 * side**3) * (0.90 + 0.10 * np.clip(towards_gum * 4, 0, 1)) * (1 - 0.10 * np.clip(towards_gum - 0.5, 0, 1))
+    gleam = 1 + 0.05 * np.exp(-((tooth.position + 0.15) ** 2) / 0.12) * smoothstep(towards_gum, 0.1, 0.5)
+    from_seam = (1 - side) * tooth.width / 2
+    seam = arch.seam * np.exp(-((from_seam / 0.30) ** 2)) * np.clip(0.45 + towards_gum * 1.2, 0, 1)
+    shade: FloatArray = (around * body * gleam * (1 - seam)).astype(np.float32)
+    return shade
+
+
+def _tint(towards_gum: FloatArray, tint: FloatArray) -> FloatArray:
+    """Factor (h, w, 3): warmer at the neck, bluish where the edge is translucent, a little different on every tooth."""
+    warm = np.clip(towards_gum - 0.35, 0, 1)[..., None] * np.array([0.01, -0.03, -0.10], np.float32)
+    cool = np.clip(1 - towards_gum * 5, 0, 1)[..., None] * np.array([-0.03, 0.0, 0.02], np.float32)
+    factor: FloatArray = (1 + warm + cool + tint[..., None]).astype(np.float32)
+    return factor

@@ -1,0 +1,139 @@
+"""The teeth that the portrait itself shows: found between the lips, kept where they are."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE, Canvas, MouthFrame
+from spark_avatar.engines.portrait.mouth_colours import MouthColours
+from spark_avatar.engines.portrait.picture_traits import luma
+from spark_avatar.media.arrays import FloatArray
+
+Mask = NDArray[np.bool_]
+
+_SHADOW_SIGMA = 0.032  # in E: how far the lips' shadow reaches onto the teeth
+
+
+@dataclass(frozen=True, eq=False)
+class VisibleTeeth:
+    """The upper teeth of the portrait, on the grid they were asked for."""
+
+    pixels: FloatArray
+    """(h, w, 3) RGB, 0..255, without the shadow that the lips cast in the portrait."""
+    mask: FloatArray
+    """(h, w), 0..1: where they are seen."""
+    colour: FloatArray
+    """(3,): of the enamel."""
+    edge: float
+    """b of the middle teeth's biting edge in mouth coordinates, output pixels."""
+    cut: bool
+    """The lower lip hides the biting edge: it lies somewhere below `edge`."""
+
+
+def find_visible_teeth(
+    canvas: Canvas, mouth: MouthFrame, colours: MouthColours, a: FloatArray, b: FloatArray
+) -> VisibleTeeth | None:
+    """The portrait's upper teeth at mouth coordinates `a` (h, w) and `b` (h, w); None where none can be made out.
+
+    Rows of the grid run down, columns across. Only the upper row is taken: what is seen of the lower one is mostly a
+    strip too thin to be told from lip and tongue.
+    """
+    if not mouth.is_open:
+        return None
+    E = canvas.eye_distance
+    pixel = float(b[1, 0] - b[0, 0])
+    upper = np.interp(a[0], mouth.line_a, mouth.upper_b).astype(np.float32)
+    lower = np.interp(a[0], mouth.line_a, mouth.lower_b).astype(np.float32)
+    upper, lower = upper + 0.6 * pixel + 0.004 * E, lower - 0.6 * pixel - 0.004 * E
+    between = np.clip((b - upper) / pixel + 0.5, 0, 1) * np.clip((lower - b) / pixel + 0.5, 0, 1)
+    slit: FloatArray = (between * (np.abs(a) < mouth.inner_half_width)).astype(np.float32)
+    inside = slit > 0.9
+    if inside.sum() < 20:
+        return None
+    pixels = _sample(canvas, mouth, a, b)
+    bright = _enamel(pixels, inside, colours, canvas.grey)
+    if bright is None:
+        return None
+    ends = _lower_ends(bright & inside, b[:, 0], upper, lower, 0.02 * E)
+    if ends is None:
+        return None
+    mask = (slit * np.clip((ends - b) / pixel + 0.5, 0, 1)).astype(np.float32)
+    seen = (mask > 0.9) & bright
+    if seen.sum() < 10:
+        return None
+    middle = np.abs(a[0]) < 0.12 * E
+    edge = float(ends[middle].max())
+    return VisibleTeeth(
+        pixels=pixels / _portrait_light(slit, E / pixel)[..., None],
+        mask=mask,
+        colour=np.median(pixels[seen], axis=0).astype(np.float32),
+        edge=edge,
+        cut=bool(float(np.median(lower[middle])) - edge < 0.03 * E),
+    )
+
+
+def _sample(canvas: Canvas, mouth: MouthFrame, a: FloatArray, b: FloatArray) -> FloatArray:
+    x = mouth.centre[0] + a * mouth.across[0] + b * mouth.down[0]
+    y = mouth.centre[1] + a * mouth.across[1] + b * mouth.down[1]
+    maps = [((v + 0.5) * TEXTURE_SCALE - 0.5).astype(np.float32) for v in (x, y)]
+    sampled = cv2.remap(canvas.texture, maps[0], maps[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return sampled.astype(np.float32)
+
+
+def _enamel(pixels: FloatArray, inside: Mask, colours: MouthColours, grey: bool) -> Mask | None:
+    """Which pixels are bright and pale enough for teeth; None if the open mouth shows no teeth at all."""
+    brightness = luma(pixels)
+    high, low = np.percentile(brightness[inside], [92, 8])
+    skin = float(luma(colours.skin))
+    bright = brightness > max(0.5 * (high + low), 0.45 * skin)
+    if not grey:
+        strongest = pixels.max(2)
+        saturation = (strongest - pixels.min(2)) / np.maximum(strongest, 1)
+        lip_saturation = float((colours.lip.max() - colours.lip.min()) / max(float(colours.lip.max()), 1.0))
+        bright &= saturation < max(0.75 * lip_saturation, 0.25)
+    enough = (bright & inside).sum() > 0.18 * inside.sum()
+    return bright if enough and high > 0.62 * skin and high - low > 12 else None
+
+
+def _lower_ends(bright: Mask, rows: FloatArray, upper: FloatArray, lower: FloatArray, least: float) -> FloatArray | None:
+    """(w,): b where the bright run that hangs from the upper lip ends, per column; None if there are too few runs."""
+    pixel = float(rows[1] - rows[0])
+    found = np.full(len(upper), np.nan, np.float32)
+    for column in np.flatnonzero(lower - upper > least):
+        first, last = np.searchsorted(rows, [upper[column], lower[column]])
+        run = bright[first:last, column]
+        lit = np.flatnonzero(run)
+        if len(lit) == 0 or lit[0] > 0.5 * len(run):
+            found[column] = upper[column]
+            continue
+        gaps = np.flatnonzero(np.diff(lit) > 3)  # a dark line of up to two pixels is a crack, not the end
+        found[column] = rows[first + (lit[gaps[0]] if len(gaps) else lit[-1])] + pixel
+    known = np.isfinite(found)
+    if known.sum() < 8:
+        return None
+    columns = np.arange(len(found))
+    ends = np.interp(columns, columns[known], found[known]).astype(np.float32)
+    smooth: FloatArray = cv2.GaussianBlur(ends[None], (0, 0), 4.0)[0]
+    return smooth
+
+
+def _portrait_light(slit: FloatArray, pixels_per_e: float) -> FloatArray:
+    """The lips' shadow in the portrait, by the rule that the renderer shades with: dividing by it undoes it."""
+    return np.maximum(lip_light(1 - slit, _SHADOW_SIGMA * pixels_per_e), 0.7)
+
+
+def lip_light(cover: FloatArray, sigma: float) -> FloatArray:
+    """Light that reaches the inside of the mouth, (h, w) 0.3..1, from the lips' coverage (h, w) 0..1.
+
+    One blur gives the lips' shadow, the dark corners and the dimming of a narrow gap.
+    """
+    shadow = cv2.GaussianBlur(cover, (0, 0), sigma)
+    light: FloatArray = np.clip(1.22 - 0.95 * shadow, 0.30, 1.0)
+    return light
+
+
+def shadow_sigma(eye_distance: float) -> float:
+    """Reach of the lips' shadow in output pixels."""
+    return _SHADOW_SIGMA * eye_distance
