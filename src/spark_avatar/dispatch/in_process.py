@@ -33,7 +33,7 @@ class WorkerEnd(StrEnum):
     OVERDUE = "overdue"
     """Killed: its task took longer than `hard_seconds`."""
     STOPPED = "stopped"
-    """The server stops, or it drained."""
+    """It drained, or the server stopped."""
 
 
 OnEnd = Callable[[str, WorkerEnd], None]
@@ -169,7 +169,9 @@ class InProcessDispatcher:
     def _bury(self, slot: _Slot, worker: WorkerProcess) -> None:
         """Has the worker's task handed back; when that fails, again a little later."""
         exitcode = worker.process.exitcode
-        end = slot.killed_for or (WorkerEnd.STOPPED if exitcode == 0 else WorkerEnd.CRASHED)
+        # One that leaves in the middle of a task has crashed, whatever code it leaves with.
+        in_order = exitcode == 0 and worker.busy_since is None
+        end = slot.killed_for or (WorkerEnd.STOPPED if in_order else WorkerEnd.CRASHED)
         try:
             self._on_end(worker.name, end)
         except Exception:  # noqa: BLE001 - a database that is away must not end the supervision

@@ -15,15 +15,13 @@ from typing import Final
 import httpcore
 import httpx
 
-from spark_avatar.service.addresses import AllowList, IPAddress, is_misspelt_ipv4
+from spark_avatar.service.addresses import AllowList, IPAddress
 from spark_avatar.service.connect import CheckedBackend, Deadline, resolve
 from spark_avatar.service.faults import ADVICE_PUBLIC, InputFaults
+from spark_avatar.service.urls import DEFAULT_PORTS, parse_url
 
 MAX_REDIRECTS: Final = 5
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
-_PORTS: Final = {"http": 80, "https": 443}
-_FORBIDDEN: Final = frozenset(map(chr, (*range(33), 127))) | {"\\"}
-"""Control characters, the space and the backslash: parsers disagree about them."""
 _CHUNK = 64 * 1024
 
 _log = logging.getLogger(__name__)
@@ -54,7 +52,7 @@ class HttpSource:
         Raises the input's `...UrlInvalid` for an address that is malformed or refused, its errors for too many bytes and
         none, and `RemoteStatusError` when the host cannot be reached, does not answer with success, or takes too long.
         """
-        current = _parsed(url, faults)
+        current = parse_url(url, faults)
         for _ in range(MAX_REDIRECTS + 1):
             answer = self._get(current, destination, faults, deadline)
             if answer is None:
@@ -97,31 +95,10 @@ class HttpSource:
         return permitted
 
 
-def _parsed(url: str, faults: InputFaults) -> httpx.URL:
-    """The URL, its syntax checked."""
-    if any(character in _FORBIDDEN for character in url):
-        raise faults.invalid("contains a space, a backslash or a control character: percent-encode it")
-    try:
-        parsed = httpx.URL(url)
-        port = parsed.port
-    except (httpx.InvalidURL, ValueError):
-        raise faults.invalid("is not a well-formed address: write https://host/path") from None
-    host = parsed.raw_host.decode("ascii", "replace")
-    if parsed.scheme not in _PORTS or not host:
-        raise faults.invalid("must begin with http://, https:// or data:, and name a host")
-    if parsed.userinfo or "@" in parsed.netloc.decode("ascii", "replace"):
-        raise faults.invalid("holds a user name or password: give an address that works without one")
-    if port is not None and not 0 < port < 65536:
-        raise faults.invalid("names a port that does not exist")
-    if "%" in host or is_misspelt_ipv4(host):
-        raise faults.invalid("names its host in an unusual spelling: write a host name, or an address in its usual form")
-    return parsed
-
-
 def _checked_redirect(source: httpx.URL, target: httpx.URL, faults: InputFaults) -> httpx.URL:
     if source.scheme == "https" and target.scheme == "http":
         raise faults.remote(_shown_host(source), "redirects from https to http, which is not followed: give the final address")
-    return _parsed(str(target), faults)
+    return parse_url(str(target), faults)
 
 
 def _receive(url: httpx.URL, response: httpcore.Response, destination: Path, faults: InputFaults) -> _Redirect | None:
@@ -191,7 +168,7 @@ def _phrase(status: int) -> str:
 
 
 def _port(url: httpx.URL) -> int:
-    return url.port or _PORTS[url.scheme]
+    return url.port or DEFAULT_PORTS[url.scheme]
 
 
 def _shown_host(url: httpx.URL) -> str:

@@ -8,9 +8,11 @@ from pydantic import BaseModel
 from spark_avatar.engines.options import validate_options
 from spark_avatar.engines.seed import MAX_SEED as MAX_SEED
 from spark_avatar.engines.seed import draw_seed
-from spark_avatar.errors import AudioUrlInvalid, AudioUrlMissing, ImageUrlInvalid, ImageUrlMissing, InputError, InvalidOptions
+from spark_avatar.errors import AudioUrlMissing, ImageUrlMissing, InputError, InvalidOptions
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.schemas.generation import GenerationRequest
+from spark_avatar.service.faults import InputFaults, faults_of
+from spark_avatar.service.urls import is_data_url, parse_url
 
 MAX_URL_CHARACTERS: Final = 8192
 _DATA_HEADER_CHARACTERS = 256
@@ -33,8 +35,8 @@ class CheckedRequest:
 def check_request(request: GenerationRequest, options: type[BaseModel], limits: MediaLimits) -> CheckedRequest:
     """Raises `ImageUrlMissing`, `AudioUrlMissing`, `ImageUrlInvalid`, `AudioUrlInvalid` or `InvalidOptions`."""
     params = request.params
-    image_url = _url(params.get("image_url"), "image_url", limits.image_bytes, ImageUrlMissing, ImageUrlInvalid)
-    audio_url = _url(params.get("audio_url"), "audio_url", limits.audio_bytes, AudioUrlMissing, AudioUrlInvalid)
+    image_url = _url(params.get("image_url"), faults_of("image", limits), ImageUrlMissing)
+    audio_url = _url(params.get("audio_url"), faults_of("audio", limits), AudioUrlMissing)
     given = {name: value for name, value in params.items() if name in options.model_fields and value is not None}
     validated = validate_options(options, given)
     unknown = sorted(name for name in params if name not in options.model_fields and name not in _OWN_NAMES)
@@ -47,23 +49,22 @@ def check_request(request: GenerationRequest, options: type[BaseModel], limits: 
     )
 
 
-def _url(value: object, name: str, max_bytes: int, missing: type[InputError], invalid: type[InputError]) -> str:
+def _url(value: object, faults: InputFaults, missing: type[InputError]) -> str:
     if value is None:
         raise missing()
     if not isinstance(value, str):
-        raise invalid(f"`{name}` must be a text, not {type(value).__name__}: give one http(s) address or data: URL")
+        raise faults.invalid(f"must be a text, not {type(value).__name__}: give one http(s) address or data: URL")
     url = value.strip()
     if not url:
         raise missing()
-    is_data = url[:5].lower() == "data:"
+    is_data = is_data_url(url)
     # A byte takes three characters when percent-encoded, 4/3 in base64; a tighter check follows the decoding.
-    longest = 3 * max_bytes + _DATA_HEADER_CHARACTERS if is_data else MAX_URL_CHARACTERS
+    longest = 3 * faults.limit_bytes + _DATA_HEADER_CHARACTERS if is_data else MAX_URL_CHARACTERS
     if len(url) > longest:
         kind = "data: URL" if is_data else "address"
-        raise invalid(
-            f"`{name}` is {len(url)} characters long; a {kind} may have {longest}",
-            facts={"characters": len(url), "limit": longest},
-        )
+        raise faults.invalid(f"is {len(url)} characters long; a {kind} may have {longest}", characters=len(url), limit=longest)
+    if not is_data:
+        parse_url(url, faults)
     return url
 
 

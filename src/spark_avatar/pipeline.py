@@ -1,0 +1,152 @@
+"""Files in, video out: the façade that the command line, the worker and the library share."""
+
+import errno
+import functools
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from spark_avatar.animation.track import AnimationTrack
+from spark_avatar.engines.engine import Portrait, RenderJob, RenderMonitor, Rendition, SilentMonitor, Speech
+from spark_avatar.engines.options import validate_options
+from spark_avatar.engines.registry import EngineRegistry
+from spark_avatar.engines.seed import MAX_SEED, draw_seed
+from spark_avatar.errors import GenerationError, InvalidOptions, SparkAvatarError
+from spark_avatar.media.audio import probe_audio
+from spark_avatar.media.image import probe_image
+from spark_avatar.media.limits import MediaLimits
+from spark_avatar.media.video import probe_video
+
+_DEFAULT_LIMITS = MediaLimits()
+_SILENT = SilentMonitor()
+
+
+def render(
+    image: Path,
+    audio: Path | AnimationTrack,
+    output: Path,
+    *,
+    engine: str = "portrait",
+    options: Mapping[str, object] | None = None,
+    seed: int | None = None,
+    limits: MediaLimits = _DEFAULT_LIMITS,
+    monitor: RenderMonitor = _SILENT,
+    workdir: Path | None = None,
+) -> Rendition:
+    """Makes a talking video of a portrait and a recording.
+
+    `audio` may be a finished `AnimationTrack` instead: the portrait follows it, without sound. `output` appears whole or
+    not at all, and replaces what was there. `seed` (0..2**32-1) makes it reproducible; without one a seed is drawn, and told
+    in the result. Scratch files go to a folder of their own in `workdir` (by default the system's folder for them), which is
+    removed however this ends. Engines stay warm for the next call in this process.
+
+    Raises `InputError` for inputs and options that cannot be used (`ImageUnreadable`, `FaceNotFound`, `AudioSilent`,
+    `InvalidOptions`, ...), `ConfigurationError` for an engine that is not installed, `GenerationError` when the engine
+    fails, and what the monitor raises to end the job.
+    """
+    pipeline = Pipeline(_installed_engines(), limits)
+    return pipeline.render(image, audio, output, engine=engine, options=options, seed=seed, monitor=monitor, workdir=workdir)
+
+
+@functools.cache
+def _installed_engines() -> EngineRegistry:
+    return EngineRegistry()
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Renders with engines that stay warm. One job at a time."""
+
+    engines: EngineRegistry
+    limits: MediaLimits = field(default_factory=MediaLimits)
+
+    def warm_up(self, engine: str) -> None:
+        """Loads what the first job would otherwise wait for."""
+        self.engines.engine(engine).warm_up()
+
+    def render(
+        self,
+        image: Path,
+        audio: Path | AnimationTrack,
+        output: Path,
+        *,
+        engine: str,
+        options: Mapping[str, object] | None = None,
+        seed: int | None = None,
+        monitor: RenderMonitor = _SILENT,
+        workdir: Path | None = None,
+    ) -> Rendition:
+        """As `render` above."""
+        started = time.perf_counter()
+        if not output.parent.is_dir():
+            raise InvalidOptions("the output's folder does not exist: make it first", facts={"option": "output"})
+        seed = _checked(seed)
+        checked = validate_options(self.engines.options(engine), options or {})
+        with tempfile.TemporaryDirectory(prefix="spark-avatar-", dir=workdir, ignore_cleanup_errors=True) as scratch:
+            portrait, motion = self._probe(image, audio, monitor)
+            probed = time.perf_counter()
+            job = RenderJob(portrait, motion, checked, seed, Path(scratch))
+            rendition = self.engines.engine(engine).render(job, monitor)
+            rendered = time.perf_counter()
+            _verify(rendition, has_sound=isinstance(motion, Speech))
+            _move(rendition.path, output)
+        ended = time.perf_counter()
+        timings = {"probe": probed - started, **rendition.timings, "finish": ended - rendered, "total": ended - started}
+        return replace(rendition, path=output, timings=timings)
+
+    def _probe(
+        self, image: Path, audio: Path | AnimationTrack, monitor: RenderMonitor
+    ) -> tuple[Portrait, Speech | AnimationTrack]:
+        monitor.progress(0.0, "probe")
+        portrait = Portrait(image, probe_image(image, self.limits))
+        monitor.checkpoint()
+        motion = audio if isinstance(audio, AnimationTrack) else Speech(audio, probe_audio(audio, self.limits))
+        monitor.checkpoint()
+        return portrait, motion
+
+
+def _checked(seed: int | None) -> int:
+    if seed is None:
+        return draw_seed()
+    if not 0 <= seed <= MAX_SEED:
+        raise InvalidOptions(f"`seed` cannot be {seed}: give a whole number from 0 to {MAX_SEED}", facts={"option": "seed"})
+    return seed
+
+
+def _verify(rendition: Rendition, *, has_sound: bool) -> None:
+    """Looks at the finished file as a player would. Raises `GenerationError`: a broken video is never handed out."""
+    try:
+        facts = probe_video(rendition.path)
+    except SparkAvatarError as error:
+        raise GenerationError("the finished video cannot be decoded") from error
+    if facts.frames != rendition.frames or facts.frames == 0:
+        raise GenerationError(f"the finished video has {facts.frames} frames instead of {rendition.frames}")
+    if not has_sound:
+        return
+    if facts.audio_seconds is None:
+        raise GenerationError("the finished video has no sound")
+    if abs(facts.audio_seconds - facts.seconds) > 1 / rendition.frame_rate:
+        raise GenerationError(
+            f"picture ({facts.seconds:.3f} s) and sound ({facts.audio_seconds:.3f} s) of the finished video differ in length"
+        )
+
+
+def _move(source: Path, target: Path) -> None:
+    """Renames, so that `target` is never half a file; over a border of file systems by way of a copy beside it."""
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    else:
+        return
+    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        shutil.copyfile(source, beside)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,108 @@
+"""Watches one task while it runs: tells the store how far it is, and ends it when it must end."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from types import TracebackType
+
+from spark_avatar.errors import Canceled, TimedOut
+from spark_avatar.service.clock import Clock
+from spark_avatar.tasks.store import TaskStore
+from spark_avatar.tasks.task import Claim, Task
+
+_REPORT_SECONDS = 0.3
+_REPORT_STEP = 0.02
+
+_log = logging.getLogger(__name__)
+
+
+class ClaimLost(Canceled):
+    """The task is no longer this worker's: it was handed to another, or it has ended."""
+
+
+class HandedBack(Canceled):
+    """The worker has to stop, and another will run the task."""
+
+
+class Heartbeat:
+    """Keeps a claim alive from a thread of its own, so that a long step of the engine does not cost the task."""
+
+    def __init__(self, store: TaskStore, task: Task, claim: Claim, *, lease_seconds: float, clock: Clock) -> None:
+        self._store = store
+        self._task_id = task.id
+        self._claim = claim
+        self._lease = timedelta(seconds=lease_seconds)
+        self._clock = clock
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self.lost = False
+        """Whether the store said that the claim is void."""
+
+    def __enter__(self) -> "Heartbeat":
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self.lost and not self._over.wait(self._lease.total_seconds() / 3):
+            try:
+                self.lost = not self._store.renew(self._task_id, self._claim, lease_until=self._clock() + self._lease)
+            except Exception:  # noqa: BLE001 - a lease outlives a database that is away for a moment
+                _log.exception("a lease could not be renewed", extra={"task_id": self._task_id})
+
+
+class TaskMonitor:
+    """A `RenderMonitor` for a claimed task. The render is the stretch from `start` to `end` of the whole task."""
+
+    def __init__(
+        self,
+        store: TaskStore,
+        task: Task,
+        claim: Claim,
+        heartbeat: Heartbeat,
+        *,
+        seconds: float,
+        must_stop: Callable[[], bool],
+        start: float,
+        end: float,
+    ) -> None:
+        self._store = store
+        self._task_id = task.id
+        self._claim = claim
+        self._heartbeat = heartbeat
+        self._seconds = seconds
+        self._deadline = time.monotonic() + seconds
+        self._must_stop = must_stop
+        self._start, self._end = start, end
+        self._reported_at = float("-inf")
+        self._reported = ("", 0.0)
+
+    def checkpoint(self) -> None:
+        """Raises `ClaimLost`, `HandedBack` or `TimedOut`."""
+        if self._heartbeat.lost:
+            raise ClaimLost
+        if self._must_stop():
+            raise HandedBack
+        if time.monotonic() > self._deadline:
+            raise TimedOut(
+                f"The task took longer than {self._seconds:g} s and was ended: shorten the recording, or ask for a lower "
+                "resolution or frame rate.",
+                facts={"limit_seconds": self._seconds},
+            )
+
+    def progress(self, fraction: float, stage: str) -> None:
+        """Tells the store, at most every 0.3 s and for every stage or 2 % of news. Raises `ClaimLost`."""
+        done = self._start + (self._end - self._start) * min(max(fraction, 0.0), 1.0)
+        last_stage, last_done = self._reported
+        now = time.monotonic()
+        news = stage != last_stage or done - last_done >= _REPORT_STEP
+        if not news or (now - self._reported_at < _REPORT_SECONDS and stage == last_stage):
+            return
+        self._reported, self._reported_at = (stage, done), now
+        if not self._store.report(self._task_id, self._claim, progress=done, stage=stage):
+            raise ClaimLost

@@ -1,0 +1,186 @@
+"""Runs one claimed task in a worker process: fetch, render, store, end."""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from spark_avatar.engines.engine import Rendition
+from spark_avatar.errors import ConfigurationError, GenerationError, SparkAvatarError
+from spark_avatar.pipeline import Pipeline
+from spark_avatar.service.clock import Clock, utc_now
+from spark_avatar.service.fetch import InputFetcher
+from spark_avatar.service.models import ModelCatalog
+from spark_avatar.service.monitor import ClaimLost, HandedBack, Heartbeat, TaskMonitor
+from spark_avatar.service.prices import PriceList
+from spark_avatar.service.workdirs import workdir_name
+from spark_avatar.storage.keys import output_key
+from spark_avatar.storage.storage import Storage
+from spark_avatar.tasks.store import TaskStore
+from spark_avatar.tasks.task import Claim, Task, TaskFailure, TaskOutput, TaskUsage
+
+_FETCHED = 0.05
+_RENDERED = 0.97
+_CONTRACT_CODES = "003016"
+_INTERNAL = (
+    "The video could not be generated because of an internal error. Try again; if it stays so, the task's id helps the "
+    "operator of this server to find out why."
+)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TaskRunner:
+    """Runs tasks, one at a time."""
+
+    store: TaskStore
+    storage: Storage
+    fetcher: InputFetcher
+    pipeline: Pipeline
+    catalog: ModelCatalog
+    prices: PriceList
+    work_dir: Path
+    """Holds a folder for every running task."""
+    worker: str
+    """The name that claims are made in."""
+    must_stop: Callable[[], bool]
+    """Whether the running task has to be handed back now."""
+    lease_seconds: float = 15.0
+    task_seconds: float = 1800.0
+    clock: Clock = utc_now
+
+    def claim(self) -> Task | None:
+        """The next task for this worker, if any waits."""
+        now = self.clock()
+        return self.store.claim_next(self.worker, now=now, lease_until=now + timedelta(seconds=self.lease_seconds))
+
+    def run(self, task: Task) -> None:
+        """Brings a task that `claim` gave to an end, or hands it back. When this returns, no file of the attempt is left
+        but the output of a completed task. Raises only what the store or the storage raise; the lease then lapses, and
+        recovery takes the task up.
+        """
+        claim = task.claim
+        if claim is None:
+            raise ValueError("the task is not claimed")
+        _log.info("task started", extra={"task_id": task.id, "attempt": claim.attempt, "worker": claim.worker})
+        with Heartbeat(self.store, task, claim, lease_seconds=self.lease_seconds, clock=self.clock) as heartbeat:
+            try:
+                finished = self._produce(task, claim, heartbeat)
+            except ClaimLost:
+                _log.warning("task lost to another worker", extra={"task_id": task.id, "attempt": claim.attempt})
+                self.storage.delete(output_key(task.account_id, task.id, claim.attempt))
+            except HandedBack:
+                self.store.hand_back(task.id, claim, count_attempt=False)
+                _log.info("task handed back", extra={"task_id": task.id, "attempt": claim.attempt})
+            except ConfigurationError:
+                _log.exception("task failed: configuration", extra={"task_id": task.id})
+                self._fail(task, claim, GenerationError(_INTERNAL))
+            except SparkAvatarError as error:
+                self._fail(task, claim, error)
+            except Exception:  # noqa: BLE001 - whatever an engine does, the task ends with a reason
+                _log.exception("task failed unexpectedly", extra={"task_id": task.id, "attempt": claim.attempt})
+                self._fail(task, claim, GenerationError(_INTERNAL))
+            else:
+                self._complete(task, claim, *finished)
+
+    def _produce(self, task: Task, claim: Claim, heartbeat: Heartbeat) -> tuple[Rendition, TaskOutput]:
+        """The video, in storage; the workdir is gone."""
+        model = self.catalog.get(task.request.model)
+        monitor = TaskMonitor(
+            self.store,
+            task,
+            claim,
+            heartbeat,
+            seconds=self.task_seconds,
+            must_stop=self.must_stop,
+            start=_FETCHED,
+            end=_RENDERED,
+        )
+        with self._workdir(task, claim) as folder:
+            started = time.perf_counter()
+            image = self.fetcher.fetch(task.request.image_url, "image", folder / "image", checkpoint=monitor.checkpoint)
+            audio = self.fetcher.fetch(task.request.audio_url, "audio", folder / "audio", checkpoint=monitor.checkpoint)
+            fetched = time.perf_counter() - started
+            if not self.store.report(task.id, claim, progress=_FETCHED, stage="fetched", uploaded_at=self.clock()):
+                raise ClaimLost
+            rendition = self.pipeline.render(
+                image,
+                audio,
+                folder / "output.mp4",
+                engine=model.engine,
+                options=task.request.options,
+                seed=_seed_of(task),
+                monitor=monitor,
+                workdir=folder,
+            )
+            monitor.checkpoint()
+            output = self._store_output(task, claim, rendition)
+        rendition.timings["fetch"] = fetched
+        return rendition, output
+
+    def _store_output(self, task: Task, claim: Claim, rendition: Rendition) -> TaskOutput:
+        stored = self.storage.put(output_key(task.account_id, task.id, claim.attempt), rendition.path)
+        return TaskOutput(
+            key=stored.key,
+            media_type="video/mp4",
+            size=stored.size,
+            job_id=rendition.job_id or workdir_name(task.id, claim.attempt),
+            seconds=rendition.seconds,
+            width=rendition.width,
+            height=rendition.height,
+        )
+
+    def _complete(self, task: Task, claim: Claim, rendition: Rendition, output: TaskOutput) -> None:
+        usage = TaskUsage(
+            cost=self.prices.cost(rendition.seconds), discount=self.prices.discount, compute_units=rendition.compute_units
+        )
+        ended = self.store.complete(
+            task.id, claim, outputs=[output], usage=usage, metadata=_metadata(rendition), now=self.clock()
+        )
+        if not ended:
+            _log.warning("task lost to another worker", extra={"task_id": task.id, "attempt": claim.attempt})
+            self._delete_outputs(task, range(claim.attempt, claim.attempt + 1))
+            return
+        self._delete_outputs(task, range(1, claim.attempt))
+        _log.info("task completed", extra={"task_id": task.id, "attempt": claim.attempt, "seconds": rendition.seconds})
+
+    def _fail(self, task: Task, claim: Claim, error: SparkAvatarError) -> None:
+        code = error.code if error.code.startswith(_CONTRACT_CODES) else GenerationError.code
+        metadata: dict[str, object] = dict(error.facts)
+        if self.store.fail(task.id, claim, TaskFailure(code, error.message), metadata=metadata, now=self.clock()):
+            _log.info("task failed", extra={"task_id": task.id, "attempt": claim.attempt, "code": code})
+            self._delete_outputs(task, range(1, claim.attempt + 1))
+
+    def _delete_outputs(self, task: Task, attempts: range) -> None:
+        for attempt in attempts:
+            self.storage.delete(output_key(task.account_id, task.id, attempt))
+
+    @contextmanager
+    def _workdir(self, task: Task, claim: Claim) -> Iterator[Path]:
+        folder = self.work_dir / workdir_name(task.id, claim.attempt)
+        shutil.rmtree(folder, ignore_errors=True)  # an attempt that was handed back has its number again
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _seed_of(task: Task) -> int | None:
+    seed = task.metadata.get("seed")
+    return seed if isinstance(seed, int) else None
+
+
+def _metadata(rendition: Rendition) -> dict[str, object]:
+    return {
+        **rendition.diagnostics,
+        "warnings": [{"code": warning.code, "message": warning.message} for warning in rendition.warnings],
+        "engine": rendition.engine,
+        "seed": rendition.seed,
+        "timings": {stage: round(seconds, 4) for stage, seconds in rendition.timings.items()},
+    }
