@@ -12,8 +12,8 @@ from spark_avatar.errors import ConfigurationError
 
 _POOL_SIZE = 8
 _POOL_OVERFLOW = 24
-"""Connections of one process beyond those kept open: more than FastAPI's 40 threads ever use at once, as a transaction
-takes about a millisecond.
+"""Connections beyond those kept open, for bursts. A transaction takes about a millisecond: threads that find none wait
+for so long.
 """
 
 

@@ -13,6 +13,8 @@ _PRAGMAS = (
     "PRAGMA busy_timeout = 10000",
     # Readers see the last commit while a writer works.
     "PRAGMA journal_mode = WAL",
+    # An accepted task survives a power cut. Measured with 10,000 tasks stored, 200 creates and 200 polls a second, two
+    # workers beside: creates p99 9-14 ms (NORMAL: 4-5 ms), polls p99 4-8 ms (2 ms). The limits are 50 and 15 ms.
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
 )

@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from obstore import BytesStream
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
 from spark_avatar.errors import ConfigurationError, ObjectNotFound
 from spark_avatar.storage import staging
 from spark_avatar.storage.storage import ObjectKey, StoredObject
+
+if TYPE_CHECKING:
+    from obstore import BytesStream
 
 _CLOUD_SCHEMES: Final = frozenset({"s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss"})
 _LEAST_CHUNK: Final = 64 * 1024
@@ -114,7 +116,7 @@ def _cloud(url: str) -> ObjectStore:
         raise ConfigurationError(f"The {scheme} storage cannot be opened: its URL or settings are wrong.") from unusable
 
 
-def _split(stream: BytesStream) -> Iterator[bytes]:
+def _split(stream: "BytesStream") -> Iterator[bytes]:
     for chunk in stream:
         view = memoryview(chunk)
         for start in range(0, len(view), _MOST_CHUNK):
