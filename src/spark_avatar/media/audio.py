@@ -1,0 +1,90 @@
+"""Recordings: measured by decoding them, since headers lie, then read as the speech analysis wants them."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from spark_avatar.errors import AudioSilent, AudioTooLong, AudioUnreadable
+from spark_avatar.media.arrays import Samples
+from spark_avatar.media.limits import MEGABYTE, MediaLimits
+from spark_avatar.media.recording import Recording
+
+ANALYSIS_RATE: Final = 16_000
+"""Hz: what speech analysis works at; speech has little above 8 kHz."""
+_SHORTEST: Final = 0.2
+"""Seconds: about one syllable."""
+_SILENCE: Final = 1e-3
+"""Peak under which there is no voice: -60 dB re full scale."""
+
+
+@dataclass(frozen=True)
+class AudioFacts:
+    """What is known of a recording once it was decoded."""
+
+    codec: str
+    """`mp3`, `aac`, `pcm_s16le`, ..."""
+    seconds: float
+    """Length of what decodes, to the sample, without the encoder's padding where the file tells it."""
+    sample_rate: int
+    """Hz, of the file."""
+    channels: int
+    bytes: int
+
+
+def probe_audio(path: Path, limits: MediaLimits) -> AudioFacts:
+    """Measures a recording by decoding it, a block at a time, no further than the limit.
+
+    Any container with sound will do, video too; the first sound stream counts. Raises `AudioTooLong` (bytes or seconds),
+    `AudioUnreadable` (not sound, damaged, under 0.2 s) and `AudioSilent` (never above -60 dB re full scale), with what was
+    measured.
+    """
+    size = path.stat().st_size
+    if size > limits.audio_bytes:
+        raise AudioTooLong(
+            f"The recording has {size / MEGABYTE:.1f} MB; at most {limits.audio_bytes / MEGABYTE:g} MB are allowed: "
+            "shorten it or save it as MP3 or M4A.",
+            facts={"audio_bytes": size, "limit_bytes": limits.audio_bytes},
+        )
+    peak = 0.0
+    with Recording(path) as recording:
+        for block in recording.blocks():
+            peak = max(peak, float(np.abs(block).max(initial=0.0)))
+            if recording.seconds > limits.audio_seconds:
+                raise _too_long(recording, limits.audio_seconds)
+    facts = AudioFacts(recording.codec, float(recording.seconds), recording.sample_rate, recording.channels, size)
+    _check_usable(facts, peak)
+    return facts
+
+
+def read_samples(path: Path, rate: int = ANALYSIS_RATE) -> Samples:
+    """The whole recording as mono at `rate` Hz: `seconds * rate` samples, rounded. Raises `AudioUnreadable`."""
+    with Recording(path) as recording:
+        blocks = [block[0] for block in recording.blocks(rate=rate, channels=1)]
+    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+
+
+def _too_long(recording: Recording, limit: float) -> AudioTooLong:
+    """Decoding stopped at the limit: how far it would have gone, only the header says."""
+    claimed = recording.claimed_seconds
+    by_header = f" (it is {claimed:.1f} s by its header)" if claimed > limit else ""
+    return AudioTooLong(
+        f"The recording is longer than the {limit:g} s that are allowed{by_header}: cut it, or make several videos.",
+        facts={"audio_seconds": round(max(claimed, float(recording.seconds)), 3), "limit_seconds": limit},
+    )
+
+
+def _check_usable(facts: AudioFacts, peak: float) -> None:
+    measured = {f"audio_{name}": value for name, value in asdict(facts).items()}
+    if facts.seconds < _SHORTEST:
+        raise AudioUnreadable(
+            f"The recording is {facts.seconds:.2f} s long: give at least {_SHORTEST:g} s of speech.", facts=measured
+        )
+    if peak < _SILENCE:
+        level = 20 * np.log10(max(peak, 1e-6))
+        raise AudioSilent(
+            f"The recording is silent: in {facts.seconds:.1f} s its peak is {level:.0f} dB re full scale. "
+            "Give one with a voice in it.",
+            facts={**measured, "audio_peak_db": round(float(level), 1)},
+        )

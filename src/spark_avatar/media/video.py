@@ -1,0 +1,224 @@
+"""Videos: written frame by frame with the encoder in a thread of its own, measured, and read back."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+from types import TracebackType
+from typing import Final, Self
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace, Interpolation
+
+from spark_avatar.errors import GenerationError, InputError
+from spark_avatar.media.arrays import RGBImage
+from spark_avatar.media.container import open_media
+from spark_avatar.media.mp4 import Mp4Encoder
+from spark_avatar.media.recording import Recording
+
+_WAITING_FRAMES: Final = 4
+"""Frames that may wait for the encoder: enough to even out both sides, little memory."""
+_NEGLIGIBLE: Final = Fraction(1, 1000)
+"""Of a frame: sound so short beyond the last frame is rounding, not sound."""
+_HD_HEIGHT: Final = 720
+"""Untagged video of this height or more is taken for BT.709, of less for BT.601, as players do."""
+_CHROMA: Final = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+
+
+def frame_count(seconds: float | Fraction, frame_rate: Fraction) -> int:
+    """Frames for a recording of this length: the least that cover it, so that no sound is lost; at least one."""
+    return max(1, math.ceil(Fraction(seconds) * frame_rate - _NEGLIGIBLE))
+
+
+class VideoWriter:
+    """Writes an MP4 of `frame_count(seconds, frame_rate)` frames, with the sound of `audio` if given.
+
+    Encoding runs in a thread while the next frame is made; FFmpeg works without the interpreter's lock. The sound keeps its
+    rate up to 48 kHz and its one or two channels, and is decoded along with the frames, so memory is flat for any length.
+    Both streams end at the same time. Unless `close` succeeds, no file remains.
+
+        with VideoWriter(path, width=512, height=512, frame_rate=Fraction(25), audio=speech, seconds=3.2) as video:
+            for frame in frames:
+                video.write(frame)
+    """
+
+    def __init__(self, path: Path, *, width: int, height: int, frame_rate: Fraction, audio: Path | None, seconds: float) -> None:
+        """Raises `ValueError` for odd sides and `AudioUnreadable`."""
+        if width <= 0 or height <= 0 or width % 2 or height % 2:
+            raise ValueError(f"width and height must be even and positive, not {width} x {height}")
+        self.frames = frame_count(seconds, frame_rate)
+        """How many frames must be written."""
+        self._shape = (height, width, 3)
+        self._written = 0
+        self._closed = False
+        self._failure: Exception | None = None
+        try:
+            self._encoder = Mp4Encoder(path, width=width, height=height, frame_rate=frame_rate, audio=audio)
+        except (av.FFmpegError, OSError) as error:
+            raise _as_own(error) from error
+        self._queue: Queue[RGBImage | None] = Queue(_WAITING_FRAMES)
+        self._thread = Thread(target=self._encode_frames, name="video-encoder", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is None:
+            self.close()
+        else:
+            self.abandon()
+
+    def write(self, frame: RGBImage) -> None:
+        """Takes a copy of the next frame, (height, width, 3); waits while the encoder is behind.
+
+        Raises `ValueError` for a frame of another shape or one too many, and what went wrong with earlier frames:
+        `GenerationError`, or `AudioUnreadable` if the sound turns out to be damaged.
+        """
+        if frame.shape != self._shape or frame.dtype != np.uint8:
+            raise ValueError(f"expected a frame of {self._shape} uint8, not {frame.shape} {frame.dtype}")
+        if self._written == self.frames:
+            raise ValueError(f"all {self.frames} frames have been written")
+        if self._failure is not None:
+            raise _as_own(self._failure) from self._failure
+        self._written += 1
+        self._queue.put(np.array(frame, order="C"))
+
+    def close(self) -> None:
+        """Finishes the file. Raises as `write` does, and `GenerationError` if frames are missing; the file is gone then."""
+        if self._closed:
+            return
+        self._stop()
+        try:
+            if self._failure is not None:
+                raise self._failure
+            if self._written != self.frames:
+                raise GenerationError(f"The video has {self._written} of {self.frames} frames.")
+            self._encoder.finish()
+        except Exception as error:
+            self._encoder.abandon()
+            raise _as_own(error) from error
+
+    def abandon(self) -> None:
+        """Stops and removes the file; nothing happens after `close`."""
+        if self._closed:
+            return
+        self._failure = self._failure or GenerationError("The video was abandoned.")  # waiting frames are dropped
+        self._stop()
+        self._encoder.abandon()
+
+    def _stop(self) -> None:
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+
+    def _encode_frames(self) -> None:
+        """The thread: goes on taking frames after a failure, so that `write` never waits for a thread that is gone."""
+        while (frame := self._queue.get()) is not None:
+            if self._failure is None:
+                try:
+                    self._encoder.add(frame)
+                except Exception as error:  # noqa: BLE001 - handed to the next `write` or `close`
+                    self._failure = error
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What a video file holds, counted and not taken from its header."""
+
+    codec: str
+    profile: str
+    pix_fmt: str
+    width: int
+    height: int
+    frame_rate: Fraction
+    frames: int
+    seconds: float
+    """From the first frame's start to the last one's end."""
+    audio_codec: str | None
+    audio_rate: int | None
+    """Hz."""
+    audio_channels: int | None
+    audio_seconds: float | None
+    """To the sample."""
+    comment: str
+    """The metadata's comment."""
+
+
+def probe_video(path: Path) -> VideoFacts:
+    """Measures a video by reading it through. Raises `InputError` if there is none."""
+    with _opened(path) as container:
+        stream = container.streams.video[0]
+        context = stream.codec_context
+        spans = [(p.pts, p.pts + (p.duration or 0)) for p in container.demux(stream) if p.size and p.pts is not None]
+        base, rate = stream.time_base, stream.average_rate
+        if not spans or base is None or rate is None:
+            raise _no_video()
+        codec, rate_out, channels, audio_seconds = _sound_of(path) if container.streams.audio else (None, None, None, None)
+        return VideoFacts(
+            codec=context.codec.canonical_name,
+            profile=context.profile or "",
+            pix_fmt=context.pix_fmt or "",
+            width=context.width,
+            height=context.height,
+            frame_rate=rate,
+            frames=len(spans),
+            seconds=float((max(end for _, end in spans) - min(start for start, _ in spans)) * base),
+            audio_codec=codec,
+            audio_rate=rate_out,
+            audio_channels=channels,
+            audio_seconds=audio_seconds,
+            comment=container.metadata.get("comment", ""),
+        )
+
+
+def read_frames(path: Path) -> Iterator[RGBImage]:
+    """The frames of a video, upright, in the order they are shown. Raises `InputError` if there are none."""
+    with _opened(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_count = 2
+        for frame in container.decode(stream):
+            pixels = frame.to_ndarray(format="rgb24", src_colorspace=_matrix(frame), interpolation=_CHROMA)
+            yield np.ascontiguousarray(np.rot90(pixels, frame.rotation // 90), dtype=np.uint8)
+
+
+def _opened(path: Path) -> InputContainer:
+    try:
+        container = open_media(path)
+    except (av.FFmpegError, ValueError) as error:
+        raise _no_video() from error
+    if not container.streams.video:
+        container.close()
+        raise _no_video()
+    return container
+
+
+def _sound_of(path: Path) -> tuple[str, int, int, float]:
+    """Codec, rate, channels and seconds."""
+    with Recording(path) as recording:
+        for _ in recording.blocks():
+            pass
+        return recording.codec, recording.sample_rate, recording.channels, float(recording.seconds)
+
+
+def _matrix(frame: VideoFrame) -> int:
+    """The YUV matrix of a frame, as swscale numbers it."""
+    known = {1: Colorspace.ITU709, 5: Colorspace.ITU601, 6: Colorspace.SMPTE170M, 9: Colorspace.BT2020}  # ITU-T H.273, table 4
+    return known.get(frame.colorspace) or (Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601)
+
+
+def _no_video() -> InputError:
+    return InputError("The file is not a video that can be read: give an MP4, MOV, WebM or MKV file.")
+
+
+def _as_own(error: Exception) -> Exception:
+    """FFmpeg's errors carry the file's path: only the reason is kept."""
+    if isinstance(error, (av.FFmpegError, OSError)):
+        return GenerationError(f"The video could not be written: {error.strerror or 'the encoder failed'}.")
+    return error
