@@ -1,0 +1,64 @@
+"""The whole face: a recording's features -> an animation track."""
+
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+
+from spark_avatar.animation.blendshapes import BLENDSHAPES
+from spark_avatar.animation.blinks import animate_blinks
+from spark_avatar.animation.breathing import animate_breath
+from spark_avatar.animation.expression import animate_expression
+from spark_avatar.animation.gaze import animate_gaze
+from spark_avatar.animation.head import animate_head
+from spark_avatar.animation.mouth import animate_mouth
+from spark_avatar.animation.phrasing import find_phrasing
+from spark_avatar.animation.sampling import frame_times
+from spark_avatar.animation.track import AnimationTrack
+from spark_avatar.media.arrays import Curve, FloatArray
+from spark_avatar.media.video import frame_count
+from spark_avatar.speech.features import SpeechFeatures
+
+_KINDS_OF_CHANCE: Final = 5
+
+
+def animate(
+    features: SpeechFeatures,
+    *,
+    frame_rate: Fraction,
+    rng: np.random.Generator,
+    expressiveness: float = 1.0,
+    head_motion: float = 1.0,
+) -> AnimationTrack:
+    """Mouth, blinks, gaze, brows, head and breath for a recording.
+
+    `expressiveness` (0..2) scales brows, smile, nods and, slightly, the mouth; `head_motion` (0..2) the head. The same
+    features and the same state of `rng` give the same track. Each kind of motion has random numbers of its own: changing
+    one leaves the others as they were.
+    """
+    times = frame_times(frame_count(features.seconds, frame_rate), frame_rate)
+    phrasing = find_phrasing(features)
+    for_head, for_gaze, for_blinks, for_expression, for_breath = rng.spawn(_KINDS_OF_CHANCE)
+    head = animate_head(features, phrasing, times, for_head, amount=head_motion, beats=expressiveness)
+    shapes = (
+        animate_mouth(features, times, expressiveness=expressiveness),
+        animate_expression(phrasing, times, for_expression, amount=expressiveness),
+        animate_blinks(phrasing, times, for_blinks),
+        animate_gaze(head.rotation, times, for_gaze),
+    )
+    return AnimationTrack(
+        frame_rate=frame_rate,
+        blendshapes=_combined(shapes, len(times)),
+        head_rotation=head.rotation,
+        head_translation=head.translation,
+        breath=animate_breath(phrasing, times, for_breath),
+    )
+
+
+def _combined(parts: tuple[dict[str, Curve], ...], frames: int) -> FloatArray:
+    """(frames, 52): what several parts do to the same shape adds up."""
+    blendshapes = np.zeros((frames, len(BLENDSHAPES)), np.float32)
+    for part in parts:
+        for name, curve in part.items():
+            blendshapes[:, BLENDSHAPES.index(name)] += curve
+    return np.clip(blendshapes, 0, 1)

@@ -1,0 +1,83 @@
+"""When somebody speaks."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from spark_avatar.media.arrays import Curve
+from spark_avatar.speech.articulation import Articulation
+from spark_avatar.speech.features import FEATURE_RATE
+from spark_avatar.speech.levels import Levels
+
+# A stretch of speech begins where the network is sure of it and lasts while it is not sure of the contrary.
+_BEGINS: Final = 0.6
+_LASTS: Final = 0.3
+_SMOOTHING: Final = int(0.1 * FEATURE_RATE)
+# The network's certainty about which sound it hears, averaged over a stretch: 0.35-0.6 in speech (10 dB SNR to clean),
+# 0.02-0.2 in white, pink, brown, gated and modulated noise, tones and chords.
+_CERTAINTY: Final = 0.25
+# How far under the loud level the quietest consonants lie.
+_DYNAMIC_DB: Final = 38.0
+_ABOVE_NOISE: Final = 0.15
+_ABOVE_NOISE_DB: Final = 3.0
+# Closures of stops and short hesitations belong to the speech around them; clicks and bumps are no speech.
+_SHORTEST_PAUSE: Final = int(0.2 * FEATURE_RATE)
+_SHORTEST_SPEECH: Final = int(0.08 * FEATURE_RATE)
+
+
+def speech_activity(loudness: Curve, levels: Levels, articulation: Articulation) -> NDArray[np.bool_]:
+    """(n,) True where somebody speaks, from the level and from what the network hears.
+
+    The level alone takes music and noise for speech, the network alone takes the noise floor of a studio for a whisper:
+    both must agree.
+    """
+    threshold = max(levels.loud - _DYNAMIC_DB, levels.noise + min(_ABOVE_NOISE_DB, _ABOVE_NOISE * (levels.loud - levels.noise)))
+    audible = ndimage.maximum_filter1d(loudness, _SMOOTHING) > threshold
+    speech = ndimage.uniform_filter1d(1 - articulation.silence, _SMOOTHING) * audible
+    active = _with_hysteresis(speech)
+    active = ~_keep_longer(~active, _SHORTEST_PAUSE, touching_ends=True)
+    active = _keep_longer(active, _SHORTEST_SPEECH)
+    return _keep_certain(active, articulation.certainty)
+
+
+def audible_neighbourhood(loudness: Curve, levels: Levels) -> NDArray[np.bool_]:
+    """(n,) True within 0.3 s of sound: the speech with its short pauses, without long silences around it."""
+    loud = loudness > max(levels.loud - _DYNAMIC_DB, (levels.loud + levels.noise) / 2)
+    reached: NDArray[np.bool_] = ndimage.maximum_filter1d(loud, int(0.6 * FEATURE_RATE) + 1)
+    return reached
+
+
+def _with_hysteresis(speech: Curve) -> NDArray[np.bool_]:
+    """Stretches above the lower threshold that reach the upper one somewhere."""
+    stretches, count = ndimage.label(speech > _LASTS)
+    if count == 0:
+        return np.zeros(len(speech), bool)
+    keep = np.bincount(stretches, weights=speech > _BEGINS, minlength=count + 1) > 0
+    keep[0] = False
+    active: NDArray[np.bool_] = keep[stretches]
+    return active
+
+
+def _keep_longer(flags: NDArray[np.bool_], shortest: int, *, touching_ends: bool = False) -> NDArray[np.bool_]:
+    """Drops stretches of True shorter than `shortest`; those at either end stay if `touching_ends`."""
+    stretches, count = ndimage.label(flags)
+    keep = np.bincount(stretches, minlength=count + 1) >= shortest
+    keep[0] = False
+    if touching_ends and len(flags):
+        keep[[stretches[0], stretches[-1]]] |= flags[[0, -1]]
+    kept: NDArray[np.bool_] = keep[stretches]
+    return kept
+
+
+def _keep_certain(active: NDArray[np.bool_], certainty: Curve) -> NDArray[np.bool_]:
+    """Drops the stretches in which the network cannot tell one sound from another: noise, not speech."""
+    stretches, count = ndimage.label(active)
+    if count == 0:
+        return active
+    total = np.bincount(stretches, weights=certainty, minlength=count + 1)
+    keep = total >= _CERTAINTY * np.bincount(stretches, minlength=count + 1)
+    keep[0] = False
+    kept: NDArray[np.bool_] = keep[stretches]
+    return kept

@@ -1,0 +1,63 @@
+"""Log-mel spectrogram: what the articulation network hears."""
+
+from functools import cache
+from typing import Final
+
+import numpy as np
+from scipy import fft
+
+from spark_avatar.media.arrays import FloatArray, Samples
+
+SAMPLE_RATE: Final = 16_000
+MEL_RATE: Final = 100
+"""Frames per second; frame i is centred on second i / 100."""
+BANDS: Final = 80
+
+_HOP: Final = SAMPLE_RATE // MEL_RATE
+_WINDOW: Final = 400  # 25 ms
+_FFT_SIZE: Final = 512
+_LOWEST_HZ: Final = 40.0
+_HIGHEST_HZ: Final = 7800.0
+_POWER_FLOOR: Final = 1e-7
+# One block of frames is about 8 MB of intermediate results, whatever the length of the recording.
+_BLOCK: Final = 2000
+
+
+def log_mel(samples: Samples) -> FloatArray:
+    """Natural logarithm of the power in `BANDS` mel bands, (len(samples) // 160, 80), of 16 kHz samples.
+
+    The values are those that the network was trained on: triangles of unit sum on the HTK mel scale, 25 ms periodic Hann
+    window every 10 ms, silence around the recording.
+    """
+    frames = len(samples) // _HOP
+    result = np.empty((frames, BANDS), np.float32)
+    padded = np.pad(samples.astype(np.float32, copy=False), (_WINDOW // 2, _WINDOW + _HOP))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
+    hann = np.hanning(_WINDOW + 1)[:_WINDOW].astype(np.float32)
+    for first in range(0, frames, _BLOCK):
+        last = min(first + _BLOCK, frames)
+        spectrum = fft.rfft(windows[first:last] * hann, _FFT_SIZE, axis=1)
+        power = np.square(spectrum.real) + np.square(spectrum.imag)
+        result[first:last] = np.log(power @ _mel_filters() + _POWER_FLOOR)
+    return result
+
+
+def _to_mel(hertz: float) -> float:
+    """HTK's mel scale (Young et al., The HTK Book)."""
+    return float(2595 * np.log10(1 + hertz / 700))
+
+
+@cache
+def _mel_filters() -> FloatArray:
+    """(257, 80): weight of every frequency bin in every band."""
+    mels = np.linspace(_to_mel(_LOWEST_HZ), _to_mel(_HIGHEST_HZ), BANDS + 2)
+    edges = 700 * (10 ** (mels / 2595) - 1)
+    bins = np.linspace(0, SAMPLE_RATE / 2, _FFT_SIZE // 2 + 1)[:, None]
+    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
+    weights = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    # The lowest bands are narrower than a bin: they take the nearest one.
+    for band in np.flatnonzero(weights.sum(0) == 0):
+        weights[np.argmin(np.abs(bins[:, 0] - edges[band + 1])), band] = 1
+    normalised: FloatArray = weights / weights.sum(0)
+    return normalised

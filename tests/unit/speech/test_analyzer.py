@@ -1,0 +1,163 @@
+import time
+
+import numpy as np
+import pytest
+from scipy import signal
+from synthetic_voice import RATE, hiss, murmur, noise, sentence, silence, vowel
+
+from spark_avatar.errors import AudioSilent
+from spark_avatar.media.audio import AudioFacts
+from spark_avatar.speech.analyzer import analyze_samples
+from spark_avatar.speech.features import ARTICULATION, FEATURE_RATE, SpeechFeatures
+
+
+def analyzed(sound: np.ndarray, rate: int = RATE) -> SpeechFeatures:
+    return analyze_samples(sound.astype(np.float32), AudioFacts("pcm_s16le", len(sound) / RATE, rate, 1, 2 * len(sound)))
+
+
+def opened(features: SpeechFeatures) -> np.ndarray:
+    return features.articulation[:, ARTICULATION.index("open")]
+
+
+def warned(features: SpeechFeatures) -> set[str]:
+    return {warning.code for warning in features.warnings}
+
+
+@pytest.fixture(scope="module")
+def speech() -> np.ndarray:
+    return np.concatenate([silence(1.0), sentence(1), silence(1.5), sentence(2), silence(1.0)])
+
+
+def chords(seconds: float) -> np.ndarray:
+    rng = np.random.default_rng(3)
+    time_ = np.arange(RATE // 2) / RATE
+    parts = []
+    for _ in range(int(seconds * 2) + 1):
+        root = 220 * 2 ** (rng.integers(12) / 12)
+        tones = [np.sin(2 * np.pi * root * m * h * time_) / h for m in (1, 1.26, 1.5) for h in range(1, 6)]
+        parts.append(np.sum(tones, axis=0) * np.exp(-2 * time_))
+    return np.concatenate(parts)[: round(seconds * RATE)]
+
+
+def test_curves_share_the_length_and_hold_what_they_say(speech):
+    features = analyzed(speech)
+    frames = -(-len(speech) // (RATE // FEATURE_RATE))
+    assert features.articulation.shape == (frames, len(ARTICULATION))
+    assert len(features.loudness) == len(features.activity) == len(features.pitch) == frames
+    assert np.isfinite(features.articulation).all()
+    assert (features.articulation >= 0).all()
+    assert (features.articulation <= 1).all()
+    assert features.seconds == len(speech) / RATE
+    assert warned(features) == set()
+
+
+def test_activity_is_where_the_voice_is(speech):
+    features = analyzed(speech)
+    voice = np.repeat([False, True, False, True, False], [RATE, len(sentence(1)), 3 * RATE // 2, len(sentence(2)), RATE])
+    truth = voice[::320][: len(features.activity)]
+    assert (features.activity == truth).mean() > 0.95
+    assert features.diagnostics.speech_seconds == pytest.approx(voice.sum() / RATE, abs=0.3)
+
+
+@pytest.mark.parametrize("background", ["noise", "music"])
+def test_the_mouth_rests_in_pauses_over_noise_and_music(speech, background):
+    behind = noise(len(speech) / RATE, -33) if background == "noise" else 0.02 * chords(len(speech) / RATE)
+    features = analyzed(speech + behind)
+    pause = slice(round((1.3 + len(sentence(1)) / RATE) * 50), round((2.2 + len(sentence(1)) / RATE) * 50))
+    assert not features.activity[:40].any()
+    assert not features.activity[pause].any()
+    assert opened(features)[pause].max() < 0.2
+    assert features.activity[60:150].mean() > 0.9
+
+
+@pytest.mark.parametrize("gain", [0.25, 4.0])
+def test_volume_changes_little(speech, gain):
+    quiet = 0.2 * speech
+    before, after = analyzed(quiet), analyzed(gain * quiet)
+    assert np.abs(before.articulation - after.articulation).max() < 0.05
+    assert (before.activity == after.activity).mean() > 0.99
+    difference = after.diagnostics.loudness_db - before.diagnostics.loudness_db
+    assert difference == pytest.approx(20 * np.log10(gain), abs=0.1)
+
+
+def test_a_longer_recording_holds_its_parts(speech):
+    one, two = sentence(7), sentence(8)
+    joined = opened(analyzed(np.concatenate([one, silence(1.0), two])))
+    first, second = opened(analyzed(np.concatenate([one, silence(1.0)]))), opened(analyzed(two))
+    apart = round(0.7 * 50)
+    assert np.abs(joined[: len(one) // 320] - first[: len(one) // 320]).mean() < 0.03
+    assert np.corrcoef(joined[-len(second) + apart :], second[apart:])[0, 1] > 0.98
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        silence(2.0),
+        noise(2.0, -90),
+        noise(3.0, -20),
+        np.cumsum(noise(3.0, -50)) - np.cumsum(noise(3.0, -50)).mean(),
+        noise(4.0, -20) * (np.arange(4 * RATE) % RATE < 6000),
+        np.zeros(0, np.float32),
+    ],
+    ids=["zeros", "hardly anything", "white noise", "brown noise", "bursts of noise", "empty"],
+)
+def test_nothing_to_say_is_refused(sound):
+    with pytest.raises(AudioSilent) as caught:
+        analyzed(sound)
+    assert caught.value.code == "003016023"
+    assert caught.value.facts
+
+
+def test_a_tone_is_animated_at_rest_with_a_warning():
+    tone = 0.2 * np.sin(2 * np.pi * 440 * np.arange(3 * RATE) / RATE)
+    features = analyzed(tone)
+    assert not features.activity.any()
+    assert "audio_no_speech" in warned(features)
+
+
+def test_warnings_carry_what_was_measured(speech):
+    long = np.tile(speech, 3)
+    assert "audio_long" in warned(analyzed(long))
+    assert "audio_quiet" in warned(analyzed(0.02 * speech))
+    assert "audio_low_rate" in warned(analyzed(speech, rate=8000))
+    assert "audio_noisy" in warned(analyzed(speech + noise(len(speech) / RATE, -27)))
+    clipped = analyzed(np.clip(12 * speech, -1, 1))
+    assert "audio_clipping" in warned(clipped)
+    assert clipped.diagnostics.clipped_share > 0.01
+    message = next(w.message for w in analyzed(long).warnings if w.code == "audio_long")
+    assert f"{len(long) / RATE:.1f} s" in message
+
+
+def test_an_open_vowel_opens_a_rounded_one_rounds_and_a_nasal_closes():
+    syllable = [hiss(0.1), vowel("a", 0.2), murmur(0.12), vowel("u", 0.2)]
+    sound = np.concatenate([silence(0.5), *syllable * 5, silence(0.5)])
+    channels = dict(zip(ARTICULATION, analyzed(sound).articulation.T, strict=True))
+
+    def at(name: str, offset: float) -> float:
+        return float(np.mean([channels[name][round((0.5 + 0.62 * k + offset) * 50)] for k in range(5)]))
+
+    a, m, u = 0.2, 0.36, 0.52
+    assert at("open", a) > 0.6
+    assert at("open", u) < 0.4
+    assert at("round", u) > 0.5 > 0.3 > at("round", a)
+    assert at("close", m) > 0.3 > 0.1 > at("close", a)
+    assert channels["open"][:15].max() < 0.2
+
+
+def test_a_single_word_and_a_telephone_voice_still_open_the_mouth():
+    word = np.concatenate([silence(0.2), hiss(), vowel("a", 0.3), vowel("i", 0.15), silence(0.2)])
+    assert opened(analyzed(word)).max() > 0.5
+    telephone = signal.sosfilt(signal.butter(4, (300, 3400), "band", fs=RATE, output="sos"), sentence(3))
+    assert np.percentile(opened(analyzed(telephone)), 95) > 0.5
+
+
+def test_time_is_linear_and_small(speech):
+    def cost(sound: np.ndarray) -> float:
+        start = time.process_time()
+        analyzed(sound)
+        return (time.process_time() - start) / (len(sound) / RATE)
+
+    cost(speech)
+    short, long = cost(np.tile(speech, 4)), cost(np.tile(speech, 16))
+    assert long < 2 * short + 0.002
+    assert long < 0.03
