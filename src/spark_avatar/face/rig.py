@@ -35,7 +35,7 @@ class FaceDiagnostics:
     score: float
     """0..1, how sure the detector is."""
     plausibility: float
-    """0..1, how well the landmarks agree between differently cropped looks; animals and patterns score low."""
+    """0..1, how likely the landmarks lie on a human face; animals and patterns score low."""
     mouth_gap: float
     """Inner-lip gap in outer-eye-corner distances: above 0.03 the mouth stands open."""
 
