@@ -58,7 +58,8 @@ def _surroundings(texture: RGBImage, outline: Points, width: float) -> tuple[Flo
 def _resampled(outline: Points, count: int) -> Points:
     closed = np.concatenate([outline, outline[:1]])
     at = np.linspace(0, len(outline), count, endpoint=False)
-    return np.stack([np.interp(at, np.arange(len(closed)), closed[:, axis]) for axis in (0, 1)], axis=1)
+    dense: Points = np.stack([np.interp(at, np.arange(len(closed)), closed[:, axis]) for axis in (0, 1)], axis=1)
+    return dense
 
 
 def _outward(dense: Points, middle: Points) -> Points:
@@ -72,4 +73,5 @@ def _outward(dense: Points, middle: Points) -> Points:
 def _at(grey: FloatArray, points: Points) -> FloatArray:
     x, y = points.astype(np.float32).T
     values = cv2.remap(grey, x[None].copy(), y[None].copy(), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(values, np.float32)[0]
+    row: FloatArray = values[0]
+    return row

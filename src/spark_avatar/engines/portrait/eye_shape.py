@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
+from numpy.typing import NDArray
 
 from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE, Canvas
+from spark_avatar.engines.portrait.curves import curve_through
 from spark_avatar.engines.portrait.eye_fit import fit_outline
 from spark_avatar.engines.portrait.picture_traits import smoothstep
 from spark_avatar.face.landmarks import OUTER_EYE_CORNERS, EyeLandmarks
@@ -72,9 +73,9 @@ class EyeShape:
 class LidCurves:
     """The lids' edges as functions of the distance along the eye."""
 
-    along: FloatArray
-    upper: FloatArray
-    lower: FloatArray
+    along: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    lower: NDArray[np.float64]
 
 
 def measure_eye(canvas: Canvas, landmarks: EyeLandmarks) -> EyeShape:
@@ -105,7 +106,7 @@ def measure_eye(canvas: Canvas, landmarks: EyeLandmarks) -> EyeShape:
     opening = float(np.max(lids.lower - lids.upper))
     brow = local(points[list(landmarks.brow)])
     brow_along = np.linspace(brow[:, 0].min(), brow[:, 0].max(), 33)
-    to_brow = upper - np.interp(along, brow_along, smooth_curve(brow, brow_along)).astype(np.float32)
+    to_brow = upper - np.interp(along, brow_along, curve_through(brow, brow_along)).astype(np.float32)
     return EyeShape(
         box=box,
         eye_distance=canvas.eye_distance * TEXTURE_SCALE,
@@ -127,17 +128,6 @@ def measure_eye(canvas: Canvas, landmarks: EyeLandmarks) -> EyeShape:
     )
 
 
-def smooth_curve(points: Points, at: FloatArray) -> FloatArray:
-    """Heights at `at` of a curve through `points` (n, 2), without overshoot (PCHIP), level beyond its ends."""
-    ordered = points[np.argsort(points[:, 0])]
-    apart = np.concatenate([[True], np.diff(ordered[:, 0]) > 0.5])
-    ordered = ordered[apart]
-    if len(ordered) < 2:
-        return np.full(len(at), ordered[0, 1])
-    values: FloatArray = PchipInterpolator(ordered[:, 0], ordered[:, 1])(np.clip(at, ordered[0, 0], ordered[-1, 0]))
-    return values
-
-
 def _fitted_lids(canvas: Canvas, points: Points, landmarks: EyeLandmarks, temple_side: int) -> tuple[Points, Points]:
     """Upper and lower lid, (n, 2) texture pixels, moved out to a drawn eye's true outline."""
     upper, lower, iris = (points[list(chain)] for chain in (landmarks.upper, landmarks.lower, landmarks.iris))
@@ -151,8 +141,8 @@ def _fitted_lids(canvas: Canvas, points: Points, landmarks: EyeLandmarks, temple
 
 def _lid_curves(upper: Points, lower: Points, width: float) -> LidCurves:
     along = np.linspace(-width / 2, width / 2, _LID_SAMPLES)
-    upper_edge = smooth_curve(upper, along)
-    return LidCurves(along, upper_edge, np.maximum(smooth_curve(lower, along), upper_edge))
+    upper_edge = curve_through(upper, along)
+    return LidCurves(along, upper_edge, np.maximum(curve_through(lower, along), upper_edge))
 
 
 def _patch_box(centre: Points, width: float, texture_shape: tuple[int, ...]) -> tuple[int, int, int, int]:

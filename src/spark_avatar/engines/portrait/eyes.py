@@ -19,6 +19,8 @@ _BLINK_STEPS = 20
 _GAZE_STEPS = 100
 _CACHED_STATES = 64
 _MOST_GAZE = 0.35
+_MOST_BLINK_BEHIND_GLASSES = 0.8  # a thin rim that crosses the lid is partly lost in a full blink
+_INSIDE_EDGE = 1.2  # texture pixels above the lid's edge where its last row is taken, so that no eyeball is dragged along
 _EDGE = 4  # texture pixels over which a patch runs into its surroundings
 
 
@@ -37,6 +39,8 @@ class _Maps:
     """Above the outer corner, where the lashes of the open eye stand out and would stay behind."""
     lashed: FloatArray
     """1 where the eye is open enough to have an edge, 0 at its very corners."""
+    contact: FloatArray
+    """Where the closed lids meet in a line: the lashes' place and a little beyond the outer corner."""
     border: FloatArray
     """0 on the patch's border, 1 inside."""
 
@@ -111,17 +115,17 @@ class EyePatch:
         band = np.float32(0.08 * opening + 1)  # the lashes' root travels without being stretched
         shift = _upper_shift(shape, edge, band) * maps.fade
         lower_shift = lower_rise * np.exp(-((np.maximum(v - shape.height, 0) / (0.9 * opening)) ** 2)) * maps.fade
-        lower_edge = np.maximum(shape.height - lower_rise + 0.03 * shape.width * blink * maps.lashed, edge)
+        lower_edge = shape.height - lower_rise + 0.03 * shape.width * blink * maps.lashed
         antialias = np.float32(2.4)
         upper_lid = np.where(v <= 0, 1, np.clip((edge - v) / antialias + 0.5, 0, 1)).astype(np.float32)
-        between = np.clip(shape.height / antialias, 0, 1)  # beyond the corners there is no eyeball
+        between = np.clip((lower_edge - edge) / antialias, 0, 1) * np.clip(shape.height / antialias, 0, 1)
         lower_lid = (1 - between * np.clip((lower_edge - v) / antialias + 0.5, 0, 1)).astype(np.float32)
         skin_share = self._skin_share(edge, band, blink)
         bare = _blend(self._skin.temple, self._bare, maps.temple * np.float32(min(1.0, 1.3 * blink)))
         lid = _blend(self._lid_skin(edge, shift), self._shifted(bare, None, shift), skin_share)
         below = _blend(self._shifted(bare, None, lower_shift), eyeball, lower_lid)
         shade = (1 - upper_lid) * self._eyeball_shade(edge, lower_lid, blink) + upper_lid * self._lid_shade(edge, skin_share)
-        shade *= 1 - np.float32(0.40 * blink) * maps.lashed * np.exp(-(((v - edge) / self._contact_width()) ** 2))
+        shade *= 1 - np.float32(0.40 * blink) * maps.contact * np.exp(-(((v - edge) / self._contact_width()) ** 2))
         out = _shaded(_blend(lid, below, upper_lid), shade)
         return out if self._rims is None else _blend(self.source, out, self._rims)
 
@@ -206,17 +210,20 @@ def _build_eye(canvas: Canvas, shape: EyeShape, glasses: bool, softness: float) 
     source = canvas.texture[y0:y1, x0:x1].copy()
     skin = take_eyelid_skin(source, shape)
     rims = find_rims(source, shape) if glasses else None
-    return EyePatch(source, shape, skin, rims, softness, 1.0)
+    return EyePatch(source, shape, skin, rims, softness, _MOST_BLINK_BEHIND_GLASSES if glasses else 1.0)
 
 
 def _state_free_maps(shape: EyeShape) -> _Maps:
     width, height = shape.patch_size
+    lashed = np.clip(shape.height / (0.30 * shape.opening), 0, 1).astype(np.float32)
+    beyond_temple = corner_fade(shape, 0.0, 0.15) * (shape.along * shape.temple_side > 0)
     from_border = np.minimum(np.minimum(shape.x, width - 1 - shape.x), np.minimum(shape.y, height - 1 - shape.y))
     return _Maps(
         fade=corner_fade(shape, -0.02, 0.22),
         skin_fade=corner_fade(shape, -0.04, 0.14),
         temple=_above_outer_corner(shape),
-        lashed=np.clip(shape.height / (0.30 * shape.opening), 0, 1).astype(np.float32),
+        lashed=lashed,
+        contact=np.maximum(lashed, 0.3 * beyond_temple).astype(np.float32),
         border=np.clip(from_border / _EDGE, 0, 1).astype(np.float32),
     )
 
@@ -226,7 +233,7 @@ def _above_outer_corner(shape: EyeShape) -> FloatArray:
     width, opening = shape.width, shape.opening
     beside = smoothstep(outward, -0.22 * width, -0.06 * width) * (1 - smoothstep(outward, 0.14 * width, 0.24 * width))
     v = shape.below_lid
-    above = smoothstep(v, -0.9 * opening, -0.4 * opening) * (1 - smoothstep(v, 0.02 * opening, 0.15 * opening))
+    above = smoothstep(v, -0.9 * opening, -0.4 * opening) * (1 - smoothstep(v, 0.05 * opening, 0.55 * opening))
     return (beside * above).astype(np.float32)
 
 
@@ -246,11 +253,12 @@ def _upper_shift(shape: EyeShape, edge: FloatArray, band: np.float32) -> FloatAr
     Column by column: the stretch is a quadratic that leaves the skin at the brow in place, with slope 1 where it can.
     """
     v, reach = shape.below_lid, shape.reach
+    root = band + _INSIDE_EDGE
     span = np.maximum(reach + edge - band, 1e-3)
     down = np.clip((v + reach) / span, 0, 1)
-    slope = np.clip(span / np.maximum(reach - band, 1e-3), 1, 1.9)
-    stretched = -reach + (reach - band) * (down + (slope - 1) * down * (1 - down) ** 2)
-    source = np.where(v > edge - band, v - edge, stretched)
+    slope = np.clip(span / np.maximum(reach - root, 1e-3), 1, 1.9)
+    stretched = -reach + (reach - root) * (down + (slope - 1) * down * (1 - down) ** 2)
+    source = np.where(v > edge - band, v - edge - np.float32(_INSIDE_EDGE), stretched)
     shift: FloatArray = np.where(v < -reach, 0, source - v).astype(np.float32)
     return shift
 

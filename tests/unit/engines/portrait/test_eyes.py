@@ -1,0 +1,141 @@
+"""Blinks and gaze in the texture."""
+
+import numpy as np
+import painted_portrait as paint
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spark_avatar.engines.portrait.eyes import build_eyes, eye_whites_luma
+from spark_avatar.engines.portrait.glasses import wears_glasses
+from spark_avatar.engines.portrait.picture_traits import luma
+
+_CANVAS = paint.painted_canvas()
+_EYES = build_eyes(_CANVAS)
+BOTH = pytest.mark.parametrize("eye", _EYES, ids=["right", "left"])
+
+
+def iris_pixels(patch):
+    """Where the patch is the iris' blue."""
+    return patch[..., 2].astype(int) - patch[..., 0] > 60
+
+
+def strange_pixels(patch):
+    """Where the patch is neither skin nor as dark as lashes: iris or eyeball."""
+    hue = patch[..., 0].astype(int) - patch[..., 2]
+    return (hue < 25) & (luma(patch) > 120)
+
+
+def centroid(mask):
+    y, x = np.nonzero(mask)
+    return np.array([x.mean(), y.mean()])
+
+
+@BOTH
+def test_at_rest_the_patch_is_the_picture(eye):
+    x0, y0, x1, y1 = eye.box
+    assert (eye.render(0, 0, 0) == _CANVAS.texture[y0:y1, x0:x1]).all()
+
+
+def test_right_eye_comes_first():
+    assert _EYES[0].box[0] < _EYES[1].box[0]
+
+
+@BOTH
+def test_full_blink_covers_the_eye_with_skin(eye):
+    assert iris_pixels(eye.source).sum() > 200
+    shut = eye.render(1, 0, 0)
+    assert not iris_pixels(shut).any()
+    assert not strange_pixels(shut).any()
+    lid = shut[iris_pixels(eye.source)]
+    assert np.abs(np.median(lid, axis=0) - np.array(paint.SKIN)).max() < 30
+
+
+@BOTH
+def test_closing_covers_more_and_more(eye):
+    seen = [int(iris_pixels(eye.render(blink, 0, 0)).sum()) for blink in (0, 0.25, 0.5, 0.75, 1)]
+    assert seen == sorted(seen, reverse=True)
+    assert 0.2 * seen[0] < seen[2] < 0.8 * seen[0]
+
+
+@BOTH
+@pytest.mark.parametrize(("gaze_x", "gaze_y"), [(0.2, 0), (-0.2, 0), (0.1, 0.05)])
+def test_gaze_moves_the_iris_by_what_was_asked(eye, gaze_x, gaze_y):
+    moved = centroid(iris_pixels(eye.render(0, gaze_x, gaze_y))) - centroid(iris_pixels(eye.source))
+    assert moved[0] == pytest.approx(gaze_x * eye.shape.width / 2, abs=1.0)
+    assert np.sign(moved[1]) == np.sign(gaze_y) or abs(moved[1]) < 0.5
+
+
+@BOTH
+def test_gaze_leaves_the_lids_alone(eye):
+    looking = eye.render(0, 0.25, 0.1)
+    lids = (eye.shape.below_lid < -2) | (eye.shape.below_lid > eye.shape.height + 2)
+    assert np.abs(looking[lids].astype(int) - eye.source[lids]).max() <= 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(-0.2, 1.2), st.floats(-1, 1), st.floats(-1, 1), st.sampled_from(_EYES))
+def test_patches_join_their_surroundings(blink, gaze_x, gaze_y, eye):
+    patch = eye.render(blink, gaze_x, gaze_y)
+    assert patch.shape == eye.source.shape
+    assert patch.dtype == np.uint8
+    change = np.abs(patch.astype(int) - eye.source)
+    border = np.ones(patch.shape[:2], bool)
+    border[1:-1, 1:-1] = False
+    assert change[border].max() == 0
+    border[3:-3, 3:-3] = False
+    assert change[~border].max() <= 255
+    ring = np.ones(patch.shape[:2], bool)
+    ring[3:-3, 3:-3] = False
+    assert change[ring].max() < 40
+
+
+def test_same_state_is_drawn_once_and_the_same_everywhere():
+    eye, twin = build_eyes(_CANVAS)[0], _EYES[0]
+    assert eye.render(0.5, 0.1, 0) is eye.render(0.5004, 0.1, 0)
+    assert (eye.render(0.5, 0.1, 0) == twin.render(0.5, 0.1, 0)).all()
+
+
+def test_memory_of_states_is_bounded():
+    eye = build_eyes(_CANVAS)[0]
+    first = eye.render(0.5, 0, 0)
+    for step in range(1, 200):
+        eye.render(step % 20 / 20, step // 20 / 50, 0.1)
+    assert eye.render(0.5, 0, 0) is not first
+
+
+def test_lid_skin_has_no_jumps():
+    eye = _EYES[0]
+    shut = luma(eye.render(1, 0, 0))
+    shape = eye.shape
+    lid = (shape.below_lid > -0.8 * shape.opening) & (shape.below_lid < 0.5 * shape.height) & (shape.beyond < -0.1 * shape.width)
+    steps = np.abs(np.diff(shut, axis=1))[lid[:, 1:] & lid[:, :-1]]
+    assert steps.max() < 12
+
+
+def test_black_and_white_eyes_stay_so():
+    for eye in build_eyes(paint.painted_canvas(grey=True)):
+        for blink in (0.3, 1.0):
+            assert np.ptp(eye.render(blink, 0.1, 0).astype(int), axis=2).max() <= 1
+
+
+def test_a_drawn_eye_larger_than_the_mesh_still_closes():
+    for eye in build_eyes(paint.painted_canvas(eye_size=1.15)):
+        assert iris_pixels(eye.source).sum() > 200
+        assert strange_pixels(eye.render(1, 0, 0)).mean() < 0.002
+
+
+def test_whites_of_the_eyes_are_measured():
+    assert eye_whites_luma(_EYES) == pytest.approx(float(luma(np.float32(paint.WHITE))), abs=6)
+
+
+def test_glasses_are_seen_and_keep_their_rims():
+    canvas = paint.painted_canvas(glasses=True)
+    assert wears_glasses(canvas)
+    assert not wears_glasses(_CANVAS)
+    eye = build_eyes(canvas)[0]
+    rim = luma(eye.source) < 40
+    above = rim & (eye.shape.below_lid < -0.5 * eye.shape.opening)
+    shut = luma(eye.render(1, 0, 0))
+    assert above.sum() > 100
+    assert (shut[above] < 70).mean() > 0.9

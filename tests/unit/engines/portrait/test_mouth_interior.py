@@ -1,0 +1,172 @@
+"""What is seen between the lips."""
+
+from dataclasses import replace
+
+import numpy as np
+import painted_portrait as paint
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spark_avatar.engines.portrait.mouth_frame import build_mouth_frame
+from spark_avatar.engines.portrait.mouth_interior import InteriorState, build_interior
+from spark_avatar.engines.portrait.picture_traits import luma
+
+E = paint.E
+
+
+def interior_of(canvas):
+    mouth = build_mouth_frame(canvas)
+    return mouth, build_interior(canvas, mouth, 230.0)
+
+
+@pytest.fixture(scope="module")
+def closed():
+    """Portrait with closed lips: all that is inside has to be drawn."""
+    return interior_of(paint.painted_canvas())
+
+
+@pytest.fixture(scope="module")
+def smiling():
+    """Portrait that shows its own teeth."""
+    return interior_of(paint.painted_canvas(mouth_gap=0.12))
+
+
+def state(**changes):
+    still = InteriorState(
+        open=0.15, jaw_drop=0.1 * E, lower_drop=0.0, tongue=0.0, rotation=np.eye(3), translation=np.zeros(2), pivot=np.zeros(3)
+    )
+    return replace(still, **changes)
+
+
+def box_around(mouth):
+    """100 x 70 pixels; row 25 is where the closed lips meet."""
+    x, y = (round(v) for v in (mouth.snapped[13] + mouth.closing[13, :2]))
+    return (x - 50, y - 25, x + 50, y + 45)
+
+
+def middle_column(mouth, interior, **changes):
+    """Brightness down the middle of the mouth, first row at the closed lips; no lips in the way."""
+    box = box_around(mouth)
+    cover = np.zeros((box[3] - box[1], box[2] - box[0]), np.float32)
+    brightness = luma(interior.compose(box, cover, state(**changes)))
+    return np.median(brightness[25:, 47:54], axis=1)
+
+
+def slit_cover(box, half_height):
+    """Lips that leave an elliptic opening below the middle of the box."""
+    y, x = np.mgrid[box[1] : box[3], box[0] : box[2]]
+    middle_x, middle_y = (box[0] + box[2]) / 2, box[1] + 25 + half_height
+    inside = ((x - middle_x) / 32) ** 2 + ((y - middle_y) / half_height) ** 2 < 1
+    return 1 - inside.astype(np.float32)
+
+
+def test_teeth_are_brighter_than_skin_and_the_throat_is_dark(closed):
+    column = middle_column(*closed, open=0.25, jaw_drop=0.25 * E)
+    skin = float(luma(np.float32(paint.SKIN)))
+    assert column[:3].mean() > 0.95 * skin
+    assert column[6:14].min() < 0.35 * skin
+
+
+def test_upper_teeth_stay_and_lower_teeth_follow_the_jaw(closed):
+    half, full = (middle_column(*closed, jaw_drop=drop * E) for drop in (0.13, 0.20))
+    np.testing.assert_allclose(half[:3], full[:3], atol=1.5)
+    bright = 0.6 * float(luma(np.float32(paint.SKIN)))
+    edges = [6 + int(np.argmax(column[6:] > bright)) for column in (half, full)]
+    assert edges[1] - edges[0] == pytest.approx(0.07 * E, abs=1.5)
+
+
+def test_lower_teeth_darken_when_the_mouth_opens_wide(closed):
+    half, full = (middle_column(*closed, jaw_drop=drop * E)[10:].max() for drop in (0.10, 0.22))
+    assert full < 0.9 * half
+
+
+def test_raised_tongue_fills_the_gap_between_the_teeth(closed):
+    lying, raised = (middle_column(*closed, tongue=tongue)[5:14].mean() for tongue in (0.0, 1.0))
+    assert raised > lying + 15
+
+
+def test_head_motion_takes_the_teeth_along(closed):
+    mouth, interior = closed
+    box = box_around(mouth)
+    cover = np.zeros((box[3] - box[1], box[2] - box[0]), np.float32)
+    still = interior.compose(box, cover, state())
+    moved = interior.compose(box, cover, state(translation=np.array([7.0, -3.0])))
+    np.testing.assert_allclose(moved[10:-10, 17:90], still[13:-7, 10:83], atol=2)
+
+
+def test_lips_shade_the_inside(closed):
+    mouth, interior = closed
+    box = box_around(mouth)
+    narrow, wide = (interior.compose(box, slit_cover(box, half), state())[26:28, 45:56].mean() for half in (3, 14))
+    assert narrow < 0.9 * wide
+
+
+def test_own_teeth_stay_in_their_place_and_colour(smiling):
+    mouth, interior = smiling
+    box = box_around(mouth)
+    x, y = np.meshgrid(np.arange(box[0], box[2]), np.arange(box[1], box[3]))
+    a, b = mouth.to_mouth(np.stack([x.ravel(), y.ravel()], axis=1)).T
+    between = (b > np.interp(a, mouth.line_a, mouth.upper_b)) & (b < np.interp(a, mouth.line_a, mouth.lower_b))
+    cover = 1 - between.reshape(x.shape).astype(np.float32)
+    seen = interior.compose(box, cover, state(jaw_drop=0.05 * E))
+    line = round(float(mouth.snapped[13, 1])) - box[1]
+    teeth = seen[line + round(0.02 * E) : line + round(0.05 * E), 40:61]
+    assert np.abs(np.median(teeth, axis=(0, 1)) - np.array(paint.OWN_TEETH)).max() < 25
+    below = interior.compose(box, np.zeros(x.shape, np.float32), state(jaw_drop=0.25 * E))[line + round(0.11 * E), 40:61]
+    assert below.mean() < 0.5 * np.mean(paint.OWN_TEETH)
+
+
+def test_black_and_white_pictures_stay_so():
+    mouth, interior = interior_of(paint.painted_canvas(mouth_gap=0.12, grey=True))
+    box = box_around(mouth)
+    inside = interior.compose(box, slit_cover(box, 16), state(tongue=0.5))
+    assert np.ptp(inside, axis=2).max() < 1.5
+    assert np.ptp(inside[..., 0]) > 60
+
+
+def test_same_picture_same_teeth_another_picture_others():
+    images = []
+    for seed in (1, 1, 2):
+        mouth, interior = interior_of(paint.painted_canvas(noise_seed=seed))
+        box = box_around(mouth)
+        images.append(interior.compose(box, np.zeros((70, 100), np.float32), state()))
+    assert (images[0] == images[1]).all()
+    assert np.abs(images[0] - images[2]).max() > 20
+
+
+def test_soft_pictures_get_soft_teeth():
+    steepest = []
+    for sigma in (0.0, 2.0):
+        canvas = paint.painted_canvas()
+        mouth, interior = interior_of(paint.blurred(canvas, sigma) if sigma else canvas)
+        steepest.append(np.abs(np.diff(middle_column(mouth, interior, jaw_drop=0.2 * E))).max())
+    assert steepest[1] < 0.7 * steepest[0]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.floats(-0.02, 0.4),
+    st.floats(-20, 60),
+    st.floats(-0.1, 0.25),
+    st.floats(0, 1),
+    st.floats(-0.2, 0.2),
+    st.floats(-15, 15),
+    st.booleans(),
+)
+def test_any_state_gives_a_picture(opening, drop, lower_drop, tongue, turn, shift, lips):
+    mouth, interior = _CLOSED
+    box = box_around(mouth)
+    cover = slit_cover(box, 10) if lips else np.zeros((70, 100), np.float32)
+    rotation = np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
+    inside = interior.compose(
+        box, cover, InteriorState(opening, drop, lower_drop, tongue, rotation, np.full(2, shift), np.array([256.0, 300.0, 40.0]))
+    )
+    assert inside.shape == (70, 100, 3)
+    assert inside.dtype == np.float32
+    assert np.isfinite(inside).all()
+    assert inside.min() >= 0
+    assert inside.max() <= 255
+
+
+_CLOSED = interior_of(paint.painted_canvas())
