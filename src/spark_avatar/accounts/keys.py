@@ -1,5 +1,6 @@
 """API keys: what a caller shows, and where keys are kept."""
 
+import re
 import secrets
 import string
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ KEY_MARK: Final = "sk-spark-"
 _ALPHABET = string.ascii_letters + string.digits
 _RANDOM_LETTERS = 43
 """43 letters of 62 hold 256 bits."""
+_SECRET_FORM = re.compile(rf"{KEY_MARK}[A-Za-z0-9]{{{_RANDOM_LETTERS}}}")
 _SHOWN_LETTERS = 8
 """How many of them the prefix shows: enough to tell keys apart, and 208 bits stay unknown."""
 
@@ -69,6 +71,11 @@ def new_secret() -> str:
     return KEY_MARK + "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_LETTERS))
 
 
+def is_secret(text: str) -> bool:
+    """Whether this has the form of a secret."""
+    return _SECRET_FORM.fullmatch(text) is not None
+
+
 def prefix_of(secret: str) -> str:
     """The part of a secret that may be shown."""
     return secret[: len(KEY_MARK) + _SHOWN_LETTERS]
@@ -78,4 +85,4 @@ def hash_of(secret: str) -> str:
     """SHA-256 of a secret, in hexadecimal. A slow, salted hash protects passwords because people choose guessable ones;
     nobody can guess 256 random bits, so a fast hash protects them as well, and costs nothing on every request.
     """
-    return sha256(secret.encode(errors="surrogatepass")).hexdigest()
+    return sha256(secret.encode()).hexdigest()

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, Row, bindparam, insert, or_, select, update
 
-from spark_avatar.accounts.keys import KEY_MARK, ApiKey, Caller, hash_of, new_secret, prefix_of
+from spark_avatar.accounts.keys import ApiKey, Caller, hash_of, is_secret, new_secret, prefix_of
 from spark_avatar.database.dialects import insert_if_missing
 from spark_avatar.database.engine import reading, writing
 from spark_avatar.database.schema import accounts, api_keys
@@ -69,7 +69,7 @@ class SqlKeyStore:
 
     def authenticate(self, secret: str) -> Caller:
         """Whose secret this is; raises `NotAuthenticated` when it is unknown or revoked."""
-        if not secret.startswith(KEY_MARK):
+        if not is_secret(secret):
             raise NotAuthenticated
         with reading(self._engine) as connection:
             candidates = connection.execute(_LIVE_BY_PREFIX, {"the_prefix": prefix_of(secret)}).all()

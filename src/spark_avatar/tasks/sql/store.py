@@ -40,6 +40,9 @@ class SqlTaskStore:
 
     def get(self, task_id: TaskId, *, account_id: AccountId | None = None) -> Task:
         """The task; raises `TaskNotFound` if there is none, or it belongs to another account than the one given."""
+        # An id may come straight from a URL; PostgreSQL takes no NUL in text, and would fail.
+        if "\0" in task_id:
+            raise TaskNotFound
         with reading(self._engine) as connection:
             row = connection.execute(statements.GET, {"the_id": task_id}).one_or_none()
         if row is None or account_id not in (None, row.account_id):

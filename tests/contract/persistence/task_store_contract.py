@@ -1,0 +1,295 @@
+"""What every `TaskStore` must do. A class of tests: inherit it, and give it a fixture `store` that is empty."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from task_store_moves import check_moves
+
+from spark_avatar.errors import TaskNotFound
+from spark_avatar.tasks.task import (
+    AccountId,
+    Claim,
+    Task,
+    TaskFailure,
+    TaskId,
+    TaskOutput,
+    TaskRequest,
+    TaskStatus,
+    TaskUsage,
+)
+
+START = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+ANNA = AccountId("anna")
+OTTO = AccountId("otto")
+OUTPUT = TaskOutput(
+    key="outputs/anna/t/1.mp4", media_type="video/mp4", size=123, job_id="job-1", seconds=4.96, width=512, height=512
+)
+USAGE = TaskUsage(cost="0.0420", discount=1.0, compute_units=17)
+FAILURE = TaskFailure(code="003016014", message="No human face was found in the image.")
+
+
+def later(seconds):
+    return START + timedelta(seconds=seconds)
+
+
+def task(name="t", *, seconds=0, account=ANNA, **fields):
+    request = TaskRequest(model="m", image_url="https://a/p.jpg", audio_url="https://a/s.wav")
+    return Task(
+        **{"id": TaskId(name), "account_id": account, "key_id": "k", "request": request, "created_at": later(seconds), **fields}
+    )
+
+
+def claim(store, worker="w1", *, seconds=10):
+    return store.claim_next(worker, now=later(seconds), lease_until=later(seconds + 15))
+
+
+def complete(store, held, *, metadata=None, seconds=60):
+    return store.complete(held.id, held.claim, outputs=[OUTPUT], usage=USAGE, metadata=metadata or {}, now=later(seconds))
+
+
+def fail(store, held, *, seconds=60, metadata=None):
+    return store.fail(held.id, held.claim, FAILURE, metadata=metadata or {}, now=later(seconds))
+
+
+class TaskStoreContract:
+    def test_a_task_comes_back_as_it_was_added(self, store):
+        request = TaskRequest(
+            model="spark_avatar_picture_omni_v2",
+            image_url="data:image/png;base64,\u00e9\U0001f642\x00\ud800",
+            audio_url="",
+            options={"seed": 7, "fps": 29.97, "background": None, "colors": ["red", {"a": True}]},
+            ignored=("moderation", "params.stlye"),
+        )
+        added = task(request=request, request_id="req-1", metadata={"warnings": [{"code": "small_face", "size": 0.1}]})
+        store.add(added)
+        assert store.get(added.id) == added
+
+    def test_a_task_in_any_state_comes_back_as_it_was_added(self, store):
+        times = {"uploaded_at": later(1), "started_at": later(2), "ended_at": later(3)}
+        done = task("done", status=TaskStatus.COMPLETED, progress=1.0, attempts=2, outputs=(OUTPUT,), usage=USAGE, **times)
+        lost = task("lost", status=TaskStatus.FAILED, progress=0.25, attempts=3, failure=FAILURE, **times)
+        held = task("held", status=TaskStatus.RUNNING, attempts=1, claim=Claim("w", 1, later(9)), stage="render")
+        for added in (done, lost, held):
+            store.add(added)
+            assert store.get(added.id) == added
+
+    def test_times_are_kept_to_the_microsecond_whatever_their_zone(self, store):
+        tokyo = START.astimezone(timezone(timedelta(hours=9)))
+        store.add(task(created_at=tokyo))
+        stored = store.get(TaskId("t")).created_at
+        assert stored == START
+        assert stored.utcoffset() == timedelta(0)
+        assert stored.microsecond == 123456
+
+    def test_an_id_is_used_once(self, store):
+        store.add(task(request_id="first"))
+        with pytest.raises(Exception, match=r"(?i)unique"):
+            store.add(task(request_id="second"))
+        assert store.get(TaskId("t")).request_id == "first"
+
+    @pytest.mark.parametrize("task_id", ["nothing", "", "\x00", "t\x00", "\u00e9" * 1000, "' OR 1=1 --", "%"])
+    def test_an_unknown_task_is_not_found(self, store, task_id):
+        store.add(task())
+        with pytest.raises(TaskNotFound):
+            store.get(TaskId(task_id))
+
+    def test_another_accounts_task_is_not_found(self, store):
+        store.add(task(account=ANNA))
+        assert store.get(TaskId("t"), account_id=ANNA).account_id == ANNA
+        with pytest.raises(TaskNotFound):
+            store.get(TaskId("t"), account_id=OTTO)
+
+    def test_recent_tasks_are_the_accounts_newest_first(self, store):
+        for name, seconds, account in [("b", 2, ANNA), ("a", 1, ANNA), ("x", 3, OTTO), ("d", 4, ANNA)]:
+            store.add(task(name, seconds=seconds, account=account))
+        assert [found.id for found in store.recent(ANNA, limit=10)] == ["d", "b", "a"]
+        assert [found.id for found in store.recent(ANNA, limit=2)] == ["d", "b"]
+        assert store.recent(AccountId("nobody"), limit=5) == []
+
+    def test_claiming_takes_the_oldest_first_and_only_once(self, store):
+        for name, seconds in [("second", 2), ("first", 1), ("third", 3)]:
+            store.add(task(name, seconds=seconds))
+        assert [claim(store, worker).id for worker in ("w1", "w2", "w3")] == ["first", "second", "third"]
+        assert claim(store, "w4") is None
+
+    def test_a_claimed_task_is_running_and_held_by_its_worker(self, store):
+        store.add(task())
+        held = claim(store, "w1", seconds=10)
+        assert held.status is TaskStatus.RUNNING
+        assert held.claim == Claim(worker="w1", attempt=1, lease_until=later(25))
+        assert (held.attempts, held.started_at) == (1, later(10))
+        assert store.get(held.id) == held
+        assert store.running() == [held]
+
+    def test_renewing_moves_the_lease(self, store):
+        store.add(task())
+        held = claim(store)
+        assert store.renew(held.id, held.claim, lease_until=later(100))
+        assert store.get(held.id).claim == replace(held.claim, lease_until=later(100))
+
+    def test_a_claim_is_still_good_after_its_lease_was_renewed(self, store):
+        store.add(task())
+        held = claim(store)
+        store.renew(held.id, held.claim, lease_until=later(100))
+        assert complete(store, held)
+
+    def test_progress_never_goes_back(self, store):
+        store.add(task())
+        held = claim(store)
+        seen = []
+        for progress in (0.2, 0.5, 0.3, -1.0, 0.9, 7.0, 0.0):
+            assert store.report(held.id, held.claim, progress=progress, stage="render")
+            seen.append(store.get(held.id).progress)
+        assert seen == [0.2, 0.5, 0.5, 0.5, 0.9, 1.0, 1.0]
+
+    def test_a_report_tells_the_stage_and_when_the_inputs_were_there(self, store):
+        store.add(task())
+        held = claim(store)
+        store.report(held.id, held.claim, progress=0.1, stage="fetch", uploaded_at=later(12))
+        store.report(held.id, held.claim, progress=0.2, stage="render")
+        stored = store.get(held.id)
+        assert (stored.stage, stored.uploaded_at) == ("render", later(12))
+
+    def test_completing_ends_the_task_with_its_results(self, store):
+        store.add(task(metadata={"ignored": ["x"], "seed": 1}))
+        held = claim(store)
+        assert complete(store, held, metadata={"seed": 2, "engine": "portrait"}, seconds=60)
+        stored = store.get(held.id)
+        assert (stored.status, stored.progress, stored.ended_at) == (TaskStatus.COMPLETED, 1.0, later(60))
+        assert (stored.outputs, stored.usage, stored.failure) == ((OUTPUT,), USAGE, None)
+        assert stored.metadata == {"ignored": ["x"], "seed": 2, "engine": "portrait"}
+        assert stored.claim is None
+        assert store.running() == []
+
+    def test_failing_ends_the_task_with_its_reason(self, store):
+        store.add(task(metadata={"seed": 1}))
+        held = claim(store)
+        store.report(held.id, held.claim, progress=0.4, stage="face")
+        assert fail(store, held, metadata={"faces": 0})
+        stored = store.get(held.id)
+        assert (stored.status, stored.failure, stored.ended_at) == (TaskStatus.FAILED, FAILURE, later(60))
+        assert (stored.progress, stored.stage, stored.metadata) == (0.4, "face", {"seed": 1, "faces": 0})
+        assert (stored.outputs, stored.usage, stored.claim) == ((), None, None)
+
+    def test_a_measurement_that_is_no_number_does_not_keep_a_task_from_ending(self, store):
+        store.add(task())
+        held = claim(store)
+        assert complete(store, held, metadata={"snr": float("nan"), "range": (1.0, float("inf"))})
+        assert store.get(held.id).metadata == {"snr": None, "range": [1.0, None]}
+
+    def test_a_queued_task_fails_without_a_claim(self, store):
+        store.add(task())
+        assert store.fail(TaskId("t"), None, FAILURE, metadata={"why": "cancelled"}, now=later(5))
+        stored = store.get(TaskId("t"))
+        assert (stored.status, stored.failure, stored.metadata) == (TaskStatus.FAILED, FAILURE, {"why": "cancelled"})
+        assert claim(store) is None
+
+    def test_a_running_task_does_not_fail_without_its_claim(self, store):
+        store.add(task())
+        held = claim(store)
+        assert not store.fail(held.id, None, FAILURE, metadata={"x": 1}, now=later(5))
+        assert store.get(held.id) == held
+
+    def test_a_task_handed_back_keeps_its_place_and_progress(self, store):
+        store.add(task("old", seconds=1))
+        store.add(task("new", seconds=2))
+        held = claim(store, "w1", seconds=10)
+        store.report(held.id, held.claim, progress=0.6, stage="render")
+        assert store.hand_back(held.id, held.claim, count_attempt=True)
+        waiting = store.get(held.id)
+        assert (waiting.status, waiting.claim, waiting.progress) == (TaskStatus.QUEUED, None, 0.6)
+        again = claim(store, "w2", seconds=30)
+        assert (again.id, again.attempts, again.claim.attempt) == ("old", 2, 2)
+        assert again.started_at == later(10)
+
+    def test_a_drain_does_not_count_as_an_attempt(self, store):
+        store.add(task())
+        held = claim(store, "w1")
+        assert store.hand_back(held.id, held.claim, count_attempt=False)
+        assert store.get(held.id).attempts == 0
+        assert claim(store, "w2").attempts == 1
+
+    def test_a_worker_that_lost_its_task_changes_nothing(self, store):
+        store.add(task())
+        stale = claim(store, "w1")
+        store.hand_back(stale.id, stale.claim, count_attempt=True)
+        held = claim(store, "w2")
+        self._assert_powerless(store, stale, held)
+        assert complete(store, held)
+
+    def test_a_worker_that_lost_its_task_to_itself_changes_nothing(self, store):
+        store.add(task())
+        stale = claim(store, "w1")
+        store.hand_back(stale.id, stale.claim, count_attempt=True)
+        self._assert_powerless(store, stale, claim(store, "w1"))
+
+    def test_after_a_drain_the_next_worker_holds_the_same_attempt_alone(self, store):
+        store.add(task())
+        stale = claim(store, "w1")
+        store.hand_back(stale.id, stale.claim, count_attempt=False)
+        held = claim(store, "w2")
+        assert held.claim.attempt == stale.claim.attempt
+        self._assert_powerless(store, stale, held)
+
+    def test_of_two_stale_workers_and_the_holder_only_the_holder_completes(self, store):
+        store.add(task())
+        holders = []
+        for worker in ("w1", "w2", "w3"):
+            holders.append(claim(store, worker))
+            if worker != "w3":
+                store.hand_back(holders[-1].id, holders[-1].claim, count_attempt=True)
+        assert [complete(store, held) for held in holders] == [False, False, True]
+
+    def test_a_worker_without_a_task_queued_again_changes_nothing(self, store):
+        store.add(task())
+        held = claim(store)
+        store.hand_back(held.id, held.claim, count_attempt=True)
+        self._assert_powerless(store, held, store.get(held.id))
+
+    @pytest.mark.parametrize("end", [complete, fail])
+    def test_an_ended_task_never_changes(self, store, end):
+        store.add(task())
+        held = claim(store)
+        assert end(store, held)
+        ended = store.get(held.id)
+        self._assert_powerless(store, held, ended)
+        assert not store.fail(held.id, None, FAILURE, metadata={"x": 1}, now=later(99))
+        assert claim(store) is None
+        assert store.get(held.id) == ended
+
+    def test_changes_to_a_task_that_is_not_there_do_nothing(self, store):
+        ghost = task("ghost", claim=Claim("w1", 1, later(9)))
+        assert not complete(store, ghost)
+        assert not fail(store, ghost)
+        assert not store.renew(ghost.id, ghost.claim, lease_until=later(1))
+        assert not store.hand_back(ghost.id, ghost.claim, count_attempt=True)
+
+    def test_queue_facts_count(self, store):
+        assert store.queue_facts(now=START).queued == 0
+        assert store.queue_facts(now=START).oldest_queued_seconds == 0
+        for name, seconds in [("a", 0), ("b", 1), ("c", 2), ("d", 3), ("e", 5), ("f", 9)]:
+            store.add(task(name, seconds=seconds))
+        complete(store, claim(store))
+        fail(store, claim(store))
+        fail(store, claim(store))
+        claim(store)
+        store.fail(TaskId("f"), None, TaskFailure("003016031", "cancelled"), metadata={}, now=later(20))
+        facts = store.queue_facts(now=later(65))
+        assert (facts.queued, facts.running, facts.completed, facts.failed) == (1, 1, 1, 3)
+        assert facts.oldest_queued_seconds == 60
+        assert facts.failures_by_code == {"003016014": 2, "003016031": 1}
+
+    def test_any_order_of_calls_makes_only_legal_moves(self, store):
+        check_moves(store)
+
+    @staticmethod
+    def _assert_powerless(store, stale, standing):
+        """Whatever the stale worker tries, the record stays as it stands."""
+        assert not store.renew(stale.id, stale.claim, lease_until=later(999))
+        assert not store.report(stale.id, stale.claim, progress=0.99, stage="stale", uploaded_at=later(999))
+        assert not complete(store, stale, metadata={"stale": True})
+        assert not fail(store, stale, metadata={"stale": True})
+        assert not store.hand_back(stale.id, stale.claim, count_attempt=True)
+        assert not store.hand_back(stale.id, stale.claim, count_attempt=False)
+        assert store.get(stale.id) == standing

@@ -1,0 +1,93 @@
+"""The SQL task store: the contract, on each database, and what only several processes show."""
+
+import multiprocessing
+import random
+import sqlite3
+import time
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import make_url
+from store_processes import claim_all, work_forever
+from task_store_contract import START, TaskStoreContract, complete, task
+
+from spark_avatar.database.engine import open_database
+from spark_avatar.tasks.sql.store import SqlTaskStore
+from spark_avatar.tasks.task import TaskId, TaskStatus
+
+spawn = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture
+def store(engine):
+    return SqlTaskStore(engine)
+
+
+class TestSqlTaskStore(TaskStoreContract):
+    def test_it_says_whether_the_database_answers(self, store):
+        assert store.ping()
+
+    def test_it_says_that_tables_are_missing(self, bare_database_url):
+        engine = open_database(bare_database_url)
+        assert not SqlTaskStore(engine).ping()
+        engine.dispose()
+
+    def test_a_time_without_a_zone_is_refused(self, store):
+        with pytest.raises(Exception, match="zone"):
+            store.add(task(created_at=START.replace(tzinfo=None)))
+
+
+def test_four_processes_claim_two_hundred_tasks_and_none_twice(database_url, store):
+    for number in range(200):
+        store.add(task(f"t{number:03}", seconds=number))
+    start, results = spawn.Barrier(4), spawn.Queue()
+    workers = [spawn.Process(target=claim_all, args=(database_url, f"w{i}", start, results)) for i in range(4)]
+    for worker in workers:
+        worker.start()
+    claimed = dict(results.get(timeout=60) for _ in workers)
+    for worker in workers:
+        worker.join(timeout=10)
+    everything = [task_id for mine in claimed.values() for task_id in mine]
+    assert len(everything) == len(set(everything)) == 200
+    for worker, mine in claimed.items():
+        assert mine == sorted(mine), "a worker got a newer task before an older one"
+        assert all(store.get(TaskId(task_id)).claim.worker == worker for task_id in mine)
+
+
+def test_workers_killed_at_any_moment_lose_nothing(database_url, store):
+    tasks = [task(f"t{number:04}", seconds=number) for number in range(400)]
+    for added in tasks:
+        store.add(added)
+    moments = random.Random(7)
+    for life in range(4):
+        working = spawn.Event()
+        worker = spawn.Process(target=work_forever, args=(database_url, f"w{life}", working))
+        worker.start()
+        assert working.wait(timeout=30)
+        time.sleep(moments.uniform(0.01, 0.15))
+        worker.kill()
+        worker.join()
+        _check_file(database_url)
+        # The dead worker held one task at most; it goes to the next one.
+        held = store.running()
+        assert len(held) <= 1
+        for lost in held:
+            assert lost.claim.worker == f"w{life}"
+            assert store.hand_back(lost.id, lost.claim, count_attempt=True)
+    facts = store.queue_facts(now=START + timedelta(days=1))
+    assert (facts.queued + facts.completed, facts.running, facts.failed) == (400, 0, 0)
+    assert 0 < facts.completed < 400, "the workers were not killed in the middle"
+    now = START + timedelta(days=1)
+    while (rest := store.claim_next("last", now=now, lease_until=now)) is not None:
+        assert complete(store, rest)
+    ended = [store.get(added.id) for added in tasks]
+    assert {end.status for end in ended} == {TaskStatus.COMPLETED}
+    assert max(end.attempts for end in ended) <= 5
+
+
+def _check_file(url):
+    """SQLite finds nothing wrong with its file."""
+    if url.startswith("sqlite"):
+        connection = sqlite3.connect(make_url(url).database)
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        connection.close()
