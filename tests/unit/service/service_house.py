@@ -1,0 +1,188 @@
+"""What the tests of the use cases share: the real store and storage, and an engine of their own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from spark_avatar.accounts.keys import Caller
+from spark_avatar.database.engine import open_database
+from spark_avatar.database.migrate import upgrade
+from spark_avatar.engines.engine import RenderJob, RenderMonitor, Rendition, Speech
+from spark_avatar.engines.registry import EngineRegistry
+from spark_avatar.media.limits import MediaLimits
+from spark_avatar.media.quality import QualityWarning
+from spark_avatar.media.video import VideoWriter
+from spark_avatar.pipeline import Pipeline
+from spark_avatar.schemas.generation import GenerationRequest
+from spark_avatar.schemas.identity import AccountId
+from spark_avatar.service.addresses import AllowList
+from spark_avatar.service.fetch import InputFetcher
+from spark_avatar.service.generation import GenerationService
+from spark_avatar.service.http_source import HttpSource
+from spark_avatar.service.models import PICTURE_OMNI, ModelCatalog, picture_omni
+from spark_avatar.service.prices import PriceList
+from spark_avatar.service.recovery import Recovery
+from spark_avatar.service.runner import TaskRunner
+from spark_avatar.storage.links import LinkSigner
+from spark_avatar.storage.object_storage import ObjectStorage
+from spark_avatar.tasks.sql.store import SqlTaskStore
+from spark_avatar.tasks.task import Task
+
+CALLER = Caller(account_id=AccountId("ada"), key_id="key-1", key_name="laptop")
+STRANGER = Caller(account_id=AccountId("bob"), key_id="key-2", key_name="tablet")
+
+
+class PlainOptions(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    loudness: float = Field(default=1.0, ge=0, le=2, description="How loud.")
+
+
+def nothing(_job: RenderJob, _monitor: RenderMonitor) -> None:
+    pass
+
+
+@dataclass
+class PlainEngine:
+    """Writes a small moving picture with the recording's sound; `during` may interfere."""
+
+    during: Callable[[RenderJob, RenderMonitor], None] = nothing
+    jobs: list[RenderJob] = field(default_factory=list)
+    name: str = "plain"
+    Options: type[BaseModel] = PlainOptions
+
+    def warm_up(self) -> None:
+        pass
+
+    def render(self, job: RenderJob, monitor: RenderMonitor) -> Rendition:
+        self.jobs.append(job)
+        monitor.progress(0.1, "analyse")
+        self.during(job, monitor)
+        speech = job.motion if isinstance(job.motion, Speech) else None
+        seconds = speech.facts.seconds if speech else job.motion.seconds
+        path = job.workdir / "plain.mp4"
+        audio = speech.path if speech else None
+        with VideoWriter(path, width=32, height=32, frame_rate=Fraction(25), audio=audio, seconds=seconds) as video:
+            for number in range(video.frames):
+                monitor.checkpoint()
+                monitor.progress(number / video.frames, "render")
+                video.write(np.full((32, 32, 3), (number * 9 + job.seed) % 256, np.uint8))
+            frames = video.frames
+        return Rendition(
+            path=path,
+            seconds=frames / 25,
+            frames=frames,
+            frame_rate=Fraction(25),
+            width=32,
+            height=32,
+            engine=self.name,
+            seed=job.seed,
+            compute_units=7,
+            timings={"render": 0.5},
+            diagnostics={"face": {"count": 1}},
+            warnings=(QualityWarning("face_small", "The face is small."),),
+        )
+
+
+class CountingDispatcher:
+    """Counts how often it was woken."""
+
+    def __init__(self) -> None:
+        self.woken = 0
+
+    def start(self) -> None:
+        pass
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def ready(self) -> bool:
+        return True
+
+    def stop(self, *, grace_seconds: float) -> None:
+        pass
+
+
+@dataclass
+class ManualClock:
+    """Stands still until it is moved."""
+
+    now: datetime = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class House:
+    """Everything behind the use cases, in one folder."""
+
+    def __init__(self, folder: Path, *, max_queued: int = 10) -> None:
+        url = f"sqlite:///{folder / 'tasks.db'}"
+        upgrade(url)
+        self.database = open_database(url)
+        self.folder = folder
+        self.work_dir = folder / "work"
+        self.store = SqlTaskStore(self.database)
+        self.storage = ObjectStorage(str(folder / "files"))
+        self.signer = LinkSigner(b"s" * 32)
+        self.clock = ManualClock()
+        self.engine = PlainEngine()
+        self.engines = EngineRegistry({"plain": lambda: self.engine})
+        self.catalog = ModelCatalog([picture_omni("plain")], self.engines)
+        self.prices = PriceList(Decimal("0.0123"))
+        self.limits = MediaLimits(image_bytes=100_000, audio_bytes=500_000)
+        self.dispatcher = CountingDispatcher()
+        self.fetcher = InputFetcher(HttpSource(AllowList()), self.storage, self.signer, self.limits, seconds=5, clock=self.clock)
+        self.generation = GenerationService(
+            self.store,
+            self.dispatcher,
+            self.catalog,
+            prices=self.prices,
+            limits=self.limits,
+            max_queued=max_queued,
+            clock=self.clock,
+        )
+        self.recovery = Recovery(self.store, self.storage, self.work_dir, max_attempts=3, clock=self.clock)
+        self.must_stop = False
+
+    def runner(self, worker: str = "server/1", **changes: object) -> TaskRunner:
+        settings: dict[str, object] = {
+            "store": self.store,
+            "storage": self.storage,
+            "fetcher": self.fetcher,
+            "pipeline": Pipeline(self.engines, self.limits),
+            "catalog": self.catalog,
+            "prices": self.prices,
+            "work_dir": self.work_dir,
+            "worker": worker,
+            "must_stop": lambda: self.must_stop,
+            "clock": self.clock,
+        }
+        return TaskRunner(**{**settings, **changes})  # type: ignore[arg-type]
+
+    def submit(self, **params: object) -> Task:
+        return self.generation.submit(request(**params), caller=CALLER, request_id="request-1")
+
+    def task(self, task: Task) -> Task:
+        return self.store.get(task.id)
+
+    def outputs(self) -> list[str]:
+        return [stored.key for stored in self.storage.list("outputs")]
+
+    def scratch(self) -> list[str]:
+        return sorted(path.name for path in self.work_dir.iterdir()) if self.work_dir.exists() else []
+
+
+def request(**params: object) -> GenerationRequest:
+    """A request for the talking portrait; both addresses are given unless said otherwise."""
+    given = {"image_url": "https://example.org/face.jpg", "audio_url": "https://example.org/speech.wav", **params}
+    return GenerationRequest(model=PICTURE_OMNI, params={name: value for name, value in given.items() if value != "omit"})

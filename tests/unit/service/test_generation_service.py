@@ -1,0 +1,169 @@
+import uuid
+from decimal import Decimal
+
+import pytest
+from service_house import CALLER, STRANGER, House, request
+from sqlalchemy import text
+
+from spark_avatar.errors import (
+    AudioUrlInvalid,
+    AudioUrlMissing,
+    ImageUrlInvalid,
+    ImageUrlMissing,
+    InvalidOptions,
+    QueueFull,
+    TaskCreationError,
+    TaskNotFound,
+    UnknownModel,
+)
+from spark_avatar.schemas.generation import GenerationRequest
+from spark_avatar.service.generation import ASSUMED_SECONDS
+from spark_avatar.service.parameters import MAX_URL_CHARACTERS
+from spark_avatar.service.prices import PriceList
+from spark_avatar.tasks.task import TaskStatus
+
+MISSING = ["omit", None, "", "  \n"]
+
+
+def test_a_submitted_task_is_stored_as_asked_and_a_worker_is_woken(house: House):
+    task = house.submit(loudness=0.5, seed=7, moustache=True, webhook_url="https://example.org/hook")
+    stored = house.store.get(task.id)
+    assert stored == task
+    assert (stored.status, stored.progress, stored.created_at) == (TaskStatus.QUEUED, 0.0, house.clock.now)
+    assert (stored.account_id, stored.key_id, stored.request_id) == ("ada", "key-1", "request-1")
+    assert stored.request.image_url == "https://example.org/face.jpg"
+    assert stored.request.options == {"loudness": 0.5}
+    assert stored.request.ignored == ("moustache", "webhook_url")
+    assert stored.metadata == {"engine": "plain", "seed": 7}
+    assert uuid.UUID(stored.id)
+    assert house.dispatcher.woken == 1
+
+
+def test_unknown_members_of_the_body_are_named_too(house: House):
+    body = GenerationRequest(model="spark_avatar_picture_omni_v2", params=request(a=1).params, ignored=("moderation",))
+    assert house.generation.submit(body, caller=CALLER).request.ignored == ("moderation", "a")
+
+
+def test_a_seed_is_drawn_when_none_is_given(house: House):
+    seeds = {house.submit().metadata["seed"] for _ in range(5)}
+    assert len(seeds) > 1
+
+
+def test_defaults_are_left_to_the_engine(house: House):
+    assert house.submit(loudness=None).request.options == {}
+
+
+@pytest.mark.parametrize("url", MISSING)
+def test_a_missing_image(url, house: House):
+    with pytest.raises(ImageUrlMissing):
+        house.submit(image_url=url)
+
+
+@pytest.mark.parametrize("url", MISSING)
+def test_a_missing_recording(url, house: House):
+    with pytest.raises(AudioUrlMissing):
+        house.submit(audio_url=url)
+
+
+INVALID = [7, True, [], ["https://example.org/a"], {"url": "https://example.org/a"}, "ftp://example.org/a", "face.jpg", "http://"]
+
+
+@pytest.mark.parametrize("url", [*INVALID, "https://example.org/" + "a" * MAX_URL_CHARACTERS, "data:" + "a" * 400_000])
+def test_an_image_address_that_cannot_be_one(url, house: House):
+    with pytest.raises(ImageUrlInvalid, match="image_url"):
+        house.submit(image_url=url)
+
+
+@pytest.mark.parametrize("url", INVALID)
+def test_a_recordings_address_that_cannot_be_one(url, house: House):
+    with pytest.raises(AudioUrlInvalid, match="audio_url"):
+        house.submit(audio_url=url)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"loudness": 3}, ["loudness", "3", "0 to 2"]),
+        ({"loudness": "loud"}, ["loudness", "'loud'"]),
+        ({"seed": -1}, ["seed", "-1", "4294967295"]),
+        ({"seed": 2**32}, ["seed"]),
+        ({"seed": True}, ["seed", "True"]),
+        ({"seed": "7"}, ["seed", "'7'"]),
+    ],
+)
+def test_an_option_that_cannot_be_used_says_what_can(params, words, house: House):
+    with pytest.raises(InvalidOptions) as caught:
+        house.submit(**params)
+    for word in words:
+        assert word in caught.value.message
+
+
+def test_a_refused_request_stores_nothing_and_wakes_nobody(house: House):
+    with pytest.raises(InvalidOptions):
+        house.submit(loudness=3)
+    assert house.store.queue_facts(now=house.clock()).queued == 0
+    assert house.dispatcher.woken == 0
+
+
+def test_an_unknown_model(house: House):
+    with pytest.raises(UnknownModel, match="spark_avatar_picture_omni_v2"):
+        house.generation.submit(GenerationRequest(model="dall-e", params={}), caller=CALLER)
+
+
+def test_a_full_queue_takes_nothing_more(tmp_path):
+    house = House(tmp_path, max_queued=3)
+    for _ in range(3):
+        house.submit()
+    with pytest.raises(QueueFull) as caught:
+        house.submit()
+    assert caught.value.retryable
+    assert house.store.queue_facts(now=house.clock()).queued == 3
+    house.database.dispose()
+
+
+def test_a_store_that_fails_is_not_the_callers_fault(house: House):
+    with house.database.begin() as connection:
+        connection.execute(text("drop table tasks"))
+    with pytest.raises(TaskCreationError) as caught:
+        house.submit()
+    assert caught.value.code == "003016099"
+    assert "tasks" not in caught.value.message.replace("the task ", "")
+    assert house.dispatcher.woken == 0
+
+
+def test_only_the_own_account_sees_a_task(house: House):
+    task = house.submit()
+    assert house.generation.get(task.id, caller=CALLER) == task
+    assert house.generation.recent(caller=CALLER) == [task]
+    assert house.generation.recent(caller=STRANGER) == []
+    with pytest.raises(TaskNotFound):
+        house.generation.get(task.id, caller=STRANGER)
+    with pytest.raises(TaskNotFound):
+        house.generation.get("no such task", caller=CALLER)
+
+
+def test_a_quote_runs_nothing(house: House):
+    quote = house.generation.quote(request())
+    assert quote.cost == "0.1230"
+    assert (quote.unit_price, quote.currency, quote.seconds, quote.discount) == ("0.0123", "USD", ASSUMED_SECONDS, 1.0)
+    assert house.store.queue_facts(now=house.clock()).queued == 0
+    with pytest.raises(ImageUrlMissing):
+        house.generation.quote(request(image_url=None))
+
+
+@pytest.mark.parametrize(
+    ("price", "seconds", "cost"),
+    [
+        ("0", 12.5, "0.0000"),
+        ("0.1", 0.1, "0.0100"),
+        ("0.00357", 10, "0.0357"),
+        ("0.0001", 0.5, "0.0001"),
+        ("1E-7", 1000, "0.0001"),
+        ("1234567.89", 1000, "1234567890.0000"),
+    ],
+)
+def test_prices_are_exact_plain_decimals(price, seconds, cost):
+    prices = PriceList(Decimal(price))
+    assert prices.cost(seconds) == cost
+    assert Decimal(prices.unit_price) == Decimal(price)
+    assert "E" not in prices.unit_price
