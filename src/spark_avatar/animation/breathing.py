@@ -22,8 +22,9 @@ def animate_breath(phrasing: Phrasing, times: Times, rng: np.random.Generator) -
     """(frames,), 0 = breathed out, 1 = breathed in; breathed out in the first frame."""
     breath = np.zeros(len(times))
     intakes = _intakes(float(times[-1]), phrasing, rng)
+    followings = [*(start for start, _ in intakes[1:]), np.inf]
     level = 0.0
-    for (start, length), (following, _) in zip(intakes, [*intakes[1:], (np.inf, 0.0)], strict=True):
+    for (start, length), following in zip(intakes, followings, strict=False):
         depth = rng.uniform(*_DEPTH)
         first, last = np.searchsorted(times, (start, following))
         since = times[first:last] - start

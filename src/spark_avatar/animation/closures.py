@@ -27,7 +27,7 @@ def closure_of_lips(close: Curve, times: Times) -> Curve:
     peaks, _ = signal.find_peaks(np.pad(close, 1), height=_CLOSED, distance=2)
     for peak in peaks - 1:
         start, end = _hold(close, int(peak))
-        nearest = times[np.abs(times - peak / FEATURE_RATE).argmin()] if len(times) < 2 else _nearest(times, peak / FEATURE_RATE)
+        nearest = _nearest(times, peak / FEATURE_RATE)
         start, end = min(start, nearest), max(end, nearest)
         first, last = np.searchsorted(times, (start - _FLANK_SECONDS, end + _FLANK_SECONDS))
         outside = np.maximum(start - times[first:last], times[first:last] - end)
@@ -38,6 +38,8 @@ def closure_of_lips(close: Curve, times: Times) -> Curve:
 
 def _nearest(times: Times, moment: float) -> float:
     """The frame shown nearest to a moment; `times` are evenly spaced."""
+    if len(times) == 1:
+        return float(times[0])
     index = round((moment - times[0]) / (times[1] - times[0]))
     return float(times[np.clip(index, 0, len(times) - 1)])
 

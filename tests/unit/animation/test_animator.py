@@ -1,0 +1,83 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from made_features import made_features, talk
+
+from spark_avatar.animation.animator import animate
+from spark_avatar.animation.track import AnimationTrack
+from spark_avatar.media.video import frame_count
+
+
+def animated(features, rate=Fraction(25), seed=1, **options) -> AnimationTrack:
+    return animate(features, frame_rate=rate, rng=np.random.default_rng(seed), **options)
+
+
+@pytest.mark.parametrize("rate", [Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(60)])
+@pytest.mark.parametrize("seconds", [0.2, 1.0, 3.37])
+def test_as_many_frames_as_the_video_has(rate, seconds):
+    assert len(animated(talk(seconds), rate)) == frame_count(seconds, rate)
+
+
+def test_the_same_seed_gives_the_same_track_and_another_another():
+    features = talk(8.0)
+    one, same, other = animated(features), animated(features), animated(features, seed=2)
+    np.testing.assert_array_equal(one.blendshapes, same.blendshapes)
+    np.testing.assert_array_equal(one.head_rotation, same.head_rotation)
+    np.testing.assert_array_equal(one.breath, same.breath)
+    assert np.abs(one.head_rotation - other.head_rotation).max() > 1
+    np.testing.assert_allclose(one.mouth_open, other.mouth_open, atol=1e-6)
+
+
+def test_options_of_one_motion_leave_the_others_alone():
+    features = talk(8.0)
+    usual, still, flat = animated(features), animated(features, head_motion=0.0), animated(features, expressiveness=0.0)
+    np.testing.assert_array_equal(still.head_rotation, 0)
+    for name in ("eyeBlinkLeft", "browInnerUp", "jawOpen"):
+        np.testing.assert_array_equal(usual.curve(name), still.curve(name))
+    np.testing.assert_array_equal(flat.curve("browInnerUp"), 0)
+    np.testing.assert_array_equal(usual.curve("eyeBlinkLeft"), flat.curve("eyeBlinkLeft"))
+    np.testing.assert_array_equal(usual.breath, flat.breath)
+
+
+def test_motion_is_the_same_at_another_frame_rate():
+    features = talk(8.0)
+    slow, fast = animated(features, Fraction(30)), animated(features, Fraction(60))
+    np.testing.assert_allclose(fast.head_rotation[::2], slow.head_rotation, atol=1e-3)
+    np.testing.assert_allclose(fast.breath[::2], slow.breath, atol=1e-3)
+
+
+def test_the_first_frame_is_the_portrait():
+    track = animated(made_features(4.0, phrases=[(1.0, 3.0)], open=np.full(200, 0.6)))
+    assert np.abs(track.head_rotation[0]).max() < 1e-6
+    assert np.abs(track.blendshapes[0]).max() < 1e-6
+    assert track.breath[0] < 0.01
+
+
+def test_ten_minutes_are_finite_within_range_and_quickly_made():
+    features = talk(600.0)
+    track = animated(features, expressiveness=2.0, head_motion=2.0)
+    assert len(track) == 15000
+    for values in (track.blendshapes, track.head_rotation, track.head_translation, track.breath):
+        assert np.isfinite(values).all()
+        assert values.dtype == np.float32
+    assert track.blendshapes.min() >= 0
+    assert track.blendshapes.max() <= 1
+    assert np.abs(track.head_rotation).max() <= 10
+
+
+def test_silence_keeps_the_mouth_shut_but_the_person_alive():
+    track = animated(made_features(20.0, phrases=[], open=np.full(1000, 0.4), close=np.full(1000, 0.6)))
+    assert track.mouth_open.max() < 0.02
+    assert track.curve("eyeBlinkLeft").max() > 0.9
+    assert track.head_rotation.std() > 0.5
+    assert np.ptp(track.breath) > 0.5
+
+
+def test_what_the_analysis_prints():
+    content = animated(talk(2.0)).to_dict()
+    assert {"frame_rate", "blendshapes", "mouth_open"} <= content.keys()
+    assert len(content["blendshapes"]) == 52
+    assert all(len(curve) == 50 for curve in content["blendshapes"].values())
+    assert len(content["mouth_open"]) == 50
+    assert max(content["mouth_open"]) > 0.03

@@ -1,0 +1,104 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from made_features import bump, made_features, talk, times_of
+
+from spark_avatar.animation.blendshapes import BLENDSHAPES, mouth_opening
+from spark_avatar.animation.mouth import animate_mouth
+from spark_avatar.animation.sampling import frame_times
+from spark_avatar.speech.features import SpeechFeatures
+
+RATES = [Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(30), Fraction(50), Fraction(60)]
+
+
+def mouth(features: SpeechFeatures, rate: Fraction = Fraction(25), expressiveness: float = 1.0) -> dict[str, np.ndarray]:
+    times = frame_times(int(np.ceil(features.seconds * rate)), rate)
+    return animate_mouth(features, times, expressiveness=expressiveness)
+
+
+def opening(features: SpeechFeatures, rate: Fraction = Fraction(25), expressiveness: float = 1.0) -> np.ndarray:
+    shapes = mouth(features, rate, expressiveness)
+    frames = len(shapes["jawOpen"])
+    return mouth_opening(np.stack([shapes.get(name, np.zeros(frames, np.float32)) for name in BLENDSHAPES], axis=1))
+
+
+def test_silence_rests():
+    features = made_features(4.0, phrases=[(1.0, 2.5)], open=np.full(200, 0.5), close=bump(4.0, 3.3, 0.03))
+    gap = opening(features)
+    resting = np.r_[gap[: round(0.8 * 25)], gap[round(2.8 * 25) :]]
+    assert resting.max() < 0.005
+    assert gap[30:60].min() > 0.05
+    shapes = mouth(features)
+    assert max(np.ptp(curve[round(2.8 * 25) :]) for curve in shapes.values()) < 0.02
+
+
+def test_louder_articulation_opens_further_and_stays_in_the_range_of_filmed_speech():
+    narrow, wide = (opening(made_features(2.0, open=np.full(100, v)))[25] for v in (0.4, 0.8))
+    assert 0.02 < narrow < wide < 0.25
+
+
+@pytest.mark.parametrize("rate", RATES, ids=str)
+@pytest.mark.parametrize("height", [0.4, 1.0])
+def test_every_closure_shuts_the_lips_in_some_frame_at_any_rate(rate, height):
+    for phase in np.linspace(0, 1 / 24, 7):
+        centre = 1.0 + phase
+        gap = opening(made_features(2.0, open=np.full(100, 0.8), close=bump(2.0, centre, 0.02, height)), rate)
+        times = np.arange(len(gap)) / rate
+        near = np.abs(times.astype(float) - centre) < 0.06
+        assert gap[near].min() < 0.01
+        far = (np.abs(times.astype(float) - centre) > 0.2) & (times.astype(float) < 1.8)
+        assert gap[far].min() > 0.08
+
+
+def test_closures_in_quick_succession_open_between():
+    close = bump(2.0, 1.0, 0.02) + bump(2.0, 1.24, 0.02)
+    gap = opening(made_features(2.0, open=np.full(100, 0.8), close=close), Fraction(30))
+    assert gap[28:32].min() < 0.01
+    assert gap[35:40].min() < 0.01
+    assert gap[32:36].max() > 0.05
+
+
+def test_a_hint_of_closure_does_not_shut_the_lips():
+    gap = opening(made_features(2.0, open=np.full(100, 0.8), close=bump(2.0, 1.0, 0.03, 0.2)))
+    assert gap[20:30].min() > 0.05
+
+
+def test_rounding_purses_and_spreading_stretches():
+    half = (times_of(2.0) > 1.0).astype(float)
+    shapes = mouth(made_features(2.0, open=np.full(100, 0.4), round=half, wide=0.9 * (1 - half)))
+    purse = shapes["mouthPucker"] + shapes["mouthFunnel"]
+    assert purse[40] > 0.8 > 0.1 > purse[10]
+    assert shapes["mouthStretchLeft"][10] > 0.2 > 0.01 > shapes["mouthStretchLeft"][40]
+
+
+def test_the_lower_lip_rolls_to_the_teeth():
+    shapes = mouth(made_features(2.0, open=np.full(100, 0.3), labiodental=bump(2.0, 1.0, 0.05)))
+    assert shapes["mouthRollLower"][24:27].max() > 0.4
+    assert shapes["mouthRollLower"][10] < 0.01
+
+
+def test_the_mouth_leads_the_sound_a_little():
+    features = made_features(3.0, open=bump(3.0, 1.5, 0.1, 0.8))
+    gap = opening(features, Fraction(60))
+    assert 0.0 <= 1.5 - gap.argmax() / 60 <= 0.08
+
+
+def test_the_same_speech_looks_alike_at_all_rates():
+    features = talk(6.0)
+    slow, fast = opening(features, Fraction(30)), opening(features, Fraction(60))
+    assert np.corrcoef(slow, fast[::2][: len(slow)])[0, 1] > 0.97
+
+
+def test_volume_alone_changes_nothing():
+    quiet = talk(6.0)
+    loud = SpeechFeatures(
+        quiet.seconds, quiet.articulation, quiet.loudness + 12, quiet.activity, quiet.pitch, quiet.diagnostics, ()
+    )
+    np.testing.assert_allclose(opening(loud), opening(quiet), atol=1e-5)
+
+
+def test_expressiveness_scales_the_mouth_slightly():
+    features = talk(6.0)
+    calm, lively = opening(features, expressiveness=0.0), opening(features, expressiveness=2.0)
+    assert 1.2 < lively.sum() / calm.sum() < 1.5
