@@ -1,0 +1,221 @@
+"""One frame of a rigged portrait."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE
+from spark_avatar.engines.portrait.controls import FramePose, limited
+from spark_avatar.engines.portrait.expression import EXPRESSION
+from spark_avatar.engines.portrait.head import HeadTransform
+from spark_avatar.engines.portrait.lip_space import MouthControls
+from spark_avatar.engines.portrait.mouth_interior import InteriorState
+from spark_avatar.engines.portrait.portrait_rig import PortraitRig
+from spark_avatar.engines.portrait.sampling import Bytes, mix, resized, sample, split
+from spark_avatar.engines.portrait.warp import Inverter, Lattice
+from spark_avatar.media.arrays import FloatArray, RGBImage
+
+Box = tuple[int, int, int, int]
+
+OPEN: Final = EXPRESSION.index("open")
+MOST_GAP_CORRECTION: Final = 0.08
+"""E by which `open` may be changed so that the lips' gap is the one that was asked for."""
+FACE_ITERATIONS: Final = 6
+LIP_ITERATIONS: Final = 12
+BODY_ITERATIONS: Final = 4
+LIP_HEIGHT: Final = 0.35
+"""E above the lower lip that the opening of the mouth may reach."""
+SHADOW_MARGIN: Final = 0.1
+"""E around the opening that matter for the lips' shadow on what is inside."""
+LEAST_OPENING: Final = 5
+"""Of 255: where less of the inside shows it is left out."""
+
+
+class Compositor:
+    """Draws frames. Frames don't depend on each other; an instance keeps buffers and serves one thread."""
+
+    def __init__(self, rig: PortraitRig) -> None:
+        self._rig = rig
+        width, height = rig.canvas.size
+        self._box = (0, 0, width, height)
+        self._texture = rig.canvas.texture.copy()
+        self._cut_out: Bytes | None = None
+        """The texture with the person's opacity."""
+        if rig.background is not None:
+            size = (width * TEXTURE_SCALE, height * TEXTURE_SCALE)
+            opacity = resized(rig.background.opacity, size)
+            self._cut_out = np.dstack([self._texture, (opacity * 255 + 0.5).astype(np.uint8)])
+        self._invert_body = Inverter(rig.body_lattice, BODY_ITERATIONS)
+        self._invert_face = Inverter(rig.face_lattice, FACE_ITERATIONS)
+        self._invert_lips = Inverter(rig.lip_lattice, LIP_ITERATIONS)
+        self._face_nodes = rig.face_lattice.indices()
+        self._lip_nodes = _support(rig)
+        self._shown_eyes: list[RGBImage | None] = [None, None]
+
+    def frame(self, pose: FramePose) -> RGBImage:
+        """The whole picture, (height, width, 3), a new array."""
+        rig = self._rig
+        self._show_eyes(pose)
+        mouth = limited(pose.mouth, rig.limits)
+        coefficients = self._coefficients(mouth, pose)
+        transform = rig.head.transform(pose.rotation, pose.translation)
+        upper_map, lower_map, lip_box = self._maps(coefficients, transform, pose.breath)
+        frame = rig.canvas.base.copy()
+        x0, y0, x1, y1 = rig.canvas.window
+        window = frame[y0:y1, x0:x1]
+        self._draw_window(window, upper_map)
+        self._draw_mouth(window, upper_map, lower_map, lip_box, self._interior_state(mouth, coefficients, transform, pose))
+        return frame
+
+    def _show_eyes(self, pose: FramePose) -> None:
+        """Puts the eyes' patches into the texture where they changed."""
+        rig = self._rig
+        for i, (eye, blink) in enumerate(zip(rig.eyes, (pose.blink_right, pose.blink_left), strict=True)):
+            with rig.eyes_lock:
+                patch = eye.render(blink, pose.gaze_x, pose.gaze_y)
+            if patch is not self._shown_eyes[i]:
+                x0, y0, x1, y1 = eye.box
+                self._texture[y0:y1, x0:x1] = patch
+                if self._cut_out is not None:
+                    self._cut_out[y0:y1, x0:x1, :3] = patch
+                self._shown_eyes[i] = patch
+
+    def _coefficients(self, mouth: MouthControls, pose: FramePose) -> FloatArray:
+        """(coefficients,) of the expression basis.
+
+        The regression behind the lip space spreads what contradicts itself in the controls over all of them; `open` is set
+        so that the lips' gap is right, above all that closed lips meet.
+        """
+        basis = self._rig.expression
+        lips = mouth.vector()
+        missing = mouth.open - float(lips @ basis.gap[: len(lips)])
+        lips[OPEN] += np.clip(missing / basis.gap[OPEN], -MOST_GAP_CORRECTION, MOST_GAP_CORRECTION)
+        return np.concatenate([lips, np.array([pose.brow, pose.brow_inner, 1.0], dtype=np.float32)])
+
+    def _maps(self, coefficients: FloatArray, transform: HeadTransform, breath: float) -> tuple[FloatArray, FloatArray, Box]:
+        """Where to sample the texture for the window, (height, width, 2), and for the lower lip in the box that it is in."""
+        rig = self._rig
+        lower = rig.lips.displacement(transform, breath, _combined(coefficients, rig.expression.lower))
+        lips = self._invert_lips(lower)
+        upper = rig.face.displacement(transform, breath, _combined(coefficients, rig.expression.upper))
+        face = self._invert_face(upper, self._start_from_lips(upper, lips))
+        body = self._invert_body(rig.body.displacement(transform, breath, None))
+        upper_map = rig.body_lattice.enlarged(_in_texture(body, rig.body_lattice), self._box)
+        x0, y0, x1, y1 = rig.face_box
+        upper_map[y0:y1, x0:x1] = rig.face_lattice.enlarged(_in_texture(face, rig.face_lattice), rig.face_box)
+        lip_box = self._lip_box(lower)
+        return upper_map, rig.lip_lattice.enlarged(_in_texture(lips, rig.lip_lattice), lip_box), lip_box
+
+    def _lip_box(self, lower: FloatArray) -> Box:
+        """x0, y0, x1, y1: where a displacement takes the lower lip, window pixels."""
+        nodes, (rows, columns) = self._rig.lip_lattice, self._lip_nodes
+        moved = lower[rows, columns]
+        x = nodes.left + (columns + 0.5) * nodes.step + moved[:, 0]
+        y = nodes.top + (rows + 0.5) * nodes.step + moved[:, 1]
+        x0, y0, x1, y1 = self._rig.lip_box
+        return (
+            min(x1 - 1, max(x0, int(x.min()) - nodes.step)),
+            min(y1 - 1, max(y0, int(y.min()) - nodes.step)),
+            max(x0 + 1, min(x1, int(x.max()) + nodes.step + 1)),
+            max(y0 + 1, min(y1, int(y.max()) + nodes.step + 1)),
+        )
+
+    def _start_from_lips(self, upper: FloatArray, lips: FloatArray) -> FloatArray:
+        """First guess for the face: minus the displacement; below the lips' line the lower lip's solution."""
+        rig = self._rig
+        start = self._face_nodes - upper * np.float32(1 / rig.face_lattice.step)
+        below = sample(rig.below_lips, lips, outside=-99)
+        column = (rig.lip_lattice.left - rig.face_lattice.left) // rig.face_lattice.step
+        row = (rig.lip_lattice.top - rig.face_lattice.top) // rig.face_lattice.step
+        part = start[row : row + rig.lip_lattice.rows, column : column + rig.lip_lattice.columns]
+        np.copyto(part, lips + np.array([column, row], dtype=np.float32), where=(below > 0)[..., None])
+        return start
+
+    def _draw_window(self, window: RGBImage, upper_map: FloatArray) -> None:
+        rig = self._rig
+        if rig.background is None or self._cut_out is None:
+            sample(self._texture, upper_map, out=window)
+            return
+        for run in rig.runs:
+            x0, y0, x1, y1 = run.box
+            target, places = window[y0:y1, x0:x1], upper_map[y0:y1, x0:x1]
+            if run.solid:
+                sample(self._texture, places, out=target)
+                continue
+            person, opacity = split(sample(self._cut_out, places))
+            mix(person, rig.background.plate[y0:y1, x0:x1], opacity, target)
+
+    def _interior_state(
+        self, mouth: MouthControls, coefficients: FloatArray, transform: HeadTransform, pose: FramePose
+    ) -> InteriorState:
+        rig = self._rig
+        lips = len(coefficients) - 1
+        return InteriorState(
+            open=mouth.open,
+            jaw_drop=float(coefficients[:lips] @ rig.expression.chin[:lips]),
+            lower_drop=mouth.lower_drop,
+            tongue=pose.tongue,
+            rotation=transform.matrix.astype(np.float64),
+            translation=transform.shift.astype(np.float64),
+            pivot=rig.head.pivot,
+        )
+
+    def _draw_mouth(
+        self, window: RGBImage, upper_map: FloatArray, lower_map: FloatArray, lip_box: Box, state: InteriorState
+    ) -> None:
+        """Draws the inside of the mouth, then the lower lip over it."""
+        rig = self._rig
+        corner = np.array(rig.layers.box[:2], dtype=np.float32)
+        lower = sample(rig.layers.lower, lower_map - corner, outside=0)
+        x0, y0, x1, y1 = lip_box
+        above = min(int(LIP_HEIGHT * rig.canvas.eye_distance), y0)
+        lower = np.pad(lower, ((above, 0), (0, 0), (0, 0)))
+        y0 -= above
+        cover = sample(rig.layers.cover, upper_map[y0:y1, x0:x1] - corner, outside=255)
+        lip, opacity = split(lower)
+        target = window[y0:y1, x0:x1]
+        self._draw_inside(target, (x0, y0), cover, opacity, state)
+        mix(lip, target, opacity, target)
+
+    def _draw_inside(self, target: RGBImage, corner: tuple[int, int], cover: Bytes, opacity: Bytes, state: InteriorState) -> None:
+        """Draws the inside of the mouth where neither lip is; `corner` is the target's in the window."""
+        opening: Bytes = cv2.multiply(~cover, ~opacity, scale=1 / 255).astype(np.uint8, copy=False)
+        left, top, wide, high = cv2.boundingRect((opening > LEAST_OPENING).astype(np.uint8))
+        if wide == 0:
+            return
+        margin = int(SHADOW_MARGIN * self._rig.canvas.eye_distance) + 2
+        left, right = max(0, left - margin), min(target.shape[1], left + wide + margin)
+        top, bottom = max(0, top - margin), min(target.shape[0], top + high + margin)
+        part = np.s_[top:bottom, left:right]
+        box = (corner[0] + left, corner[1] + top, corner[0] + right, corner[1] + bottom)
+        covered = (~opening[part]).astype(np.float32) * np.float32(1 / 255)
+        inside = (self._rig.interior.compose(box, covered, state) + np.float32(0.5)).astype(np.uint8)
+        mix(target[part], inside, cover[part], target[part])
+
+
+def _support(rig: PortraitRig) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the lips' lattice's nodes at which the lower lip is, in the portrait."""
+    left, top, *_ = rig.layers.box
+    grown = cv2.dilate(rig.layers.lower[..., 3], np.ones((2 * rig.lip_lattice.step * TEXTURE_SCALE + 1,) * 2, np.uint8))
+    x, y = rig.lip_lattice.nodes()
+    column, row = (x * TEXTURE_SCALE).astype(int) - left, (y * TEXTURE_SCALE).astype(int) - top
+    inside = (column >= 0) & (row >= 0) & (column < grown.shape[1]) & (row < grown.shape[0])
+    found = np.zeros(x.shape, dtype=bool)
+    found[inside] = grown[row[inside], column[inside]] > 0
+    rows, columns = np.nonzero(found)
+    return rows, columns
+
+
+def _in_texture(positions: FloatArray, lattice: Lattice) -> FloatArray:
+    """Positions in nodes as positions in the window's texture, pixels."""
+    scale = np.float32(TEXTURE_SCALE * lattice.step)
+    corner = np.array([lattice.left, lattice.top], dtype=np.float32) + np.float32(0.5 * lattice.step)
+    return positions * scale + (corner * np.float32(TEXTURE_SCALE) - np.float32(0.5))
+
+
+def _combined(coefficients: FloatArray, basis: FloatArray) -> FloatArray:
+    """(3, rows, columns): the displacement that the coefficients add up to."""
+    total: FloatArray = (coefficients @ basis.reshape(len(basis), -1)).reshape(basis.shape[1:])
+    return total

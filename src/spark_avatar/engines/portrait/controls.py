@@ -1,0 +1,174 @@
+"""From a track's blendshapes to what the rig is told, frame by frame."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_avatar.animation.blendshapes import (
+    CORNER_DROP,
+    CORNER_PULL,
+    JAW_OPEN_DROP,
+    LIP_PUFF,
+    LIP_ROLL,
+    MOUTH_PURSE,
+    MOUTH_SPREAD,
+    SMILE_SPREAD_SHARE,
+    UPPER_LIP_RAISE,
+)
+from spark_avatar.animation.track import AnimationTrack
+from spark_avatar.engines.portrait.lip_space import MouthControls
+from spark_avatar.media.arrays import Curve, FloatArray
+
+CLOSING_LIFTS_JAW: Final = 0.6
+"""Share of the jaw's drop that goes when the lips close; the lower lip is lifted for the rest."""
+BROW_DOWN: Final = 0.8
+"""Drop of the brows at browDown = 1, in the unit of their rise."""
+SQUINT: Final = 0.25
+"""Share of a blink that a full squint makes."""
+GAZE_SIDE: Final = 0.35
+GAZE_UP: Final = 0.22
+GAZE_DOWN: Final = 0.25
+"""Half eye widths that the iris moves at a full look."""
+
+
+@dataclass(frozen=True, eq=False)
+class FramePose:
+    """One frame of an animation, in the terms of the rig."""
+
+    mouth: MouthControls
+    tongue: float
+    """0..1, how far the tongue is raised."""
+    brow: float
+    """-1..1, raise of the whole brows."""
+    brow_inner: float
+    """-1..1, raise of their inner ends beyond that."""
+    blink_right: float
+    blink_left: float
+    gaze_x: float
+    """Half eye widths, to the picture's right."""
+    gaze_y: float
+    """Half eye widths, down."""
+    rotation: FloatArray
+    """(3,): yaw, pitch, roll in degrees, signs of `HeadPose`."""
+    translation: FloatArray
+    """(3,): x, y, z in E."""
+    breath: float
+    """0..1."""
+
+
+def poses(track: AnimationTrack) -> Iterator[FramePose]:
+    """The frames of a track, in order."""
+    mouth = mouth_controls(track)
+    blink_right, blink_left = _blink(track, "Right"), _blink(track, "Left")
+    gaze_x, gaze_y = _gaze(track)
+    outer = _both(track, "browOuterUp")
+    brow = outer - BROW_DOWN * _both(track, "browDown")
+    brow_inner = track.curve("browInnerUp") - outer
+    tongue = track.curve("tongueOut")
+    for i in range(len(track)):
+        yield FramePose(
+            mouth=MouthControls(*(float(value) for value in mouth[i])),
+            tongue=float(np.clip(tongue[i], 0, 1)),
+            brow=float(np.clip(brow[i], -1, 1)),
+            brow_inner=float(np.clip(brow_inner[i], -1, 1)),
+            blink_right=float(blink_right[i]),
+            blink_left=float(blink_left[i]),
+            gaze_x=float(gaze_x[i]),
+            gaze_y=float(gaze_y[i]),
+            rotation=track.head_rotation[i],
+            translation=track.head_translation[i],
+            breath=float(np.clip(track.breath[i], 0, 1)),
+        )
+
+
+def mouth_controls(track: AnimationTrack) -> FloatArray:
+    """(frames, 8): lip-space controls in the order of `CONTROLS`, in E.
+
+    They keep the identity open = jaw + lower_drop + upper_raise - upper_thickness - lower_thickness of real mouths: closing
+    lips lift the jaw partly and the lower lip for the rest; lips that roll in take their outer edges along.
+    """
+    closing = np.clip(track.curve("mouthClose"), 0, 1)
+    smile = _both(track, "mouthSmile")
+    spread = np.minimum(_both(track, "mouthStretch") + SMILE_SPREAD_SHARE * smile, 1)
+    purse = np.minimum(track.curve("mouthPucker") + track.curve("mouthFunnel"), 1)
+    press = _both(track, "mouthPress")
+    opening = track.mouth_open
+    jaw = JAW_OPEN_DROP * track.curve("jawOpen") * (1 - CLOSING_LIFTS_JAW * closing)
+    raised = UPPER_LIP_RAISE * _both(track, "mouthUpperUp") * (1 - closing)
+    upper_thickness = LIP_PUFF * purse - LIP_ROLL * np.maximum(track.curve("mouthRollUpper"), press)
+    lower_thickness = LIP_PUFF * purse - LIP_ROLL * np.maximum(track.curve("mouthRollLower"), press)
+    controls = {
+        "jaw": jaw,
+        "open": opening,
+        "width": MOUTH_SPREAD * spread - MOUTH_PURSE * purse,
+        "upper_raise": raised + upper_thickness,
+        "lower_drop": opening - jaw - raised + lower_thickness,
+        "corner": CORNER_PULL * smile - CORNER_DROP * _both(track, "mouthFrown"),
+        "upper_thickness": upper_thickness,
+        "lower_thickness": lower_thickness,
+    }
+    stacked: FloatArray = np.stack(list(controls.values()), axis=1).astype(np.float32)
+    return stacked
+
+
+@dataclass(frozen=True)
+class MouthLimits:
+    """How far one portrait's mouth may be driven."""
+
+    gain: float
+    """Share of the largest opening that its skin bears, 0.5..1."""
+    smile: float
+    """0..1: how far it smiles already; widening a smile further makes it a grimace."""
+    upper_thickness: float
+    """Visible height of the upper lip in E."""
+    lower_thickness: float
+
+
+WIDTH_RANGE: Final = (-0.17, 0.15)
+ROLLED_SHARE: Final = 0.45
+"""Share of a lip's height that can roll in."""
+SMILE_DAMPING: Final = 0.8
+
+
+def limited(mouth: MouthControls, limits: MouthLimits) -> MouthControls:
+    """The controls within what the portrait can show; near the limits they level off softly.
+
+    The limits lie at the 95th to 99th percentile of the lip space, or where the skin would fold.
+    """
+    gain, damping = limits.gain, 1 - SMILE_DAMPING * limits.smile
+    return MouthControls(
+        jaw=_level_off(mouth.jaw, 0.14 * gain, 0.22 * gain),
+        open=_level_off(max(mouth.open, 0.0), 0.24 * gain, 0.36 * gain),
+        width=float(np.clip(mouth.width * (damping if mouth.width > 0 else 1.0), *WIDTH_RANGE)),
+        upper_raise=_level_off(mouth.upper_raise, 0.06, 0.10),
+        lower_drop=-_level_off(-_level_off(mouth.lower_drop, 0.09 * gain, 0.14 * gain), 0.05, 0.09),
+        corner=mouth.corner * (damping if mouth.corner > 0 else 1.0),
+        upper_thickness=max(mouth.upper_thickness, -ROLLED_SHARE * limits.upper_thickness),
+        lower_thickness=max(mouth.lower_thickness, -ROLLED_SHARE * limits.lower_thickness),
+    )
+
+
+def _level_off(value: float, knee: float, most: float) -> float:
+    """Unchanged up to the knee, beyond it approaching `most`."""
+    if value <= knee:
+        return value
+    return knee + (most - knee) * float(np.tanh((value - knee) / (most - knee)))
+
+
+def _both(track: AnimationTrack, name: str) -> Curve:
+    """Mean of a shape's two sides."""
+    return (track.curve(name + "Left") + track.curve(name + "Right")) / 2
+
+
+def _blink(track: AnimationTrack, side: str) -> NDArray[np.float32]:
+    return np.clip(track.curve("eyeBlink" + side) + SQUINT * track.curve("eyeSquint" + side), 0, 1)
+
+
+def _gaze(track: AnimationTrack) -> tuple[Curve, Curve]:
+    """Mean gaze of both eyes to the picture's right and down, half eye widths."""
+    look = {name: track.curve("eyeLook" + name) for name in ("OutLeft", "InLeft", "OutRight", "InRight")}
+    to_right = (look["OutLeft"] + look["InRight"] - look["InLeft"] - look["OutRight"]) / 2
+    return GAZE_SIDE * to_right, GAZE_DOWN * _both(track, "eyeLookDown") - GAZE_UP * _both(track, "eyeLookUp")

@@ -1,0 +1,183 @@
+"""The built-in engine: a portrait speaks on the processor alone, by warping the picture itself."""
+
+import hashlib
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from pydantic import BaseModel
+
+from spark_avatar.animation.animator import animate
+from spark_avatar.animation.track import AnimationTrack
+from spark_avatar.engines.engine import RenderJob, RenderMonitor, Rendition, Speech
+from spark_avatar.engines.portrait.frames import frames
+from spark_avatar.engines.portrait.framing import frame_size
+from spark_avatar.engines.portrait.lip_space import lip_space
+from spark_avatar.engines.portrait.options import Options
+from spark_avatar.engines.portrait.portrait_rig import PortraitRig, build_rig
+from spark_avatar.errors import InvalidOptions
+from spark_avatar.face.analyzer import FaceAnalyzer
+from spark_avatar.face.rig import FaceDiagnostics
+from spark_avatar.media.image import read_image
+from spark_avatar.media.quality import QualityWarning
+from spark_avatar.media.video import VideoWriter
+from spark_avatar.speech.analyzer import analyze_speech
+from spark_avatar.speech.features import SpeechFeatures
+
+REMEMBERED_PORTRAITS: Final = 3
+"""Rigs kept for portraits that come again: up to 60 MB each at 1080p."""
+ANALYSED: Final = 0.08
+RENDERED: Final = 0.98
+"""Shares of the job that are done after a stage."""
+UNITS_PER_SECOND: Final = 10
+FILE_NAME: Final = "portrait.mp4"
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """A portrait that is ready to be animated."""
+
+    rig: PortraitRig
+    diagnostics: FaceDiagnostics
+    warnings: tuple[QualityWarning, ...]
+
+
+class PortraitEngine:
+    """Photo and recording to video on the CPU; remembers the last portraits."""
+
+    name = "portrait"
+    Options: type[BaseModel] = Options
+
+    def __init__(self) -> None:
+        # Frames are drawn in parallel, so that OpenCV's own threads would only get in each other's way.
+        cv2.setNumThreads(1)
+        self._analyzer = FaceAnalyzer()
+        self._subjects: OrderedDict[tuple[bytes, str], _Subject] = OrderedDict()
+
+    def warm_up(self) -> None:
+        """Loads the face networks and the lip space."""
+        self._analyzer.warm_up()
+        lip_space()
+
+    def render(self, job: RenderJob, monitor: RenderMonitor) -> Rendition:
+        """Writes an MP4 below `job.workdir`.
+
+        Raises what reading and analysing the inputs raise (`ImageUnreadable`, `FaceNotFound`, `AudioUnreadable`,
+        `AudioSilent`), `GenerationError` when the video cannot be written, and what the monitor raises to end the job.
+        """
+        if not isinstance(job.options, Options):
+            raise InvalidOptions(f"The portrait engine takes its own options, not {type(job.options).__name__}.")
+        processor_start = time.process_time()
+        timings: dict[str, float] = {}
+        monitor.progress(0.0, "analysing")
+        monitor.checkpoint()
+        with _timed(timings, "analysing"):
+            subject, speech = self._analyse(job, job.options.resolution)
+            track = _track(job, job.options, speech)
+        path = job.workdir / FILE_NAME
+        self._write(path, subject.rig, track, job.motion, monitor, timings)
+        height, width = subject.rig.canvas.base.shape[:2]
+        diagnostics: dict[str, object] = {"face": asdict(subject.diagnostics)}
+        if speech is not None:
+            diagnostics["audio"] = asdict(speech.diagnostics)
+        monitor.progress(1.0, "encoding")
+        return Rendition(
+            path=path,
+            seconds=track.seconds,
+            frames=len(track),
+            frame_rate=track.frame_rate,
+            width=width,
+            height=height,
+            engine=self.name,
+            seed=job.seed,
+            compute_units=max(1, math.ceil(UNITS_PER_SECOND * (time.process_time() - processor_start))),
+            timings=timings,
+            diagnostics=diagnostics,
+            warnings=subject.warnings + (speech.warnings if speech is not None else ()),
+        )
+
+    def _analyse(self, job: RenderJob, resolution: str) -> tuple[_Subject, SpeechFeatures | None]:
+        """Portrait and recording, at the same time."""
+        motion = job.motion
+        if not isinstance(motion, Speech):
+            return self._subject(job.portrait.path, resolution), None
+        with ThreadPoolExecutor(1, thread_name_prefix="speech") as pool:
+            speech = pool.submit(analyze_speech, motion.path, motion.facts)
+            return self._subject(job.portrait.path, resolution), speech.result()
+
+    def _subject(self, path: Path, resolution: str) -> _Subject:
+        """The rigged portrait, from memory if it was seen before."""
+        key = (hashlib.sha256(path.read_bytes()).digest(), resolution)
+        known = self._subjects.get(key)
+        if known is not None:
+            self._subjects.move_to_end(key)
+            return known
+        face = self._analyzer.analyze(read_image(path))
+        height, width = face.image.shape[:2]
+        rig = build_rig(face, frame_size((width, height), resolution))
+        subject = _Subject(rig, face.diagnostics, face.warnings)
+        self._subjects[key] = subject
+        if len(self._subjects) > REMEMBERED_PORTRAITS:
+            self._subjects.popitem(last=False)
+        return subject
+
+    def _write(
+        self,
+        path: Path,
+        rig: PortraitRig,
+        track: AnimationTrack,
+        motion: Speech | AnimationTrack,
+        monitor: RenderMonitor,
+        timings: dict[str, float],
+    ) -> None:
+        height, width = rig.canvas.base.shape[:2]
+        audio = motion.path if isinstance(motion, Speech) else None
+        with VideoWriter(
+            path, width=width, height=height, frame_rate=track.frame_rate, audio=audio, seconds=track.seconds
+        ) as video:
+            with _timed(timings, "rendering"), closing(frames(rig, track)) as drawn:
+                for i, frame in enumerate(drawn):
+                    monitor.checkpoint()
+                    monitor.progress(ANALYSED + (RENDERED - ANALYSED) * i / len(track), "rendering")
+                    video.write(frame)
+            monitor.progress(RENDERED, "encoding")
+            with _timed(timings, "encoding"):
+                video.close()
+
+
+def create() -> PortraitEngine:
+    """Builds the engine: the entry point `portrait`."""
+    return PortraitEngine()
+
+
+def _track(job: RenderJob, options: Options, speech: SpeechFeatures | None) -> AnimationTrack:
+    """The animation: the job's own, or one made for the recording."""
+    if isinstance(job.motion, AnimationTrack):
+        return job.motion
+    assert speech is not None, "a recording was analysed"
+    return animate(
+        speech,
+        frame_rate=Fraction(options.fps),
+        rng=np.random.default_rng(job.seed),
+        expressiveness=options.expressiveness,
+        head_motion=options.head_motion,
+    )
+
+
+@contextmanager
+def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
+    """Notes the wall seconds of a stage."""
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        timings[stage] = round(time.perf_counter() - start, 4)

@@ -1,0 +1,192 @@
+"""How the face of one portrait moves: displacement fields of lips, jaw, cheeks and brows on lattices.
+
+Two layers, cut where the lips meet. The upper layer is the whole face without the points of the lower lip; the lower layer
+is the lower lip with a strip of chin, without the points of the upper lip. Each is a smooth field, so neither tears at the
+cut; together they open the mouth.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from spark_avatar.engines.portrait.canvas import Canvas, MouthFrame
+from spark_avatar.engines.portrait.curves import Array, smoothstep
+from spark_avatar.engines.portrait.lip_space import CONTROLS, lip_space
+from spark_avatar.engines.portrait.outline import FaceOutline
+from spark_avatar.engines.portrait.thin_plate import ThinPlateSpline
+from spark_avatar.engines.portrait.warp import Lattice, determinant
+from spark_avatar.face.landmarks import (
+    LEFT_EYE,
+    LOWER_INNER,
+    LOWER_MIDDLE,
+    LOWER_OUTER,
+    RIGHT_EYE,
+    UPPER_INNER,
+    UPPER_MIDDLE,
+    UPPER_OUTER,
+)
+from spark_avatar.media.arrays import FloatArray, Points
+
+EXPRESSION: Final = (*CONTROLS, "brow", "brow_inner", "close")
+"""Order of the coefficients: the lip space's controls, both whole brows, the inner brows, the closing of the portrait's
+own mouth."""
+BROW_RAISE: Final = 0.04
+"""E that a brow rises at full value."""
+
+SMOOTHING: Final = 2e-4
+CROWDED: Final = 0.025
+"""E: points closer to a neighbour (the far side of turned heads) are smoothed instead of interpolated."""
+UNDER_LIP: Final = (0.012, 0.17)
+UNDER_LIP_SMOOTHING: Final = 60.0
+"""Skin just under the lower lip is smoothed: it folds where the lip drops further than the chin."""
+FADE_MARGINS: Final = (0.45, 0.62)
+"""E beyond the face, sideways and up and down, where expression ends."""
+FADE_START: Final = 0.82
+
+EXTREME: Final = {"open": 0.36, "jaw": 0.20, "lower_drop": 0.13, "upper_raise": 0.03}
+GAINS: Final = (1.0, 0.92, 0.84, 0.76, 0.68, 0.60, 0.52)
+SAFE_DETERMINANT: Final = 0.12
+GAP_PAIRS: Final = ((13, 14), (82, 87), (312, 317))
+"""Inner lips, upper and lower, in and beside the middle."""
+CHIN_POINTS: Final = (152, 148, 377, 175, 199)
+
+
+@dataclass(frozen=True, eq=False)
+class ExpressionBasis:
+    """Displacements per unit of each coefficient."""
+
+    upper: FloatArray
+    """(coefficients, 3, rows, columns) on the face's lattice, output pixels."""
+    lower: FloatArray
+    """The same on the lips' lattice."""
+    gap: FloatArray
+    """(coefficients,): change of the inner-lip gap along the mouth's axis, E."""
+    chin: FloatArray
+    """(coefficients,): drop of the chin along the mouth's axis, output pixels."""
+    gain: float
+    """Share of the extreme opening at which the lower layer doesn't fold, 0.52..1."""
+
+
+def build_expression(
+    canvas: Canvas, mouth: MouthFrame, outline: FaceOutline, face_lattice: Lattice, lip_lattice: Lattice
+) -> ExpressionBasis:
+    """Fits the fields of one portrait."""
+    displacements = _point_displacements(canvas, mouth, outline)
+    upper_points = _without(LOWER_INNER[1:-1] + LOWER_MIDDLE + LOWER_OUTER[2:-2])
+    lower_points = _without(UPPER_INNER[1:-1] + UPPER_MIDDLE + UPPER_OUTER[2:-2])
+    upper = _fields(canvas, mouth, outline, displacements, upper_points, face_lattice)
+    lower = _fields(canvas, mouth, outline, displacements, lower_points, lip_lattice)
+    down = mouth.down
+    above, below = (list(side) for side in zip(*GAP_PAIRS, strict=True))
+    gap = (displacements[:, below, :2] - displacements[:, above, :2]).mean(axis=1) @ down / canvas.eye_distance
+    return ExpressionBasis(
+        upper=upper,
+        lower=lower,
+        gap=gap.astype(np.float32),
+        chin=(displacements[:, list(CHIN_POINTS), :2].mean(axis=1) @ down).astype(np.float32),
+        gain=_safe_gain(lower, lip_lattice, below_line(mouth, lip_lattice) / np.float32(canvas.eye_distance)),
+    )
+
+
+def below_line(mouth: MouthFrame, lattice: Lattice) -> FloatArray:
+    """(rows, columns): output pixels that the nodes lie below the upper edge of the lower lip.
+
+    Beside the mouth there is no lip: the nodes there count as far above it.
+    """
+    x, y = lattice.nodes()
+    offset_x, offset_y = x - mouth.centre[0], y - mouth.centre[1]
+    a = offset_x * mouth.across[0] + offset_y * mouth.across[1]
+    b = offset_x * mouth.down[0] + offset_y * mouth.down[1]
+    below = b - np.interp(a, mouth.line_a, mouth.lower_b)
+    return np.where(np.abs(a) > 0.55 * mouth.width, below - 99.0, below).astype(np.float32)
+
+
+def _without(dropped: tuple[int, ...]) -> list[int]:
+    left_out = set(dropped)
+    return [i for i in range(468) if i not in left_out]
+
+
+def _point_displacements(canvas: Canvas, mouth: MouthFrame, outline: FaceOutline) -> Points:
+    """(coefficients, 468, 3): output pixels per unit."""
+    lips = np.einsum("kvi,ji->kvj", lip_space().basis, canvas.rotation) * canvas.eye_distance
+    brows = [_brow_displacement(canvas, outline, inner_only) for inner_only in (False, True)]
+    return np.concatenate([lips, brows, mouth.closing[None]])
+
+
+def _brow_displacement(canvas: Canvas, outline: FaceOutline, inner_only: bool) -> Points:
+    """(468, 3): skin around the brows moves up, most at the brow, little at the eye."""
+    points, eye_distance = canvas.points[:468, :2], canvas.eye_distance
+    share = np.zeros(468)
+    for eye, inner in ((RIGHT_EYE, 55), (LEFT_EYE, 285)):
+        centre = points[inner] if inner_only else points[list(eye.brow + eye.brow_top)].mean(axis=0)
+        u, v = (points - centre) @ outline.across, (points - centre) @ outline.down
+        height = np.where(v < 0, 0.30, 0.085) * eye_distance
+        share += np.exp(-((u / ((0.14 if inner_only else 0.27) * eye_distance)) ** 2) - (v / height) ** 2)
+    moved = np.zeros((468, 3))
+    moved[:, :2] = -BROW_RAISE * eye_distance * share[:, None] * outline.down
+    return moved
+
+
+def _fields(
+    canvas: Canvas, mouth: MouthFrame, outline: FaceOutline, displacements: Points, kept: list[int], lattice: Lattice
+) -> FloatArray:
+    """One layer's fields on a lattice."""
+    eye_distance = canvas.eye_distance
+    anchors = _anchors(outline)
+    sources = np.concatenate([mouth.snapped[kept], anchors])
+    values = np.concatenate([displacements[:, kept], np.zeros((len(displacements), len(anchors), 3))], axis=1)
+    spline = ThinPlateSpline(
+        (sources - mouth.centre) / eye_distance,
+        values.transpose(1, 0, 2).reshape(len(sources), -1),
+        SMOOTHING * _smoothing_factors(canvas, mouth, sources),
+    )
+    x, y = lattice.nodes()
+    fade = 1 - smoothstep(outline.ellipse_radius(x, y, *FADE_MARGINS), FADE_START, 1.0)
+    moving = fade > 0
+    places = np.stack([x[moving] - mouth.centre[0], y[moving] - mouth.centre[1]], axis=1) / eye_distance
+    fields = np.zeros((len(displacements) * 3, *x.shape), dtype=np.float32)
+    fields[:, moving] = (spline(places.astype(np.float32)) * fade[moving, None]).T
+    return fields.reshape(len(displacements), 3, *x.shape)
+
+
+def _anchors(outline: FaceOutline) -> Points:
+    """Two rings of points around the face that don't move, wider below the chin."""
+    oval = outline.oval[:, :2]
+    outwards = (oval - outline.centre) / np.linalg.norm(oval - outline.centre, axis=1, keepdims=True)
+    below = np.maximum(outwards @ outline.down, 0)[:, None]
+    near = oval + outwards * outline.eye_distance * (0.28 + 0.42 * below**2)
+    far = oval + outwards * outline.eye_distance * (0.7 + 0.5 * below)
+    return np.concatenate([near, far])
+
+
+def _smoothing_factors(canvas: Canvas, mouth: MouthFrame, sources: Points) -> Array:
+    difference = sources[:, None] - sources[None]
+    squared = np.einsum("ijk,ijk->ij", difference, difference)
+    np.fill_diagonal(squared, np.inf)
+    eye_distance = canvas.eye_distance
+    nearest = np.maximum(np.sqrt(squared.min(axis=1)), 1e-6)
+    factors: Array = np.clip(CROWDED * eye_distance / nearest, 1.0, 6.0) ** 2
+    a, b = mouth.to_mouth(sources).T
+    lower_edge = mouth.to_mouth(canvas.points[list(LOWER_OUTER)])
+    beneath = b - np.interp(a, lower_edge[:, 0], lower_edge[:, 1])
+    first, last = (distance * eye_distance for distance in UNDER_LIP)
+    under_lip = (beneath > first) & (beneath < last) & (np.abs(a) < mouth.width / 2)
+    factors[under_lip] = np.maximum(factors[under_lip], UNDER_LIP_SMOOTHING)
+    return factors
+
+
+def _safe_gain(lower: FloatArray, lattice: Lattice, below: FloatArray) -> float:
+    """The largest gain at which the extreme opening doesn't fold the skin below the lips."""
+    watched = (below > -0.01) & (below < 0.35)
+    opening = np.zeros(len(EXPRESSION), dtype=np.float32)
+    for name, value in EXTREME.items():
+        opening[EXPRESSION.index(name)] = value
+    gain = GAINS[0]
+    for gain in GAINS:
+        coefficients = opening * np.float32(gain)
+        coefficients[EXPRESSION.index("close")] = 1.0
+        field = np.tensordot(coefficients, lower[:, :2], 1).transpose(1, 2, 0)
+        if determinant(np.ascontiguousarray(field), lattice.step)[watched].min(initial=1.0) > SAFE_DETERMINANT:
+            break
+    return gain

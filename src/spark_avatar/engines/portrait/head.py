@@ -1,0 +1,178 @@
+"""Head motion and breathing: which part of the picture turns with the head, around what, and at what depth."""
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+import numpy as np
+
+from spark_avatar.engines.portrait.canvas import Canvas
+from spark_avatar.engines.portrait.curves import smoothstep
+from spark_avatar.engines.portrait.outline import FACE_SIDES, FaceOutline
+from spark_avatar.engines.portrait.thin_plate import ThinPlateSpline
+from spark_avatar.engines.portrait.warp import Lattice
+from spark_avatar.media.arrays import FloatArray, Points
+
+BREATH_LIFT: Final = 0.012
+"""E that the torso rises with a full breath."""
+PIVOT_BELOW_EARS: Final = 0.45
+"""E from the midpoint of the ears down to the joint of head and neck."""
+CAMERA_DISTANCE: Final = 8.0
+"""E from a camera to a head in an ordinary portrait (0.7 m): how much larger a nearer head looks."""
+MOST_DEGREES: Final = 8.0
+"""Limit of each added angle: beyond it a flat picture gives itself away."""
+MOST_SHIFT: Final = 0.08
+"""Limit of each added translation in E."""
+
+# The head with its hair moves fully inside an ellipse around the face; from there to the outer radius motion fades. A matte
+# keeps the background still, so that the fade may be wide; without one the background moves along and the fade is narrow.
+HEAD_SIDE: Final = 0.22
+HEAD_HEIGHT: Final = 0.38
+HEAD_RAISED: Final = 0.28
+FADE_WITH_MATTE: Final = (1.35, 3.0)
+FADE_WITHOUT_MATTE: Final = (0.95, 2.1)
+NECK: Final = (-0.05, 1.15)
+"""E below the chin over which the motion goes over to the shoulders."""
+SHOULDER_SHARE: Final = 0.04
+BREATH_START: Final = (0.35, 1.5)
+"""E below the chin over which breathing sets in."""
+EDGE_FADE: Final = 0.34
+"""E over which motion fades towards the edge of the window."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeadTransform:
+    """A rigid motion of the head: p -> matrix (p - pivot) + pivot + shift."""
+
+    matrix: FloatArray
+    """(3, 3): rotation, scaled by the change of distance to the camera."""
+    shift: FloatArray
+    """(2,), output pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeadField:
+    """Head geometry at the nodes of one lattice, each (rows, columns)."""
+
+    x: FloatArray
+    """Relative to the pivot, output pixels; y and z too."""
+    y: FloatArray
+    z: FloatArray
+    weight: FloatArray
+    """0..1, share of the head's motion."""
+    breath: FloatArray
+    """Rise with a full breath, output pixels."""
+
+    def displacement(self, transform: HeadTransform, breath: float, expression: FloatArray | None) -> FloatArray:
+        """(rows, columns, 2): where the nodes go, output pixels; `expression` (3, rows, columns) comes first."""
+        m = transform.matrix
+        x, y, z = (self.x, self.y, self.z) if expression is None else (self.x + expression[0], self.y + expression[1], self.z)
+        if expression is not None:
+            z = z + expression[2]
+        moved = np.empty((*x.shape, 2), dtype=np.float32)
+        moved[..., 0] = self.weight * ((m[0, 0] - 1) * x + m[0, 1] * y + m[0, 2] * z + transform.shift[0])
+        moved[..., 1] = self.weight * (m[1, 0] * x + (m[1, 1] - 1) * y + m[1, 2] * z + transform.shift[1])
+        if breath:
+            moved[..., 1] -= np.float32(breath) * self.breath
+        if expression is not None:
+            moved[..., 0] += expression[0]
+            moved[..., 1] += expression[1]
+        return moved
+
+
+class Head:
+    """The head of one portrait."""
+
+    def __init__(self, canvas: Canvas, outline: FaceOutline, frame_size: tuple[int, int], has_matte: bool) -> None:
+        self._canvas, self._outline, self._has_matte = canvas, outline, has_matte
+        self._frame_size = frame_size
+        points, eye_distance = canvas.points, canvas.eye_distance
+        ears = points[list(FACE_SIDES)]
+        self.pivot: Points = ears.mean(axis=0)
+        """(3,), output pixels."""
+        self.pivot[:2] += outline.down * PIVOT_BELOW_EARS * eye_distance
+        self._back = float(np.percentile(points[:468, 2], 97))
+        sources, depths = self._depth_samples()
+        self._depth = ThinPlateSpline((sources - outline.centre) / eye_distance, depths[:, None] / eye_distance, 3e-3)
+
+    def transform(self, rotation: FloatArray, translation: FloatArray) -> HeadTransform:
+        """The motion of yaw, pitch and roll in degrees (signs of `HeadPose`) and x, y, z in E (axes of `Points`)."""
+        yaw, pitch, roll = np.radians(np.clip(rotation, -MOST_DEGREES, MOST_DEGREES))
+        x, y, z = np.clip(translation, -MOST_SHIFT, MOST_SHIFT)
+        scale = CAMERA_DISTANCE / (CAMERA_DISTANCE + z)
+        matrix = rotation_matrix(yaw, pitch, roll) * scale
+        return HeadTransform(
+            matrix.astype(np.float32), np.array([x, y], dtype=np.float32) * np.float32(self._canvas.eye_distance)
+        )
+
+    def field(self, lattice: Lattice) -> HeadField:
+        """Everything the lattice's nodes need to know of the head."""
+        x, y = lattice.nodes()
+        eye_distance = np.float32(self._canvas.eye_distance)
+        centre = self._outline.centre.astype(np.float32)
+        places = np.stack([x.ravel() - centre[0], y.ravel() - centre[1]], axis=1) / eye_distance
+        depth = self._depth(places).reshape(x.shape) * eye_distance
+        depth = np.minimum(depth, np.float32(self._back) + np.float32(0.4) * eye_distance)
+        weight, breath = self._weights(x, y)
+        pivot = self.pivot.astype(np.float32)
+        return HeadField(x - pivot[0], y - pivot[1], depth - pivot[2], weight, breath * np.float32(BREATH_LIFT) * eye_distance)
+
+    def _depth_samples(self) -> tuple[Points, Points]:
+        """The mesh's own depths, and two rings behind it for hair, ears, neck and shoulders."""
+        outline, eye_distance = self._outline, self._canvas.eye_distance
+        sources, depths = [self._canvas.points[:468:2, :2]], [self._canvas.points[:468:2, 2]]
+        outwards = outline.oval[:, :2] - outline.centre
+        outwards /= np.linalg.norm(outwards, axis=1, keepdims=True)
+        below = np.maximum(outwards @ outline.down, 0)
+        for distance, behind, chest in ((0.35, 0.05, 0.25), (0.9, 0.15, 0.2)):
+            sources.append(outline.oval[:, :2] + outwards * distance * eye_distance)
+            depths.append(self._back + (behind + chest * below) * eye_distance)
+        return np.concatenate(sources), np.concatenate(depths)
+
+    def _weights(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        outline, eye_distance = self._outline, self._canvas.eye_distance
+        radius = outline.ellipse_radius(x, y, HEAD_SIDE, HEAD_HEIGHT, HEAD_RAISED)
+        start, end = FADE_WITH_MATTE if self._has_matte else FADE_WITHOUT_MATTE
+        _, v = outline.local(x, y, outline.centre)
+        below_chin = (v - outline.chin) / eye_distance
+        weight = (1 - smoothstep(radius, start, end)) * (1 - (1 - SHOULDER_SHARE) * smoothstep(below_chin, *NECK))
+        edge, bottom = self._edge_fades(x, y)
+        breath = smoothstep(below_chin, *BREATH_START) * edge * bottom
+        return (weight * edge * bottom).astype(np.float32), breath.astype(np.float32)
+
+    def _edge_fades(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Factors that still the motion towards the window's left, right and upper edge, and towards its lower edge.
+
+        At the picture's own edges a little motion is left, so that hair that is cut off there doesn't look pinned.
+        """
+        x0, y0, x1, y1 = self._canvas.window
+        width, height = self._frame_size
+        reach = min(EDGE_FADE * self._canvas.eye_distance, 0.10 * min(width, height))
+
+        def fade(distance: FloatArray, at_picture_edge: bool) -> FloatArray:
+            return smoothstep(distance, -0.16 * reach if at_picture_edge else 0.5, reach).astype(np.float32)
+
+        sides = fade(x, x0 == 0) * fade((x1 - x0 - 1) - x, x1 == width) * fade(y, y0 == 0)
+        return sides, fade((y1 - y0 - 1) - y, y1 == height)
+
+    def reach(self, field: HeadField) -> float:
+        """The furthest that the limits let any node of a field go, output pixels."""
+        furthest = 0.0
+        for signs in product((-1, 1), repeat=3):
+            transform = self.transform(np.array(signs, dtype=np.float32) * MOST_DEGREES, np.zeros(3, np.float32))
+            moved = field.displacement(transform, 0.0, None)
+            furthest = max(furthest, float(np.abs(moved).max()))
+        return furthest + (MOST_SHIFT + BREATH_LIFT) * self._canvas.eye_distance
+
+
+def rotation_matrix(yaw: float, pitch: float, roll: float) -> FloatArray:
+    """(3, 3) for angles in radians with the signs of `HeadPose`.
+
+    The face turns to the picture's right, tips down, and tilts clockwise (x to the right, y down, z away).
+    """
+    cy, sy, cp, sp, cr, sr = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch), np.cos(roll), np.sin(roll)
+    turn = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
+    tip = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
+    tilt = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
+    matrix: FloatArray = (tilt @ tip @ turn).astype(np.float32)
+    return matrix

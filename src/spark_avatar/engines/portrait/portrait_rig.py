@@ -1,0 +1,134 @@
+"""Everything that is computed once for a portrait at one size."""
+
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Final
+
+import numpy as np
+
+from spark_avatar.engines.portrait.background import Background, build_background
+from spark_avatar.engines.portrait.canvas import Canvas, MouthFrame
+from spark_avatar.engines.portrait.controls import MouthLimits
+from spark_avatar.engines.portrait.expression import FADE_MARGINS, ExpressionBasis, below_line, build_expression
+from spark_avatar.engines.portrait.eyes import EyePatch, build_eyes, eye_whites_luma
+from spark_avatar.engines.portrait.framing import build_canvas
+from spark_avatar.engines.portrait.head import Head, HeadField
+from spark_avatar.engines.portrait.lip_layers import LipLayers, build_lip_layers
+from spark_avatar.engines.portrait.mouth_frame import build_mouth_frame
+from spark_avatar.engines.portrait.mouth_interior import MouthInterior, build_interior
+from spark_avatar.engines.portrait.outline import FaceOutline, face_outline
+from spark_avatar.engines.portrait.tiles import Run, runs
+from spark_avatar.engines.portrait.warp import Lattice
+from spark_avatar.face.rig import FaceRig
+from spark_avatar.media.arrays import FloatArray, Points
+
+Box = tuple[int, int, int, int]
+
+NODES_PER_EYE_DISTANCE: Final = 33
+"""Nodes of the face's lattice per E: finer than the mesh around the lips."""
+BODY_NODES_PER_EYE_DISTANCE: Final = 16
+"""Nodes per E where only the head's smooth motion is at work."""
+LATTICE_MARGIN: Final = 0.22
+"""E that the face's lattice reaches beyond where it is used: as far as the head may move."""
+LIPS_REACH: Final = ((0.75, 0.55), (0.75, 0.75))
+"""E from the mouth's centre to the left and top, right and bottom of the lips' lattice."""
+
+
+@dataclass(frozen=True, eq=False)
+class PortraitRig:
+    """A portrait, ready to be posed. It never changes: compositors share it."""
+
+    canvas: Canvas
+    mouth: MouthFrame
+    background: Background | None
+    head: Head
+    body_lattice: Lattice
+    body: HeadField
+    face_lattice: Lattice
+    face_box: Box
+    """x0, y0, x1, y1: where the face's lattice replaces the body's, window pixels."""
+    face: HeadField
+    lip_lattice: Lattice
+    lip_box: Box
+    """x0, y0, x1, y1: where the lower lip may be, window pixels."""
+    lips: HeadField
+    below_lips: FloatArray
+    """On the lips' lattice: output pixels below the lower lip's upper edge."""
+    expression: ExpressionBasis
+    layers: LipLayers
+    interior: MouthInterior
+    eyes: tuple[EyePatch, EyePatch]
+    limits: MouthLimits
+    runs: list[Run]
+    """The window's parts by the work that they need; empty without a background, when all of it is drawn."""
+    eyes_lock: Lock = field(default_factory=Lock)
+    """The eyes remember states that they have drawn: one thread at a time."""
+
+
+def build_rig(face: FaceRig, size: tuple[int, int]) -> PortraitRig:
+    """Rigs a portrait for frames of (width, height), as given by `frame_size`."""
+    canvas = build_canvas(face, size)
+    mouth = build_mouth_frame(canvas)
+    outline = face_outline(canvas, mouth)
+    background = build_background(canvas)
+    head = Head(canvas, outline, size, background is not None)
+    face_box, wide_face_box, lip_box = _boxes(canvas, mouth, outline)
+    step = max(2, round(canvas.eye_distance / NODES_PER_EYE_DISTANCE))
+    body_step = max(2 * step, round(canvas.eye_distance / BODY_NODES_PER_EYE_DISTANCE))
+    body_lattice = Lattice.covering((0, 0, *canvas.size), body_step)
+    face_lattice, lip_lattice = Lattice.covering(wide_face_box, step), Lattice.covering(lip_box, step)
+    body = head.field(body_lattice)
+    expression = build_expression(canvas, mouth, outline, face_lattice, lip_lattice)
+    eyes = build_eyes(canvas)
+    thickness = [_lip_thickness(mouth.snapped, pairs) / canvas.eye_distance for pairs in (UPPER_LIP_PAIRS, LOWER_LIP_PAIRS)]
+    return PortraitRig(
+        canvas=canvas,
+        mouth=mouth,
+        background=background,
+        head=head,
+        body_lattice=body_lattice,
+        body=body,
+        face_lattice=face_lattice,
+        face_box=face_box,
+        face=head.field(face_lattice),
+        lip_lattice=lip_lattice,
+        lip_box=lip_box,
+        lips=head.field(lip_lattice),
+        below_lips=below_line(mouth, lip_lattice),
+        expression=expression,
+        layers=build_lip_layers(canvas, mouth),
+        interior=build_interior(canvas, mouth, eye_whites_luma(eyes)),
+        eyes=eyes,
+        limits=MouthLimits(expression.gain, mouth.smile, *thickness),
+        runs=[] if background is None else runs(background.opacity, head.reach(body)),
+    )
+
+
+UPPER_LIP_PAIRS: Final = ((0, 13), (37, 82), (267, 312))
+LOWER_LIP_PAIRS: Final = ((17, 14), (84, 87), (314, 317))
+"""Outer and inner edge of a lip, in and beside the middle."""
+
+
+def _lip_thickness(points: Points, pairs: tuple[tuple[int, int], ...]) -> float:
+    return float(np.mean([np.linalg.norm(points[outer] - points[inner]) for outer, inner in pairs]))
+
+
+def _boxes(canvas: Canvas, mouth: MouthFrame, outline: FaceOutline) -> tuple[Box, Box, Box]:
+    """Where expression moves the face; the same with a margin for the head's motion; where the lips are."""
+    eye_distance = canvas.eye_distance
+    across = outline.half_width + FADE_MARGINS[0] * eye_distance
+    along = outline.half_height + FADE_MARGINS[1] * eye_distance
+    reach = np.hypot(across * outline.across, along * outline.down)
+    wide = reach + LATTICE_MARGIN * eye_distance
+    before, after = (np.array(distances) * eye_distance for distances in LIPS_REACH)
+    return (
+        _clipped(outline.centre - reach, outline.centre + reach, canvas.size),
+        _clipped(outline.centre - wide, outline.centre + wide, canvas.size),
+        _clipped(mouth.centre - before, mouth.centre + after, canvas.size),
+    )
+
+
+def _clipped(low: Points, high: Points, size: tuple[int, int]) -> Box:
+    x0, y0 = np.maximum(np.floor(low), 0).astype(int)
+    x1, y1 = np.minimum(np.ceil(high), size).astype(int)
+    return int(x0), int(y0), int(x1), int(y1)

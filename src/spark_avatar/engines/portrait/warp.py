@@ -1,0 +1,116 @@
+"""Warps on a coarse lattice: sampling positions and the inversion of displacement fields."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from spark_avatar.engines.portrait.sampling import resized, sample
+from spark_avatar.media.arrays import FloatArray
+
+LEAST_DETERMINANT: Final = 0.15
+"""Where the field nearly folds the Jacobian is inverted as if its determinant were this."""
+LONGEST_STEP: Final = 3.0
+"""Nodes a Newton step may go."""
+NEARLY_DONE: Final = 0.15
+"""Nodes: one more step from here ends at the accuracy of the sampling, as Newton's method squares the error."""
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Nodes in the middle of cells of `step` x `step` pixels, the first cell's corner at (left, top) of the window."""
+
+    left: int
+    top: int
+    columns: int
+    rows: int
+    step: int
+
+    @classmethod
+    def covering(cls, box: tuple[float, float, float, float], step: int) -> "Lattice":
+        """The lattice over a box x0, y0, x1, y1 and one more cell all around, its cells aligned with the window's corner."""
+        left, top = int(np.floor(box[0] / step)) - 1, int(np.floor(box[1] / step)) - 1
+        columns, rows = int(np.ceil(box[2] / step)) + 1 - left, int(np.ceil(box[3] / step)) + 1 - top
+        return cls(left * step, top * step, columns, rows, step)
+
+    def nodes(self) -> tuple[FloatArray, FloatArray]:
+        """Both coordinates of the nodes in window pixels, each (rows, columns)."""
+        x = self.left + (np.arange(self.columns, dtype=np.float32) + 0.5) * self.step - 0.5
+        y = self.top + (np.arange(self.rows, dtype=np.float32) + 0.5) * self.step - 0.5
+        grid_x, grid_y = np.meshgrid(x, y)
+        return grid_x, grid_y
+
+    def indices(self) -> FloatArray:
+        """(rows, columns, 2): column and row of every node."""
+        x, y = np.meshgrid(np.arange(self.columns, dtype=np.float32), np.arange(self.rows, dtype=np.float32))
+        return np.dstack([x, y])
+
+    def enlarged(self, field: FloatArray, box: tuple[int, int, int, int]) -> FloatArray:
+        """A field at the nodes, (rows, columns, channels), at every pixel of a box, linearly between nodes."""
+        full = resized(field, (self.columns * self.step, self.rows * self.step))
+        return full[box[1] - self.top : box[3] - self.top, box[0] - self.left : box[2] - self.left]
+
+
+def determinant(field: FloatArray, step: float) -> FloatArray:
+    """Determinant of the Jacobian of x -> x + field(x) at the nodes; field is (rows, columns, 2) in pixels."""
+    a, b, c, d = _jacobian(field * np.float32(1 / step))
+    area: FloatArray = a * d - b * c
+    return area
+
+
+class Inverter:
+    """Inverts forward displacement fields on one lattice by Newton's method.
+
+    Lips stretch up to three times, where the usual fixed-point iteration b <- -d(x + b) diverges. Fields are sampled
+    between nodes by OpenCV, which rounds positions to 1/32 of a node: what is left of the error is of that size.
+    """
+
+    def __init__(self, lattice: Lattice, most_iterations: int) -> None:
+        self.lattice = lattice
+        self._most_iterations = most_iterations
+        self._nodes: FloatArray = lattice.indices()
+
+    def __call__(self, field: FloatArray, start: FloatArray | None = None) -> FloatArray:
+        """Positions in nodes, (rows, columns, 2), from where the displacement leads to the nodes.
+
+        `field` is (rows, columns, 2) in pixels; `start` a first guess of the positions, which is overwritten.
+        """
+        nodes = self._nodes
+        field = field * np.float32(1 / self.lattice.step)
+        inverse = _inverse_jacobian(field)
+        position = start if start is not None else nodes - field
+        for _ in range(self._most_iterations):
+            error = sample(field, position)
+            cv2.add(error, position, dst=error)
+            cv2.subtract(error, nodes, dst=error)
+            local = sample(inverse, position)
+            cv2.multiply(local, cv2.transform(error, _REPEATED), dst=local)
+            step = cv2.transform(local, _SUMMED)
+            np.clip(step, -LONGEST_STEP, LONGEST_STEP, out=step)
+            cv2.subtract(position, step, dst=position)
+            if max(error.max(), -error.min()) < NEARLY_DONE:
+                break
+        return position
+
+
+_REPEATED: Final = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=np.float32)
+_SUMMED: Final = np.array([[1, 1, 0, 0], [0, 0, 1, 1]], dtype=np.float32)
+"""With these a product of 2 x 2 matrices and vectors, a row of four and a row of two numbers each, is three calls."""
+
+
+def _jacobian(field: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """dx/dx, dx/dy, dy/dx, dy/dy of x -> x + field(x), each (rows, columns); field in nodes."""
+    along_x = cv2.Sobel(field, cv2.CV_32F, 1, 0, ksize=1, scale=0.5, borderType=cv2.BORDER_REPLICATE)
+    along_y = cv2.Sobel(field, cv2.CV_32F, 0, 1, ksize=1, scale=0.5, borderType=cv2.BORDER_REPLICATE)
+    a, c = (channel.astype(np.float32, copy=False) for channel in cv2.split(along_x))
+    b, d = (channel.astype(np.float32, copy=False) for channel in cv2.split(along_y))
+    return a + np.float32(1), b, c, d + np.float32(1)
+
+
+def _inverse_jacobian(field: FloatArray) -> FloatArray:
+    """(rows, columns, 4): inverse Jacobian of x -> x + field(x), row by row; field in nodes."""
+    a, b, c, d = _jacobian(field)
+    scale = 1 / np.maximum(a * d - b * c, LEAST_DETERMINANT)
+    inverse: FloatArray = cv2.merge([d * scale, -b * scale, -c * scale, a * scale]).astype(np.float32, copy=False)
+    return inverse
