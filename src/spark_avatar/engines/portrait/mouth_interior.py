@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE, Canvas, MouthFrame
+from spark_avatar.engines.portrait.lip_shadow import lip_light
 from spark_avatar.engines.portrait.mouth_colours import MouthColours, measure_colours
 from spark_avatar.engines.portrait.picture_traits import blur_sigma, head_turn, luma, picture_seed
 from spark_avatar.engines.portrait.teeth import LOWER_ARCH, MM_PER_EYE_DISTANCE, UPPER_ARCH, ToothVariation, draw_arch
@@ -23,7 +24,7 @@ from spark_avatar.engines.portrait.tongue import (
     draw_tongue,
     tongue_height,
 )
-from spark_avatar.engines.portrait.visible_teeth import VisibleTeeth, find_visible_teeth, lip_light, shadow_sigma
+from spark_avatar.engines.portrait.visible_teeth import VisibleTeeth, find_visible_teeth
 from spark_avatar.media.arrays import FloatArray, Points, RGBImage
 
 # What the drawn layers cover, in E around the middle of the closed lips.
@@ -33,7 +34,7 @@ _REACH_DOWN = 0.24
 
 _UPPER_EDGE_MM = 2.2  # below the closed lips' line
 _LOWER_EDGE_MM = 2.4
-_LOWER_BRIGHTNESS = 0.82  # they stand in the shadow of the upper ones
+_LOWER_LIGHT = np.array([0.84, 0.78, 0.75], np.float32)  # they stand in the reddish shadow of lips and upper teeth
 
 _RED_SHADOW = np.array([0.84, 1.04, 1.06], np.float32)  # light reaches the shadow by way of the lips, and is red then
 
@@ -115,7 +116,7 @@ class MouthInterior:
         inside = _over(lower, inside, _lower_light(drop / place.eye_distance))
         inside *= (1 - shadow * np.float32(1 / 255))[..., None]
         inside = _over(upper, inside, 1.0)
-        light = lip_light(cover, shadow_sigma(place.eye_distance))
+        light = lip_light(cover, place.eye_distance)
         inside *= light[..., None] if layers.shadow_hue is None else 1 - (1 - light)[..., None] * layers.shadow_hue
         return np.clip(inside, 0, 255, out=inside)
 
@@ -152,12 +153,13 @@ def build_interior(canvas: Canvas, mouth: MouthFrame, eye_whites_luma: float | N
     colours = measure_colours(canvas, eye_whites_luma)
     E = canvas.eye_distance
     origin_a, origin_b = _closed_lips(mouth)
+    softness = blur_sigma(canvas)
     step = 1 / TEXTURE_SCALE
     a, b = np.meshgrid(
         np.arange(-_REACH_ACROSS * E, _REACH_ACROSS * E, step, dtype=np.float32) + step / 2,
         np.arange(-_REACH_UP * E, _REACH_DOWN * E, step, dtype=np.float32) + step / 2,
     )
-    seen = find_visible_teeth(canvas, mouth, colours, a + np.float32(origin_a), b + np.float32(origin_b))
+    seen = find_visible_teeth(canvas, mouth, colours, softness, a + np.float32(origin_a), b + np.float32(origin_b))
     scale = 1.02 if mouth.width > 0.62 * E else float(np.clip(mouth.width / E / 0.56, 0.8, 1.10))
     mm = E / MM_PER_EYE_DISTANCE
     upper_edge = _UPPER_EDGE_MM * mm
@@ -175,7 +177,7 @@ def build_interior(canvas: Canvas, mouth: MouthFrame, eye_whites_luma: float | N
         upper_edge=upper_edge,
         lower_edge=_LOWER_EDGE_MM * mm * scale,
     )
-    return MouthInterior(place, _draw_layers(canvas, colours, place, seen, a, b))
+    return MouthInterior(place, _draw_layers(canvas, colours, place, seen, softness, a, b))
 
 
 def _closed_lips(mouth: MouthFrame) -> tuple[float, float]:
@@ -185,7 +187,13 @@ def _closed_lips(mouth: MouthFrame) -> tuple[float, float]:
 
 
 def _draw_layers(
-    canvas: Canvas, colours: MouthColours, place: _Place, seen: VisibleTeeth | None, a: FloatArray, b: FloatArray
+    canvas: Canvas,
+    colours: MouthColours,
+    place: _Place,
+    seen: VisibleTeeth | None,
+    softness: float,
+    a: FloatArray,
+    b: FloatArray,
 ) -> _Layers:
     random = np.random.default_rng(picture_seed(canvas))
     to_mm = MM_PER_EYE_DISTANCE / place.eye_distance / place.scale
@@ -200,9 +208,9 @@ def _draw_layers(
     if seen is not None:
         own = cv2.GaussianBlur(seen.mask, (0, 0), 1.0)[..., None]
         skull = skull * (1 - own) + np.dstack([seen.pixels, np.full(seen.mask.shape, 255, np.float32)]) * own
-    jaw = np.dstack([lower * (lower_cover * _LOWER_BRIGHTNESS)[..., None], lower_cover * 255])
+    jaw = np.dstack([lower * _LOWER_LIGHT * lower_cover[..., None], lower_cover * 255])
     tongue = draw_tongue(colours.tongue)
-    blur = blur_sigma(canvas) * TEXTURE_SCALE
+    blur = softness * TEXTURE_SCALE
     skull_layer = _finished(skull, 0.75 * blur, canvas.grey)
     shade = cv2.GaussianBlur(skull_layer[..., 3], (0, 0), 0.035 * place.eye_distance * TEXTURE_SCALE)
     return _Layers(

@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE, Canvas, MouthFrame
+from spark_avatar.engines.portrait.lip_shadow import lip_light
 from spark_avatar.engines.portrait.mouth_colours import MouthColours
 from spark_avatar.engines.portrait.picture_traits import luma
 from spark_avatar.media.arrays import FloatArray
 
 Mask = NDArray[np.bool_]
-
-_SHADOW_SIGMA = 0.032  # in E: how far the lips' shadow reaches onto the teeth
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +32,13 @@ class VisibleTeeth:
 
 
 def find_visible_teeth(
-    canvas: Canvas, mouth: MouthFrame, colours: MouthColours, a: FloatArray, b: FloatArray
+    canvas: Canvas, mouth: MouthFrame, colours: MouthColours, softness: float, a: FloatArray, b: FloatArray
 ) -> VisibleTeeth | None:
     """The portrait's upper teeth at mouth coordinates `a` (h, w) and `b` (h, w); None where none can be made out.
 
-    Rows of the grid run down, columns across. Only the upper row is taken: what is seen of the lower one is mostly a
-    strip too thin to be told from lip and tongue.
+    `softness` is the picture's blur in output pixels: by so much the lips' red runs into the teeth. Rows of the grid run
+    down, columns across. Only the upper row is taken: what is seen of the lower one is mostly a strip too thin to be told
+    from lip and tongue.
     """
     if not mouth.is_open:
         return None
@@ -46,9 +46,10 @@ def find_visible_teeth(
     pixel = float(b[1, 0] - b[0, 0])
     upper = np.interp(a[0], mouth.line_a, mouth.upper_b).astype(np.float32)
     lower = np.interp(a[0], mouth.line_a, mouth.lower_b).astype(np.float32)
-    upper, lower = upper + 0.6 * pixel + 0.004 * E, lower - 0.6 * pixel - 0.004 * E
-    between = np.clip((b - upper) / pixel + 0.5, 0, 1) * np.clip((lower - b) / pixel + 0.5, 0, 1)
-    slit: FloatArray = (between * (np.abs(a) < mouth.inner_half_width)).astype(np.float32)
+    opening = _between(a, b, upper, lower, mouth.inner_half_width)
+    margin = 0.6 * pixel + 0.004 * E + softness
+    upper, lower = upper + margin, lower - margin
+    slit = _between(a, b, upper, lower, mouth.inner_half_width)
     inside = slit > 0.9
     if inside.sum() < 20:
         return None
@@ -66,12 +67,19 @@ def find_visible_teeth(
     middle = np.abs(a[0]) < 0.12 * E
     edge = float(ends[middle].max())
     return VisibleTeeth(
-        pixels=pixels / _portrait_light(slit, E / pixel)[..., None],
+        pixels=pixels / _portrait_light(opening, E / pixel)[..., None],
         mask=mask,
         colour=np.median(pixels[seen], axis=0).astype(np.float32),
         edge=edge,
         cut=bool(float(np.median(lower[middle])) - edge < 0.03 * E),
     )
+
+
+def _between(a: FloatArray, b: FloatArray, upper: FloatArray, lower: FloatArray, half_width: float) -> FloatArray:
+    """(h, w), 0..1: below `upper` and above `lower` (w,), and not beyond the corners."""
+    pixel = float(b[1, 0] - b[0, 0])
+    rows = np.clip((b - upper) / pixel + 0.5, 0, 1) * np.clip((lower - b) / pixel + 0.5, 0, 1)
+    return (rows * (np.abs(a) < half_width)).astype(np.float32)
 
 
 def _sample(canvas: Canvas, mouth: MouthFrame, a: FloatArray, b: FloatArray) -> FloatArray:
@@ -119,21 +127,6 @@ def _lower_ends(bright: Mask, rows: FloatArray, upper: FloatArray, lower: FloatA
     return smooth
 
 
-def _portrait_light(slit: FloatArray, pixels_per_e: float) -> FloatArray:
+def _portrait_light(opening: FloatArray, eye_distance: float) -> FloatArray:
     """The lips' shadow in the portrait, by the rule that the renderer shades with: dividing by it undoes it."""
-    return np.maximum(lip_light(1 - slit, _SHADOW_SIGMA * pixels_per_e), 0.7)
-
-
-def lip_light(cover: FloatArray, sigma: float) -> FloatArray:
-    """Light that reaches the inside of the mouth, (h, w) 0.3..1, from the lips' coverage (h, w) 0..1.
-
-    One blur gives the lips' shadow, the dark corners and the dimming of a narrow gap.
-    """
-    shadow = cv2.GaussianBlur(cover, (0, 0), sigma)
-    light: FloatArray = np.clip(1.22 - 0.95 * shadow, 0.30, 1.0)
-    return light
-
-
-def shadow_sigma(eye_distance: float) -> float:
-    """Reach of the lips' shadow in output pixels."""
-    return _SHADOW_SIGMA * eye_distance
+    return np.maximum(lip_light(1 - opening, eye_distance), 0.7)
