@@ -81,6 +81,7 @@ _SUFFIXES: Final[dict[str, tuple[str, dict[str, int]]]] = {
 
 _DAMAGE: Final = (
     OSError,
+    EOFError,
     SyntaxError,
     ValueError,
     TypeError,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -188,15 +189,16 @@ def read_frames(path: Path) -> Iterator[RGBImage]:
             yield np.ascontiguousarray(np.rot90(pixels, frame.rotation // 90), dtype=np.uint8)
 
 
-def _opened(path: Path) -> InputContainer:
+@contextmanager
+def _opened(path: Path) -> Iterator[InputContainer]:
+    """A file with a video stream; damage found inside the block becomes `InputError`."""
     try:
-        container = open_media(path)
-    except (av.FFmpegError, ValueError) as error:
+        with open_media(path) as container:
+            if not container.streams.video:
+                raise _no_video()
+            yield container
+    except av.FFmpegError as error:
         raise _no_video() from error
-    if not container.streams.video:
-        container.close()
-        raise _no_video()
-    return container
 
 
 def _sound_of(path: Path) -> tuple[str, int, int, float]:
@@ -214,7 +216,7 @@ def _matrix(frame: VideoFrame) -> int:
 
 
 def _no_video() -> InputError:
-    return InputError("The file is not a video that can be read: give an MP4, MOV, WebM or MKV file.")
+    return InputError("The file is not a video that can be read, or is damaged: give a whole MP4, MOV, WebM or MKV file.")
 
 
 def _as_own(error: Exception) -> Exception:

@@ -336,13 +336,40 @@ def test_what_is_no_picture_is_named(tmp_path, content, named):
     assert named in refused(path, ImageUnreadable).message
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif", "tif", "avif"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif", "tif", "avif", "heic"])
 def test_picture_cut_short(tmp_path, suffix):
-    noise = np.random.default_rng(1).integers(0, 255, (200, 200, 3), dtype=np.uint8)
-    path = save(tmp_path / f"whole.{suffix}", Image.fromarray(noise))
+    noise = Image.fromarray(np.random.default_rng(1).integers(0, 255, (200, 200, 3), dtype=np.uint8))
+    path = tmp_path / f"whole.{suffix}"
+    if suffix == "heic":
+        pillow_heif.from_pillow(noise).save(path)
+    else:
+        noise.save(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(ImageUnreadable, match="damaged or cut short"):
         read_image(path)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("kind", ["heic", "avif", "jpg", "tif"])
+def test_flipped_bytes_never_surprise(tmp_path, kind):
+    """Whatever is damaged, either a picture comes out or the one error that says so."""
+    whole = tmp_path / f"whole.{kind}"
+    source = Image.fromarray(smooth())
+    pillow_heif.from_pillow(source).save(whole) if kind == "heic" else source.save(whole)
+    random = np.random.default_rng(5)
+    outcomes = set()
+    for _ in range(80):
+        data = bytearray(whole.read_bytes())
+        for position in random.integers(len(data) // 4, len(data), 3):
+            data[position] = random.integers(256)
+        path = tmp_path / "damaged"
+        path.write_bytes(data[: random.integers(len(data) // 2, len(data) + 1)])
+        try:
+            probe_image(path, LIMITS)
+            outcomes.add(read_image(path).dtype.name)
+        except (ImageUnreadable, ImageTooManyPixels) as error:
+            outcomes.add(type(error).__name__)
+    assert "ImageUnreadable" in outcomes
 
 
 # --- writing

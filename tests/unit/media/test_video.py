@@ -363,3 +363,13 @@ def test_what_is_no_video(tmp_path, content):
 def test_sound_alone_is_no_video(tmp_path):
     with pytest.raises(InputError, match="not a video"):
         probe_video(sound_file(tmp_path / "s.wav", 0.5))
+
+
+def test_damaged_video(tmp_path):
+    path = write_video(tmp_path / "v.mp4", 2.0)
+    data = bytearray(path.read_bytes())
+    start = data.index(b"mdat") + 4
+    data[start + 1000 :] = bytes(len(data) - start - 1000)
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="damaged"):
+        list(read_frames(path))
