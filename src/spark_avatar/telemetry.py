@@ -33,6 +33,7 @@ def configure_logging(*, json: bool, level: str = "info", stream: TextIO | None 
         structlog.stdlib.add_log_level,
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.stdlib.ExtraAdder(),
+        _drop_colours,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         hide_secrets,
     ]
@@ -61,8 +62,15 @@ def hide_secrets(_logger: object, _method: str, event: MutableMapping[str, objec
     return event
 
 
+def _drop_colours(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
+    """uvicorn sends every message twice, the second time coloured."""
+    event.pop("color_message", None)
+    return event
+
+
 def _rendering(json: bool, *, colors: bool) -> list[structlog.typing.Processor]:
     clean = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    # Plain tracebacks: the pretty ones print local variables, and those hold secrets.
     if json:
         return [clean, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [clean, structlog.dev.ConsoleRenderer(colors=colors)]
+    return [clean, structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)]

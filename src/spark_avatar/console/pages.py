@@ -2,17 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse
 
 _STATIC: Final = Path(__file__).parent / "static"
 _TYPES: Final = {"index.html": "text/html", "console.css": "text/css", "console.js": "text/javascript"}
 _SAMPLE_TYPES: Final = {"portrait.png": "image/png", "speech.flac": "audio/flac"}
-
-SampleName = Literal["portrait.png", "speech.flac"]
 
 
 def console_routes(sample: Callable[[str], Path], *, public_url: str | None = None) -> APIRouter:
@@ -26,11 +25,15 @@ def console_routes(sample: Callable[[str], Path], *, public_url: str | None = No
         return _page("index.html", public_url)
 
     @routes.get("/console/{name}")
-    async def static(name: Literal["console.css", "console.js"]) -> FileResponse:
+    async def static(name: str) -> FileResponse:
+        if name not in _TYPES:
+            raise HTTPException(404)
         return _page(name, public_url)
 
     @routes.get("/samples/{name}")
-    def sample_file(_request: Request, name: SampleName) -> FileResponse:
+    def sample_file(name: str) -> FileResponse:
+        if name not in _SAMPLE_TYPES:
+            raise HTTPException(404)
         return FileResponse(sample(name), media_type=_SAMPLE_TYPES[name], headers={"X-Content-Type-Options": "nosniff"})
 
     return routes

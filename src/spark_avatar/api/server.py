@@ -1,0 +1,57 @@
+"""Runs an ASGI app on a socket."""
+
+import socket
+import sys
+from contextlib import suppress
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from spark_avatar.errors import ConfigurationError
+
+_LAST_ANSWERS_SECONDS = 3
+"""For requests under way when the server stops; event streams end then."""
+_KEEP_ALIVE_SECONDS = 30
+
+
+class _AnnouncedServer(uvicorn.Server):
+    """Prints its address once it answers."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and sockets:
+            sys.stdout.write(f"Spark Avatar listens on {_url(sockets[0])}\n")
+            sys.stdout.flush()
+
+
+def serve(app: ASGIApp, *, host: str, port: int) -> None:
+    """Serves until SIGINT or SIGTERM. Port 0 picks a free one. Raises `ConfigurationError` when the address cannot be had."""
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
+    )
+    with _listener(host, port) as listener, suppress(KeyboardInterrupt):
+        _AnnouncedServer(config).run(sockets=[listener])
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """A listening socket; raises `ConfigurationError` where the address cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise ConfigurationError(f"Cannot listen on {host}, port {port}: {error.strerror}. Choose another with --port.") from None
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    name = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 - a name to show, not to bind
+    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
