@@ -8,15 +8,12 @@ import numpy as np
 
 from spark_avatar.engines.portrait.canvas import Canvas
 from spark_avatar.engines.portrait.sampling import mix, resized
-from spark_avatar.face.landmarks import NOSE_TIP
 from spark_avatar.media.arrays import FloatArray, Matte, RGBImage
 
 WORK_EYE_DISTANCE: Final = 150.0
-"""Mattes are refined at a size where E is at most this: finer detail than hair tips doesn't matter under the soft edge."""
-GUIDE_RADIUS: Final = 0.06
-GUIDE_EPSILON: Final = 2e-4
+"""The rim is made at a size where E is at most this: it is soft anyway."""
 PERSON: Final = 0.3
-"""Refined matte above which a pixel moves with the person."""
+"""Matte above which a pixel moves with the person."""
 EDGE_DIAMETER: Final = 0.13
 LEAST_EDGE_DIAMETER: Final = 11.0
 """Pixels: on small faces too the rim must be wider than the picture is sharp."""
@@ -41,42 +38,15 @@ class Background:
 
 
 def build_background(canvas: Canvas) -> Background | None:
-    """Separates person and background; None without a trusted matte, or where the face isn't part of it."""
+    """Separates person and background; None without a trusted matte."""
     if canvas.matte is None:
         return None
     x0, y0, x1, y1 = canvas.window
-    picture = canvas.base[y0:y1, x0:x1]
     scale = min(1.0, WORK_EYE_DISTANCE / canvas.eye_distance)
     size = (max(2, round(canvas.size[0] * scale)), max(2, round(canvas.size[1] * scale)))
-    small = picture if scale == 1.0 else resized(picture, size, cv2.INTER_AREA)
     matte = canvas.matte if scale == 1.0 else resized(canvas.matte, size, cv2.INTER_AREA)
-    person = _main_person(matte, canvas.points[NOSE_TIP, :2] * scale)
-    if person is None:
-        return None
-    eye_distance = canvas.eye_distance * scale
-    radius = max(4, int(GUIDE_RADIUS * eye_distance))
-    guide = small.astype(np.float32) / 255
-    refined: Matte = cv2.ximgproc.guidedFilter(guide, person, radius, GUIDE_EPSILON).astype(np.float32, copy=False)
-    opacity = _soft_rim(refined, eye_distance)
-    if scale < 1.0:
-        opacity = resized(opacity, canvas.size)
-        refined = resized(refined, canvas.size)
-    return Background(opacity, _plate(picture, refined, opacity, canvas.eye_distance))
-
-
-def _main_person(matte: Matte, nose: FloatArray) -> Matte | None:
-    """The matte of the connected figure that the face belongs to."""
-    height, width = matte.shape
-    _, labels = cv2.connectedComponents((matte > 0.5).astype(np.uint8))
-    column, row = np.clip(nose.astype(int), 0, [width - 1, height - 1])
-    label = labels[row, column]
-    if label == 0:
-        return None
-    # Soft pixels around the figure belong to it too: the part of the matte nearer to it than to any other figure.
-    near = cv2.dilate((labels == label).astype(np.uint8), np.ones((5, 5), np.uint8), iterations=3)
-    near[(labels != label) & (labels != 0)] = 0
-    kept: Matte = (matte * near).astype(np.float32)
-    return kept
+    opacity = resized(_soft_rim(matte, canvas.eye_distance * scale), canvas.size)
+    return Background(opacity, _plate(canvas.base[y0:y1, x0:x1], canvas.matte, opacity, canvas.eye_distance))
 
 
 def _disc(diameter: float) -> cv2.typing.MatLike:
@@ -84,22 +54,22 @@ def _disc(diameter: float) -> cv2.typing.MatLike:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
 
 
-def _soft_rim(refined: Matte, eye_distance: float) -> FloatArray:
-    solid = (refined > PERSON).astype(np.float32)
+def _soft_rim(matte: Matte, eye_distance: float) -> FloatArray:
+    solid = (matte > PERSON).astype(np.float32)
     grown = cv2.dilate(solid, _disc(max(LEAST_EDGE_DIAMETER, EDGE_DIAMETER * eye_distance)))
     soft = cv2.GaussianBlur(grown, (0, 0), max(1.0, EDGE_BLUR * eye_distance))
     opacity: FloatArray = np.clip((soft - 0.04) / 0.9, 0, 1)
     return opacity
 
 
-def _plate(picture: RGBImage, refined: Matte, opacity: FloatArray, eye_distance: float) -> RGBImage:
+def _plate(picture: RGBImage, matte: Matte, opacity: FloatArray, eye_distance: float) -> RGBImage:
     """The picture with the person filled from the background around it.
 
     Only the true person is filled (not the rim that moves along), so that the background next to the hair stays sharp; and
     only where the person is drawn fully opaque, so that a person at rest gives the picture itself.
     """
     grown = _disc(max(LEAST_PERSON_DIAMETER, TRUE_PERSON_DIAMETER * eye_distance))
-    person = cv2.dilate((refined > TRUE_PERSON).astype(np.uint8), grown)
+    person = cv2.dilate((matte > TRUE_PERSON).astype(np.uint8), grown)
     if person.all():
         return picture.copy()
     scale = min(1.0, PLATE_EYE_DISTANCE / eye_distance)
