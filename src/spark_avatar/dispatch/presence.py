@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class ServerPresence:
-    """The lock of this run, and those of the dead."""
+    """The lock of this run, and those of the dead. Alive as long as the object is kept."""
 
     def __init__(self, folder: Path) -> None:
         """Takes a new id and its lock in `folder`, which is made where it is missing."""
