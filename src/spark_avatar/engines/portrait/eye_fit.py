@@ -1,5 +1,7 @@
 """Drawn eyes are larger than any person's: the mesh stops short of them, and this finds how far."""
 
+from itertools import product
+
 import cv2
 import numpy as np
 
@@ -8,28 +10,39 @@ from spark_avatar.media.arrays import FloatArray, Points, RGBImage
 _SCALES = np.arange(1.0, 1.32, 0.03)
 _OFFSETS = (0.0, 0.04, 0.08)  # of the eye's width, towards the temple
 
-# Share of the eye's brightness that is lost across its outline. On photos the mesh fits and no larger outline is better;
-# on cartoons and some paintings the true outline stands out like this.
-_CLEAR_EDGE = 0.12
-_BETTER_BY = 0.05
+# Share of the eye's brightness that is lost across its outline, and how much more that must be than on the mesh's outline.
+# On photos the mesh fits and no larger outline is better; on cartoons and some paintings the true outline stands out so.
+_CLEAR_EDGE, _BETTER_BY = 0.12, 0.05
+_VERY_CLEAR_EDGE = 0.20  # no photo has it
 
 
-def fit_outline(texture: RGBImage, outline: Points, iris: Points, iris_radius: float, to_temple: Points) -> Points:
+PHOTO_OVERSHOOT = 0.03
+DRAWN_OVERSHOOT = 0.085
+
+
+def fit_outline(texture: RGBImage, outline: Points, iris: Points, iris_radius: float, to_temple: Points) -> tuple[Points, float]:
     """The outline (n, 2), texture pixels, or a larger one where the picture shows a clear edge there.
+
+    Also how far, in eye widths, the real lower lid still lies below it: landmarks run a little inside the lid of a photo,
+    and well inside the line around a drawn eye.
 
     The outline runs around the eye from corner to corner and back; `to_temple` is a unit vector.
     """
     width = float(np.ptp(outline @ to_temple))
     if width < 8:
-        return outline
+        return outline, PHOTO_OVERSHOOT
     grey, origin = _surroundings(texture, outline, width)
     dense = _resampled(outline, 120)
     middle = (outline.max(0) + outline.min(0)) / 2
     normals = _outward(dense, middle)
     bright = max(float(np.percentile(grey, 98)), 1.0)
 
+    def placed(points: Points, scale: float, offset: float) -> Points:
+        larger: Points = middle + (points - middle) * scale + to_temple * (offset * width)
+        return larger
+
     def clarity(scale: float, offset: float) -> float:
-        moved = middle + (dense - middle) * scale + to_temple * (offset * width)
+        moved = placed(dense, scale, offset)
         seen = np.linalg.norm(moved - iris, axis=1) > 1.25 * iris_radius  # the white of the eye, not the iris, ends there
         if seen.sum() < 20:
             return -1.0
@@ -37,12 +50,14 @@ def fit_outline(texture: RGBImage, outline: Points, iris: Points, iris_radius: f
         outside = _at(grey, moved + normals * (0.035 * width) - origin)
         return float(np.mean((inside - outside)[seen])) / bright
 
-    scores = {(float(scale), offset): clarity(float(scale), offset) for scale in _SCALES for offset in _OFFSETS}
-    best = max(scores, key=lambda key: scores[key])
-    if scores[best] < _CLEAR_EDGE or scores[best] < scores[1.0, 0.0] + _BETTER_BY:
-        return outline
-    larger: Points = middle + (outline - middle) * best[0] + to_temple * (best[1] * width)
-    return larger
+    tries = [(float(scale), offset) for scale, offset in product(_SCALES, _OFFSETS)]
+    scores = [clarity(*place) for place in tries]
+    best = int(np.argmax(scores))
+    if scores[best] > _VERY_CLEAR_EDGE:
+        return placed(outline, *tries[best]), DRAWN_OVERSHOOT
+    if scores[best] > _CLEAR_EDGE and scores[best] > scores[0] + _BETTER_BY:
+        return placed(outline, *tries[best]), PHOTO_OVERSHOOT
+    return outline, PHOTO_OVERSHOOT
 
 
 def _surroundings(texture: RGBImage, outline: Points, width: float) -> tuple[FloatArray, Points]:

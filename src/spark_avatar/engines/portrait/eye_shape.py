@@ -47,6 +47,8 @@ class EyeShape:
     """How far above the edge the upper lid's skin stretches: four fifths of the way to the brow."""
     beyond: FloatArray
     """Distance beyond the nearer corner, negative between the corners."""
+    overshoot: float
+    """How far the lids must close beyond the lower lid's curve to meet its true edge."""
     temple_side: int
     """Sign of `along` at the outer corner: -1 for the subject's right eye, 1 for the left."""
 
@@ -82,7 +84,7 @@ def measure_eye(canvas: Canvas, landmarks: EyeLandmarks) -> EyeShape:
     """The shape of one eye of the canvas."""
     points = (canvas.points[:, :2] + 0.5) * TEXTURE_SCALE - 0.5
     temple_side = -1 if landmarks.upper[0] == OUTER_EYE_CORNERS[0] else 1
-    upper_lid, lower_lid = _fitted_lids(canvas, points, landmarks, temple_side)
+    upper_lid, lower_lid, overshoot = _fitted_lids(canvas, points, landmarks, temple_side)
     left, right = upper_lid[0], upper_lid[-1]
     width = float(np.linalg.norm(right - left))
     across = (right - left) / max(width, 1e-6)
@@ -124,19 +126,20 @@ def measure_eye(canvas: Canvas, landmarks: EyeLandmarks) -> EyeShape:
         height=np.maximum(lower - upper, 0),
         reach=np.maximum(to_brow, 0.3 * opening + 1) * np.float32(0.80),
         beyond=np.abs(along) - np.float32(width / 2),
+        overshoot=overshoot * width,
         temple_side=temple_side,
     )
 
 
-def _fitted_lids(canvas: Canvas, points: Points, landmarks: EyeLandmarks, temple_side: int) -> tuple[Points, Points]:
-    """Upper and lower lid, (n, 2) texture pixels, moved out to a drawn eye's true outline."""
+def _fitted_lids(canvas: Canvas, points: Points, landmarks: EyeLandmarks, temple_side: int) -> tuple[Points, Points, float]:
+    """Upper and lower lid, (n, 2) texture pixels, moved out to a drawn eye's true outline; the overshoot, eye widths."""
     upper, lower, iris = (points[list(chain)] for chain in (landmarks.upper, landmarks.lower, landmarks.iris))
     to_temple = (upper[-1] - upper[0]) * temple_side / max(float(np.linalg.norm(upper[-1] - upper[0])), 1e-6)
     radius = float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
     around = np.concatenate([upper, lower[-2:0:-1]])
-    fitted = fit_outline(canvas.texture, around, iris[0], radius, to_temple)
+    fitted, overshoot = fit_outline(canvas.texture, around, iris[0], radius, to_temple)
     back = fitted[len(upper) :][::-1]
-    return fitted[: len(upper)], np.concatenate([fitted[:1], back, fitted[len(upper) - 1 : len(upper)]])
+    return fitted[: len(upper)], np.concatenate([fitted[:1], back, fitted[len(upper) - 1 : len(upper)]]), overshoot
 
 
 def _lid_curves(upper: Points, lower: Points, width: float) -> LidCurves:

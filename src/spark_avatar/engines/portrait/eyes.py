@@ -115,7 +115,7 @@ class EyePatch:
         band = np.float32(0.08 * opening + 1)  # the lashes' root travels without being stretched
         shift = _upper_shift(shape, edge, band) * maps.fade
         lower_shift = lower_rise * np.exp(-((np.maximum(v - shape.height, 0) / (0.9 * opening)) ** 2)) * maps.fade
-        lower_edge = shape.height - lower_rise + 0.03 * shape.width * blink * maps.lashed
+        lower_edge = shape.height - lower_rise + shape.overshoot * blink * maps.lashed
         antialias = np.float32(2.4)
         upper_lid = np.where(v <= 0, 1, np.clip((edge - v) / antialias + 0.5, 0, 1)).astype(np.float32)
         between = np.clip((lower_edge - edge) / antialias, 0, 1) * np.clip(shape.height / antialias, 0, 1)
@@ -238,12 +238,9 @@ def _above_outer_corner(shape: EyeShape) -> FloatArray:
 
 
 def _lid_travel(shape: EyeShape, maps: _Maps, blink: float) -> tuple[FloatArray, FloatArray]:
-    """Where the upper edge comes to stand below its rest, and how far the lower one rises; texture pixels.
-
-    The landmarks run a little inside the real lower lid, so the upper one closes three hundredths of a width further.
-    """
+    """Where the upper edge comes to stand below its rest, and how far the lower one rises; texture pixels."""
     rise = np.float32(0.12 * blink) * shape.height
-    edge = (shape.height - rise + np.float32(0.030 * shape.width) * maps.lashed) * np.float32(blink)
+    edge = (shape.height - rise + np.float32(shape.overshoot) * maps.lashed) * np.float32(blink)
     return edge, rise
 
 

@@ -38,7 +38,7 @@ def measure_colours(canvas: Canvas, eye_whites_luma: float | None) -> MouthColou
     brightness = max(float(luma(skin)), 1.0)
     exposure = float(np.clip(brightness / _EXPOSED_SKIN, 0.35, 1.2))
     hue = skin / brightness
-    tooth = tooth_colour(hue, brightness, eye_whites_luma) * (1 - 0.25 * _moustache(canvas, brightness))
+    tooth = tooth_colour(hue, brightness, eye_whites_luma) * (1 - 0.18 * _moustache(canvas, brightness))
     gum = 0.55 * lip + 0.45 * _GUM * exposure
     tongue = 0.45 * lip + 0.55 * _TONGUE * exposure
     cavity = _CAVITY * exposure
@@ -50,14 +50,14 @@ def measure_colours(canvas: Canvas, eye_whites_luma: float | None) -> MouthColou
 def tooth_colour(hue: FloatArray, skin_luma: float, eye_whites_luma: float | None) -> FloatArray:
     """Teeth are brighter than the skin around them and take a third of its hue or more; grey teeth look dead.
 
-    In strongly coloured light (a sunset, an orange painting) they take more of it. `hue` is the skin's colour over its
+    In strongly coloured light (a sunset, an orange painting) they take nearly all of it. `hue` is the skin's colour over its
     brightness. The whites of the eyes tell how bright white is in this light.
     """
     whites = max(eye_whites_luma or skin_luma, skin_luma)
     wanted = 0.5 * skin_luma + 0.5 * whites + 24
     wanted = float(np.clip(wanted, 0.95 * skin_luma + 12, min(1.15 * skin_luma + 38, 236)))
     saturation = 1 - float(hue.min() / max(float(hue.max()), 1e-3))
-    share = 0.34 + 0.36 * float(np.clip((saturation - 0.5) / 0.3, 0, 1))
+    share = 0.34 + 0.44 * float(np.clip((saturation - 0.5) / 0.25, 0, 1))
     colour = (1 - share + share * hue) * np.array([1.01, 1.0, 0.97], np.float32)
     scaled: FloatArray = np.minimum(colour * (wanted / float(luma(colour))), 245).astype(np.float32)
     return scaled
