@@ -1,18 +1,19 @@
 """What SQLite needs to serve several threads and processes at once."""
 
 import sqlite3
+import time
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import URL, Connection, Engine, event
 
-READ_ONLY = "spark_avatar_read_only"
+READ_ONLY: Final = "spark_avatar_read_only"
 """Execution option of connections that only read."""
 
-_PRAGMAS = (
-    # Waits for another process's transaction. Those take milliseconds; a slow disk's checkpoint may take longer.
-    "PRAGMA busy_timeout = 10000",
-    # Readers see the last commit while a writer works.
-    "PRAGMA journal_mode = WAL",
+_PATIENCE: Final = 10.0
+"""Seconds to wait for another process's transaction. Those take milliseconds; a slow disk's checkpoint may take longer."""
+_PRAGMAS: Final = (
+    f"PRAGMA busy_timeout = {_PATIENCE * 1000:.0f}",
     # An accepted task survives a power cut. Measured with 10,000 tasks stored, 200 creates and 200 polls a second, two
     # workers beside: creates p99 9-14 ms (NORMAL: 4-5 ms), polls p99 4-8 ms (2 ms). The limits are 50 and 15 ms.
     "PRAGMA synchronous = FULL",
@@ -42,6 +43,23 @@ def _set_up(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
     for pragma in _PRAGMAS:
         connection.execute(pragma)
+    _use_wal(connection)
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Readers see the last commit while a writer works. SQLite keeps the setting in the file, and does not wait for others
+    while it changes it: of several processes that open a new file at once, some must try again.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:

@@ -1,7 +1,9 @@
 """The database itself: its schema, its settings, and transactions that must not trip over each other."""
 
 import multiprocessing
+import sqlite3
 import stat
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, make_url, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 from store_processes import upgrade_at_once
 
 from spark_avatar.database import engine as database_engine
@@ -131,6 +133,28 @@ class TestSqliteFile:
     def test_its_folder_is_made_for_its_owner_only(self, url):
         upgrade(url)
         assert stat.S_IMODE(Path(make_url(url).database).parent.stat().st_mode) == 0o700
+
+    def test_a_new_file_that_another_process_is_writing_to_is_waited_for(self, tmp_path):
+        """SQLite itself refuses at once to turn write-ahead logging on while someone writes."""
+        path = tmp_path / "spark.db"
+        other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        other.execute("BEGIN IMMEDIATE")
+        done = threading.Timer(0.3, lambda: other.execute("COMMIT"))
+        done.start()
+        engine = open_database(f"sqlite:///{path}")
+        with reading(engine) as connection:
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+        done.join()
+        other.close()
+        engine.dispose()
+
+    def test_a_file_that_is_no_database_is_refused_at_once(self, tmp_path):
+        path = tmp_path / "notes.txt"
+        path.write_text("dear diary " * 500)
+        engine = open_database(f"sqlite:///{path}")
+        with pytest.raises(DatabaseError, match="not a database"), reading(engine) as connection:
+            connection.execute(text("SELECT 1"))
+        engine.dispose()
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://root:hunter2@db/x", "nonsense", ""])
