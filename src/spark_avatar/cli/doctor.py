@@ -30,7 +30,7 @@ class Finding:
 def doctor(data_dir: DataDir = None) -> None:
     """Check this installation."""
     folder = load_settings(data_dir).data_dir
-    checks: list[Callable[[], Finding]] = [_python, *(lambda name=name: _library(name) for name in LIBRARIES)]  # type: ignore[misc]
+    checks: list[Callable[[], Finding]] = [_python, *(lambda name=name: _library(name) for name in LIBRARIES)]
     checks += [_encoder, _weights, lambda: _folder(folder)]
     findings = [check() for check in checks]
     for finding in findings:
@@ -54,21 +54,25 @@ def _library(name: str) -> Finding:
 
 
 def _encoder() -> Finding:
-    from spark_avatar.media.video import available_encoders
+    from spark_avatar.media.mp4 import missing_encoders
 
-    missing = {"libx264", "aac"} - available_encoders()
+    missing = missing_encoders()
     return Finding(
         "encoders", not missing, "libx264, aac" if not missing else f"{', '.join(missing)}: reinstall `av` from its wheel"
     )
 
 
 def _weights() -> Finding:
-    from spark_avatar.speech.articulation import WEIGHTS
+    import numpy as np
 
-    fine = WEIGHTS.is_file()
-    return Finding(
-        "weights", fine, f"{WEIGHTS.name}, {WEIGHTS.stat().st_size / 1e6:.1f} MB" if fine else "reinstall spark-avatar"
-    )
+    from spark_avatar.speech.articulation import articulation_network
+    from spark_avatar.speech.mel import BANDS
+
+    try:
+        articulation_network().run(np.zeros((100, BANDS), np.float32))
+    except Exception as error:  # noqa: BLE001  (whatever keeps the network from running is the finding)
+        return Finding("weights", False, f"{type(error).__name__}: reinstall spark-avatar")
+    return Finding("weights", True, "the articulation network runs")
 
 
 def _folder(folder: Path) -> Finding:

@@ -12,7 +12,7 @@ cli = typer.Typer(help="The engines that can render.", no_args_is_help=True)
 @cli.command("list")
 def list_engines(json_output: JsonOutput = False) -> None:
     """Show the installed engines."""
-    from spark_avatar.engines.registry import installed_engines
+    from spark_avatar.engines.registry import EngineRegistry
 
-    names = sorted(installed_engines())
+    names = EngineRegistry().names()
     typer.echo(json.dumps(names) if json_output else "\n".join(names))

@@ -25,9 +25,9 @@ from spark_avatar.media.recording import Recording
 PROVENANCE: Final = "AI-generated video (Spark Avatar)"
 """Comment in every file."""
 
-_X264: Final = {"preset": "veryfast", "crf": "18", "profile": "high", "x264-params": "open-gop=0"}
+X264_OPTIONS: Final = {"preset": "veryfast", "crf": "18", "profile": "high", "x264-params": "open-gop=0"}
 """crf 18 is the usual mark for no visible loss; slower presets only save bytes."""
-_X264_THREADS: Final = 2
+X264_THREADS: Final = 2
 _KEY_SECONDS: Final = 2
 
 _CHROMA: Final = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
@@ -41,6 +41,11 @@ _AAC: Final = {"aac_coder": "fast"}
 _AAC_BITS: Final = {1: 128_000, 2: 192_000}
 _AAC_LIMIT: Final = 6144 / 1024
 """Bits per channel and sample that an AAC frame can hold at most (ISO/IEC 14496-3, 4.5.3)."""
+
+
+def missing_encoders() -> frozenset[str]:
+    """FFmpeg's names of the encoders that this installation lacks; PyAV's wheels have them all."""
+    return frozenset({"libx264", "aac"} - av.codecs_available)
 
 
 class Mp4Encoder:
@@ -152,11 +157,11 @@ class _SoundTrack:
 
 
 def _video_stream(container: OutputContainer, width: int, height: int, frame_rate: Fraction) -> VideoStream:
-    stream = container.add_stream("libx264", rate=frame_rate, options=_X264)
+    stream = container.add_stream("libx264", rate=frame_rate, options=X264_OPTIONS)
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     stream.time_base = 1 / frame_rate
     stream.gop_size = max(1, round(_KEY_SECONDS * frame_rate))
-    stream.thread_count = _X264_THREADS
+    stream.thread_count = X264_THREADS
     stream.color_range = ColorRange.MPEG
     stream.colorspace = Colorspace.ITU709
     stream.color_primaries = ColorPrimaries.BT709
