@@ -20,6 +20,9 @@ SOURCE_LONG_SIDE: Final = 1920
 LONGEST_SIDE: Final = 4096
 SHORTEST_SIDE: Final = 16
 
+MOST_CORRECTIONS: Final = 6
+"""Exact corrections of the texture: where it is at black or white already, one gives only a part of what is missing."""
+
 # How far from the face, in E, anything moves: sideways (head, hair and shoulders), above the forehead, below the chin.
 SIDE_REACH: Final = 1.75
 TOP_REACH: Final = 1.6
@@ -154,8 +157,10 @@ def _consistent(texture: RGBImage, base: RGBImage) -> RGBImage:
     """
     height, width = base.shape[:2]
     sharp = texture.astype(np.int16)
-    for kernel in (cv2.INTER_LINEAR, cv2.INTER_LINEAR, cv2.INTER_NEAREST, cv2.INTER_NEAREST):
+    for kernel in (cv2.INTER_LINEAR, cv2.INTER_LINEAR, *[cv2.INTER_NEAREST] * MOST_CORRECTIONS):
         lost = base.astype(np.int16) - cv2.resize(sharp, (width, height), interpolation=cv2.INTER_AREA)
+        if kernel == cv2.INTER_NEAREST and np.abs(lost).max() <= 1:
+            break
         sharp += cv2.resize(lost, (width * TEXTURE_SCALE, height * TEXTURE_SCALE), interpolation=kernel).astype(np.int16)
         np.clip(sharp, 0, 255, out=sharp)
     return np.ascontiguousarray(sharp.astype(np.uint8))
