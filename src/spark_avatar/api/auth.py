@@ -14,7 +14,12 @@ _SCHEMES = ("bearer", "key")
 
 async def current_caller(request: Request, ports: Annotated[Ports, Depends(ports_of)]) -> Caller:
     """The owner of the key in `Authorization: Bearer KEY` (or `Key KEY`); raises `NotAuthenticated`."""
-    return await run_in_threadpool(ports.authenticate, key_in(request.headers.get("authorization", "")))
+    return await run_in_threadpool(authenticate, request, ports)
+
+
+def authenticate(request: Request, ports: Ports) -> Caller:
+    """As `current_caller`, for code that runs in a worker thread already: every hop between threads costs more than the check."""
+    return ports.authenticate(key_in(request.headers.get("authorization", "")))
 
 
 def key_in(header: str) -> str:

@@ -1,20 +1,20 @@
 """Reading the body of a request within its limit."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 from pydantic_core import from_json
-from starlette.concurrency import run_in_threadpool
 
-from spark_avatar.api.auth import current_caller
+from spark_avatar.accounts.keys import Caller
+from spark_avatar.api.auth import authenticate, current_caller
 from spark_avatar.api.ports import Ports, ports_of
 from spark_avatar.errors import MalformedRequest, TooLarge
 from spark_avatar.schemas.bodies import parse_generation
 from spark_avatar.schemas.generation import GenerationRequest
 
-_PARSE_INLINE_BYTES = 64 * 1024
-"""A larger body is parsed in a thread: it would hold the event loop up."""
+_SHORT_BYTES = 64 * 1024
 
 
 async def limited_stream(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
@@ -30,17 +30,34 @@ async def limited_stream(request: Request, limit: int) -> AsyncGenerator[bytes, 
         yield chunk
 
 
-async def generation_request(
-    request: Request,
-    ports: Annotated[Ports, Depends(ports_of)],
-    _caller: Annotated[object, Depends(current_caller)],  # strangers send no bodies
-) -> GenerationRequest:
-    """The generation in the body; raises `MalformedRequest` and `TooLarge`."""
+@dataclass(frozen=True)
+class Received:
+    """The body of a create call, not looked at yet."""
+
+    document: bytes
+    caller: Caller | None
+    """Who sent it, where that had to be known first."""
+    header_model: str | None
+
+
+async def received_body(request: Request, ports: Annotated[Ports, Depends(ports_of)]) -> Received:
+    """Reads the body. A long one is read for a known caller only; a short one is taken first, so that authentication and
+    all the rest can share one visit to a worker thread. Raises `NotAuthenticated` and `TooLarge`.
+    """
+    caller = None if _is_short(request) else await current_caller(request, ports)
     document = b"".join([chunk async for chunk in limited_stream(request, ports.limits.json_bytes)])
-    header_model = request.headers.get("x-model")
-    if len(document) <= _PARSE_INLINE_BYTES:
-        return _parse(document, header_model)
-    return await run_in_threadpool(_parse, document, header_model)
+    return Received(document, caller, request.headers.get("x-model"))
+
+
+def open_body(received: Received, request: Request, ports: Ports) -> tuple[Caller, GenerationRequest]:
+    """Who asks for which generation; raises `NotAuthenticated` and `MalformedRequest`."""
+    caller = received.caller or authenticate(request, ports)
+    return caller, _parse(received.document, received.header_model)
+
+
+def _is_short(request: Request) -> bool:
+    declared = request.headers.get("content-length", "")
+    return declared.isdecimal() and int(declared) <= _SHORT_BYTES
 
 
 def _parse(document: bytes, header_model: str | None) -> GenerationRequest:

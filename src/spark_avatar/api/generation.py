@@ -8,15 +8,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from spark_avatar.accounts.keys import Caller
-from spark_avatar.api.auth import current_caller
-from spark_avatar.api.bodies import generation_request
+from spark_avatar.api.auth import authenticate, current_caller
+from spark_avatar.api.bodies import Received, open_body, received_body
 from spark_avatar.api.ports import Ports, base_url, ports_of
 from spark_avatar.api.problems import error_body, status_of
 from spark_avatar.api.request_ids import request_id_of
 from spark_avatar.api.task_view import view_task
 from spark_avatar.errors import SyncTimeout
 from spark_avatar.schemas.charge import ChargeAnswer, ChargeView
-from spark_avatar.schemas.generation import GenerationRequest
 from spark_avatar.schemas.problem import SyncTimeoutBody
 from spark_avatar.schemas.task import TaskView
 from spark_avatar.tasks.task import Task
@@ -27,7 +26,7 @@ _LONGEST_WAIT_SECONDS = 1.0
 routes = APIRouter(prefix="/model/v1/generation", tags=["generation"])
 PortsOf = Annotated[Ports, Depends(ports_of)]
 CallerOf = Annotated[Caller, Depends(current_caller)]
-Body = Annotated[GenerationRequest, Depends(generation_request)]
+Body = Annotated[Received, Depends(received_body)]
 
 
 def task_response(task: Task, ports: Ports, request: Request) -> Response:
@@ -42,16 +41,16 @@ def task_json(task: Task, ports: Ports, base: str) -> bytes:
 
 # The handlers return finished responses: `response_model` would validate every answer a second time.
 @routes.post("", responses={200: {"model": TaskView}})
-def create(request: Request, body: Body, caller: CallerOf, ports: PortsOf) -> Response:
+def create(request: Request, body: Body, ports: PortsOf) -> Response:
     """Accepts a generation and returns its task at once."""
-    task = ports.generation.submit(body, caller=caller, request_id=request_id_of(request))
+    _, task = _submit(request, body, ports)
     return task_response(task, ports, request)
 
 
 @routes.post("/sync", responses={200: {"model": TaskView}, 504: {"model": SyncTimeoutBody}})
-async def create_and_wait(request: Request, body: Body, caller: CallerOf, ports: PortsOf) -> Response:
+async def create_and_wait(request: Request, body: Body, ports: PortsOf) -> Response:
     """Accepts a generation and returns its task when it has ended; 504 with the task's id when that takes too long."""
-    task = await run_in_threadpool(ports.generation.submit, body, caller=caller, request_id=request_id_of(request))
+    caller, task = await run_in_threadpool(_submit, request, body, ports)
     wait = _FIRST_WAIT_SECONDS
     with anyio.move_on_after(ports.limits.sync_seconds):
         while not task.status.ended and not await request.is_disconnected():
@@ -64,19 +63,26 @@ async def create_and_wait(request: Request, body: Body, caller: CallerOf, ports:
 
 
 @routes.get("/task/{task_id}", responses={200: {"model": TaskView}})
-def poll(request: Request, task_id: str, caller: CallerOf, ports: PortsOf) -> Response:
+def poll(request: Request, task_id: str, ports: PortsOf) -> Response:
     """The task as it stands. A failed task is a good answer: HTTP 200 and `status: "failed"`."""
+    caller = authenticate(request, ports)
     return task_response(ports.generation.get(task_id, caller=caller), ports, request)
 
 
 @routes.post("/precharge", responses={200: {"model": ChargeAnswer}})
-def precharge(body: Body, _caller: CallerOf, ports: PortsOf) -> Response:
+def precharge(request: Request, body: Body, ports: PortsOf) -> Response:
     """What the generation would cost; runs nothing."""
-    quote = ports.generation.quote(body)
+    _, generation = open_body(body, request, ports)
+    quote = ports.generation.quote(generation)
     charge = ChargeView(
         model=quote.model, cost=quote.cost, currency=quote.currency, discount=quote.discount, unit_price=quote.unit_price
     )
     return Response(ChargeAnswer(data=charge).model_dump_json(), media_type="application/json")
+
+
+def _submit(request: Request, body: Received, ports: Ports) -> tuple[Caller, Task]:
+    caller, generation = open_body(body, request, ports)
+    return caller, ports.generation.submit(generation, caller=caller, request_id=request_id_of(request))
 
 
 def _still_running(task: Task, request: Request) -> Response:
