@@ -1,12 +1,8 @@
-import base64
-import io
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from sample_urls import audio_data_url, image_data_url
 from service_house import House
 
 
@@ -19,19 +15,9 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 @pytest.fixture(scope="session")
 def image_url() -> str:
-    """A small picture."""
-    file = io.BytesIO()
-    Image.new("RGB", (64, 64), (90, 120, 60)).save(file, "PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return image_data_url()
 
 
 @pytest.fixture(scope="session")
 def audio_url() -> str:
-    """0.8 s of a tone."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(8000)
-        sound.writeframes((np.sin(np.arange(6400) * 0.3) * 9000).astype(np.int16).tobytes())
-    return "data:audio/wav;base64," + base64.b64encode(file.getvalue()).decode()
+    return audio_data_url()
