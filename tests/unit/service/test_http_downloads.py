@@ -1,5 +1,6 @@
 """Downloads from hosts that misbehave, and addresses that would lead into the server's own network."""
 
+import contextlib
 import gzip
 import socket
 import ssl
@@ -386,3 +387,59 @@ def test_no_redirect_from_https_to_http(tls_host: Host, host: Host, tmp_path, mo
     tls_host.answers["/down"] = response(b"", "302 Found", Location=host.url("/file"))
     fault(tls_host.url("/down", host="media.test", scheme="https"), tmp_path, RemoteStatusError, tls=trust)
     assert host.requests == []
+
+
+HEADS = [
+    b"Content-Length: " + b"9" * 5000,
+    b"Content-Length: 1, 1",
+    b"Content-Length: -1",
+    b"Content-Length: 5\r\nContent-Length: 6",
+    b"Transfer-Encoding: chunked\r\nContent-Length: 3",
+    b"Transfer-Encoding: gzip, chunked",
+    b"Location: http://[",
+    b"Content-Encoding: \xff\xfe",
+    b"Content-Encoding: gzip, gzip",
+    b": no name",
+    b"X: " + b"a" * 200_000,
+    b"X\x00Y: 1",
+]
+
+
+@pytest.mark.parametrize(
+    "status", [b"200 OK", b"302 Found", b"100 Continue", b"204 No Content", b"206 Partial Content", b"7 x", b"\xff"]
+)
+@pytest.mark.parametrize("head", HEADS, ids=range(len(HEADS)))
+def test_no_answer_however_odd_is_an_accident_of_ours(status, head, host: Host, tmp_path):
+    host.answers["/odd"] = lambda send: send(b"HTTP/1.1 " + status + b"\r\n" + head + b"\r\n\r\n" + BODY)
+    with contextlib.suppress(SparkAvatarError):
+        download(host.url("/odd"), tmp_path, seconds=2)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["http://\ud800/", "http://a\r\nb/", "", "http://" + "a" * 300, "http://xn--/", "\x00", "http://a..b/", "é" * 5000],
+)
+def test_no_redirect_however_odd_is_an_accident_of_ours(location, host: Host, tmp_path):
+    header = location.encode("utf-8", "surrogatepass")
+    host.answers["/odd"] = lambda send: send(b"HTTP/1.1 302 Found\r\nLocation: " + header + b"\r\nContent-Length: 0\r\n\r\n")
+    with pytest.raises(SparkAvatarError):
+        download(host.url("/odd"), tmp_path, seconds=2)
+    assert len(host.requests) == 1 or location in ("", "é" * 5000)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://\ud800/",
+        "http://" + "a" * 300 + "/",
+        "http://xn--/",
+        "http://a..b/",
+        "http://.../",
+        "http://a:0/",
+        "http://\u2488com/",
+        "http://[v1.x]/",
+    ],
+)
+def test_no_address_however_odd_is_an_accident_of_ours(url, tmp_path):
+    with pytest.raises(SparkAvatarError):
+        download(url, tmp_path, seconds=2)
