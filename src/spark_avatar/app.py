@@ -81,6 +81,10 @@ class Housekeeping:
         self.presence.bury_dead(self._bury)
         self.recovery.sweep()
 
+    def worker_ended(self, worker: str, end: WorkerEnd) -> None:
+        """Hands back what a worker process of this server held."""
+        self.recovery.worker_ended(worker, overdue=end is WorkerEnd.OVERDUE, counted=end is not WorkerEnd.STOPPED)
+
     def _bury(self, server_id: str) -> None:
         self.recovery.server_ended(server_id)
         shutil.rmtree(self.scratch_root / server_id, ignore_errors=True)
@@ -138,7 +142,7 @@ def build_services(settings: Settings, logging: Logging = _PLAIN) -> Services:
         (settings, logging),
         workers=settings.workers,
         prefix=housekeeping.presence.server_id,
-        on_end=_hand_back(recovery),
+        on_end=housekeeping.worker_ended,
         hard_seconds=settings.task_seconds + _KILL_SLACK_SECONDS,
     )
     generation = GenerationService(
@@ -196,7 +200,8 @@ def run_server(settings: Settings, *, host: str, port: int, log_json: bool, log_
     from spark_avatar.api.server import serve
 
     configure_logging(json=log_json, level=log_level)
-    serve(create_app(settings, Logging(json=log_json, level=log_level)), host=host, port=port)
+    app = create_app(settings, Logging(json=log_json, level=log_level))
+    serve(app, host=host, port=port, on_stop=app.state.ports.stopping.set)
 
 
 def worker_main(name: str, control: WorkerControl, settings: Settings, logging: Logging) -> None:
@@ -282,13 +287,6 @@ def _ports(services: Services, registry: CollectorRegistry) -> Ports:
         public_url=settings.public_url,
         registry=registry,
     )
-
-
-def _hand_back(recovery: Recovery) -> Callable[[str, WorkerEnd], None]:
-    def on_end(worker: str, end: WorkerEnd) -> None:
-        recovery.worker_ended(worker, overdue=end is WorkerEnd.OVERDUE, counted=end is not WorkerEnd.STOPPED)
-
-    return on_end
 
 
 def _samples(settings: Settings) -> Callable[[str], Path]:

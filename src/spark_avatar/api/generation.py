@@ -53,7 +53,7 @@ async def create_and_wait(request: Request, body: Body, ports: PortsOf) -> Respo
     caller, task = await run_in_threadpool(_submit, request, body, ports)
     wait = _FIRST_WAIT_SECONDS
     with anyio.move_on_after(ports.limits.sync_seconds):
-        while not task.status.ended and not await request.is_disconnected():
+        while not (task.status.ended or ports.stopping.is_set() or await request.is_disconnected()):
             await anyio.sleep(wait)
             wait = min(_LONGEST_WAIT_SECONDS, wait * 1.5)
             task = await run_in_threadpool(ports.generation.get, task.id, caller=caller)

@@ -1,5 +1,6 @@
 """What the API needs from the rest of the house, put together by `app`."""
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,8 @@ class Ports:
     public_url: str | None = None
     """How clients reach this server; by default taken from each request."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when the server is about to stop: long answers end soon, and say how to go on."""
 
 
 async def ports_of(request: Request) -> Ports:

@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 import uvicorn
@@ -10,12 +11,16 @@ from starlette.types import ASGIApp
 from spark_avatar.errors import ConfigurationError
 
 _LAST_ANSWERS_SECONDS = 3
-"""For requests under way when the server stops; event streams end then."""
+"""For requests under way when the server stops."""
 _KEEP_ALIVE_SECONDS = 30
 
 
 class _AnnouncedServer(uvicorn.Server):
-    """Prints its address once it answers."""
+    """Prints its address once it answers; tells when it begins to stop, before it waits for the answers under way."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -23,9 +28,16 @@ class _AnnouncedServer(uvicorn.Server):
             sys.stdout.write(f"Spark Avatar listens on {_url(sockets[0])}\n")
             sys.stdout.flush()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        await super().shutdown(sockets)
 
-def serve(app: ASGIApp, *, host: str, port: int) -> None:
-    """Serves until SIGINT or SIGTERM. Port 0 picks a free one. Raises `ConfigurationError` when the address cannot be had."""
+
+def serve(app: ASGIApp, *, host: str, port: int, on_stop: Callable[[], None]) -> None:
+    """Serves until SIGINT or SIGTERM, then calls `on_stop` and ends. Port 0 picks a free one.
+
+    Raises `ConfigurationError` when the address cannot be had.
+    """
     config = uvicorn.Config(
         app,
         lifespan="on",
@@ -36,7 +48,7 @@ def serve(app: ASGIApp, *, host: str, port: int) -> None:
         timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
     )
     with _listener(host, port) as listener, suppress(KeyboardInterrupt):
-        _AnnouncedServer(config).run(sockets=[listener])
+        _AnnouncedServer(config, on_stop).run(sockets=[listener])
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -5,6 +5,8 @@
     event: done        the whole task, when it has completed; the stream ends
     event: error       the whole task, when it has failed; the stream ends
 
+A stream that ends without one of the last two was cut off, as by a server that stops: ask again.
+
 A cursor is a number that grows with the task itself, not with the connection: any server process can resume a stream
 from it, given as `?cursor=N` or in the `Last-Event-ID` header that browsers send when they reconnect.
 """
@@ -57,6 +59,8 @@ def cursor_of(task: Task) -> int:
 async def _events(task: Task, seen: int, caller: Caller, ports: Ports, base: str) -> AsyncIterator[bytes]:
     quiet_since = time.monotonic()
     while not task.status.ended:
+        if ports.stopping.is_set():
+            return  # browsers reconnect by themselves, with the last cursor
         if cursor_of(task) > seen:
             seen = cursor_of(task)
             yield _event("output", seen, task_json(task, ports, base))

@@ -2,8 +2,12 @@
 
 import asyncio
 import json
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -105,6 +109,53 @@ def test_a_sample_is_made_on_request(tmp_path: Path) -> None:
 def test_settings_that_cannot_work_are_refused_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError):
         create_app(Settings(data_dir=tmp_path, workers=0, database_url="mysql://x"))
+
+
+def test_a_stopping_server_sends_long_answers_home(tmp_path: Path) -> None:
+    secret = open_keys(Settings(data_dir=tmp_path)).create("test")[1]
+    command = [sys.executable, "-m", "spark_avatar", "serve", "--port", "0", "--workers", "0", "--data-dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().split()[-1]
+        body = {"model": "spark_avatar_picture_omni_v2", "image_url": "https://a.example/b", "audio_url": "https://a.example/c"}
+        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {secret}"}, timeout=30) as client:
+            answers: list[httpx.Response] = []
+            waiting = threading.Thread(target=lambda: answers.append(client.post("/model/v1/generation/sync", json=body)))
+            task_id = client.post("/model/v1/generation", json=body).json()["id"]
+            waiting.start()
+            with client.stream("GET", f"/model/v1/generation/task/{task_id}/stream") as stream:
+                lines = stream.iter_lines()
+                assert next(lines).startswith("id: ")
+                time.sleep(0.3)
+                server.send_signal(signal.SIGTERM)
+                rest = list(lines)  # ends in good order: a broken stream would raise
+            waiting.join()
+        assert "event: done" not in rest
+        assert answers[0].status_code == 504
+        assert answers[0].json()["error"]["code"] == "SYNC_TIMEOUT"
+        server.wait(20)
+        assert server.stderr is not None
+        assert "Traceback" not in server.stderr.read()
+
+
+def test_an_address_in_use_is_said_plainly(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        command = [
+            sys.executable,
+            "-m",
+            "spark_avatar",
+            "serve",
+            "--port",
+            str(taken.getsockname()[1]),
+            "--data-dir",
+            str(tmp_path),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 4
+    assert "--port" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def services_of(folder: Path) -> Services:

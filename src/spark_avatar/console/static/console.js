@@ -106,8 +106,11 @@ async function chooseSample(kind) {
   const response = await fetch(SAMPLES[kind].url);
   if (!response.ok) throw new Error("The sample could not be loaded.");
   const content = await response.blob();
-  choose(kind, new File([content], SAMPLES[kind].name, { type: content.type }));
-  byId(kind).value = "";
+  const file = new File([content], SAMPLES[kind].name, { type: content.type });
+  const transfer = new DataTransfer(); // the only way to make a file input show a file's name
+  transfer.items.add(file);
+  byId(kind).files = transfer.files;
+  choose(kind, file);
 }
 
 async function attempt(button, action) {
