@@ -40,13 +40,13 @@ class Compositor:
         self._rig = rig
         width, height = rig.canvas.size
         self._box = (0, 0, width, height)
-        self._texture = rig.canvas.texture.copy()
-        self._cut_out: Bytes | None = None
-        """The texture with the person's opacity."""
-        if rig.background is not None:
-            size = (width * TEXTURE_SCALE, height * TEXTURE_SCALE)
-            opacity = resized(rig.background.opacity, size)
-            self._cut_out = np.dstack([self._texture, (opacity * 255 + 0.5).astype(np.uint8)])
+        self._texture: Bytes
+        """With the eyes as they are shown; where there is a background, its fourth channel is the person's opacity."""
+        if rig.background is None:
+            self._texture = rig.canvas.texture.copy()
+        else:
+            opacity = resized(rig.background.opacity, (width * TEXTURE_SCALE, height * TEXTURE_SCALE))
+            self._texture = np.dstack([rig.canvas.texture, (opacity * 255 + 0.5).astype(np.uint8)])
         self._invert_body = Inverter(rig.body_lattice, BODY_ITERATIONS)
         self._invert_face = Inverter(rig.face_lattice, FACE_ITERATIONS)
         self._invert_lips = Inverter(rig.lip_lattice, LIP_ITERATIONS)
@@ -77,9 +77,7 @@ class Compositor:
                 patch = eye.render(blink, pose.gaze_x, pose.gaze_y)
             if patch is not self._shown_eyes[i]:
                 x0, y0, x1, y1 = eye.box
-                self._texture[y0:y1, x0:x1] = patch
-                if self._cut_out is not None:
-                    self._cut_out[y0:y1, x0:x1, :3] = patch
+                self._texture[y0:y1, x0:x1, :3] = patch
                 self._shown_eyes[i] = patch
 
     def _coefficients(self, mouth: MouthControls, pose: FramePose) -> FloatArray:
@@ -135,17 +133,17 @@ class Compositor:
 
     def _draw_window(self, window: RGBImage, upper_map: FloatArray) -> None:
         rig = self._rig
-        if rig.background is None or self._cut_out is None:
+        if rig.background is None:
             sample(self._texture, upper_map, out=window)
             return
         for run in rig.runs:
             x0, y0, x1, y1 = run.box
             target, places = window[y0:y1, x0:x1], upper_map[y0:y1, x0:x1]
+            person, opacity = split(sample(self._texture, places))
             if run.solid:
-                sample(self._texture, places, out=target)
-                continue
-            person, opacity = split(sample(self._cut_out, places))
-            mix(person, rig.background.plate[y0:y1, x0:x1], opacity, target)
+                target[:] = person
+            else:
+                mix(person, rig.background.plate[y0:y1, x0:x1], opacity, target)
 
     def _interior_state(
         self, mouth: MouthControls, coefficients: FloatArray, transform: HeadTransform, pose: FramePose
