@@ -10,6 +10,7 @@ from starlette.responses import Response
 from spark_avatar.accounts.keys import Caller
 from spark_avatar.api.auth import authenticate, current_caller
 from spark_avatar.api.bodies import Received, open_body, received_body
+from spark_avatar.api.openapi import NEEDS_KEY, TAKES_GENERATION
 from spark_avatar.api.ports import Ports, base_url, ports_of
 from spark_avatar.api.problems import error_body, status_of
 from spark_avatar.api.request_ids import request_id_of
@@ -40,14 +41,14 @@ def task_json(task: Task, ports: Ports, base: str) -> bytes:
 
 
 # The handlers return finished responses: `response_model` would validate every answer a second time.
-@routes.post("", responses={200: {"model": TaskView}})
+@routes.post("", responses={200: {"model": TaskView}}, openapi_extra=TAKES_GENERATION)
 def create(request: Request, body: Body, ports: PortsOf) -> Response:
     """Accepts a generation and returns its task at once."""
     _, task = _submit(request, body, ports)
     return task_response(task, ports, request)
 
 
-@routes.post("/sync", responses={200: {"model": TaskView}, 504: {"model": SyncTimeoutBody}})
+@routes.post("/sync", responses={200: {"model": TaskView}, 504: {"model": SyncTimeoutBody}}, openapi_extra=TAKES_GENERATION)
 async def create_and_wait(request: Request, body: Body, ports: PortsOf) -> Response:
     """Accepts a generation and returns its task when it has ended; 504 with the task's id when that takes too long."""
     caller, task = await run_in_threadpool(_submit, request, body, ports)
@@ -62,14 +63,14 @@ async def create_and_wait(request: Request, body: Body, ports: PortsOf) -> Respo
     return task_response(task, ports, request)
 
 
-@routes.get("/task/{task_id}", responses={200: {"model": TaskView}})
+@routes.get("/task/{task_id}", responses={200: {"model": TaskView}}, openapi_extra=NEEDS_KEY)
 def poll(request: Request, task_id: str, ports: PortsOf) -> Response:
     """The task as it stands. A failed task is a good answer: HTTP 200 and `status: "failed"`."""
     caller = authenticate(request, ports)
     return task_response(ports.generation.get(task_id, caller=caller), ports, request)
 
 
-@routes.post("/precharge", responses={200: {"model": ChargeAnswer}})
+@routes.post("/precharge", responses={200: {"model": ChargeAnswer}}, openapi_extra=TAKES_GENERATION)
 def precharge(request: Request, body: Body, ports: PortsOf) -> Response:
     """What the generation would cost; runs nothing."""
     _, generation = open_body(body, request, ports)

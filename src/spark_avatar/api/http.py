@@ -11,6 +11,7 @@ from spark_avatar import __version__
 from spark_avatar.api import generation, health, links, models, stream, uploads
 from spark_avatar.api.metrics import HttpMetrics
 from spark_avatar.api.middleware import RequestContext
+from spark_avatar.api.openapi import install_description
 from spark_avatar.api.problems import install_handlers
 from spark_avatar.schemas.problem import ErrorBody
 
@@ -35,5 +36,6 @@ def build_api(*, registry: CollectorRegistry, lifespan: Lifespan | None = None) 
     for part in (generation, stream, uploads, links, models, health):
         app.include_router(part.routes)
     install_handlers(app)
+    install_description(app)
     app.add_middleware(RequestContext, metrics=HttpMetrics(registry))
     return app

@@ -28,7 +28,7 @@ routes = APIRouter(prefix="/v1/files", tags=["files"])
 
 
 @routes.head("/{key:path}", include_in_schema=False)
-@routes.get("/{key:path}", responses={200: {"content": {"video/mp4": {}}}})
+@routes.get("/{key:path}", response_class=StreamingResponse, responses={200: {"content": {"video/mp4": {}}}})
 def read_file(request: Request, key: str, ports: PortsOf, expires: str = "", signature: str = "") -> Response:
     """The file behind a signed link; answers single ranges, so that a browser can seek."""
     file = ports.files.open(key, expires, signature)

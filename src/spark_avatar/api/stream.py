@@ -22,6 +22,7 @@ from starlette.responses import StreamingResponse
 
 from spark_avatar.accounts.keys import Caller
 from spark_avatar.api.generation import CallerOf, PortsOf, task_json
+from spark_avatar.api.openapi import NEEDS_KEY
 from spark_avatar.api.ports import Ports, base_url
 from spark_avatar.tasks.task import Task, TaskStatus
 
@@ -32,7 +33,12 @@ _PROGRESS_STEPS = 10_000
 routes = APIRouter(prefix="/model/v1/generation", tags=["generation"])
 
 
-@routes.get("/task/{task_id}/stream")
+@routes.get(
+    "/task/{task_id}/stream",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}}},
+    openapi_extra=NEEDS_KEY,
+)
 async def stream(
     request: Request,
     task_id: str,

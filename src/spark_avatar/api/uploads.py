@@ -15,6 +15,7 @@ from starlette.responses import Response
 from spark_avatar.accounts.keys import Caller
 from spark_avatar.api.bodies import limited_stream
 from spark_avatar.api.generation import CallerOf, PortsOf
+from spark_avatar.api.openapi import TAKES_FILE
 from spark_avatar.api.ports import Ports, base_url
 from spark_avatar.errors import MalformedRequest, TooLarge
 from spark_avatar.schemas.files import UploadAnswer, UploadedFile
@@ -28,24 +29,7 @@ _EXPECTED = "Send the file as multipart/form-data, in a part named `file`."
 routes = APIRouter(prefix="/api/v1/storage", tags=["files"])
 
 
-@routes.post(
-    "/files",
-    responses={200: {"model": UploadAnswer}},
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {
-                    "schema": {
-                        "type": "object",
-                        "required": ["file"],
-                        "properties": {"file": {"type": "string", "format": "binary"}},
-                    }
-                }
-            },
-        }
-    },
-)
+@routes.post("/files", responses={200: {"model": UploadAnswer}}, openapi_extra=TAKES_FILE)
 async def upload(request: Request, caller: CallerOf, ports: PortsOf) -> Response:
     """Stores an image, a recording or a video, and returns an address that `image_url` and `audio_url` accept."""
     parser = _parser(request, ports.limits.upload_bytes + _MULTIPART_SLACK_BYTES)
