@@ -63,7 +63,7 @@ def hide_secrets(_logger: object, _method: str, event: MutableMapping[str, objec
 
 
 def _drop_colours(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
-    """uvicorn sends every message twice, the second time coloured."""
+    """Uvicorn sends every message twice, the second time coloured."""
     event.pop("color_message", None)
     return event
 
