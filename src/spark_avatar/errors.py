@@ -9,6 +9,8 @@
     │   └── MalformedRequest  TooLarge  WrongMediaType
     ├── RemoteStatusError            a host answered with a non-success status, or not at all
     ├── GenerationError              the engine failed
+    ├── ResultParsingError           a remote engine's answer could not be understood
+    ├── StatusCheckError             a remote engine's job could not be followed to its end
     ├── TaskCreationError            the job could not be handed over
     ├── Canceled  TimedOut
     ├── NotAuthenticated  NotAllowed  TaskNotFound  ObjectNotFound
@@ -153,6 +155,18 @@ class GenerationError(SparkAvatarError):
     """The video could not be generated."""
 
     code = "003016095"
+
+
+class ResultParsingError(SparkAvatarError):
+    """The engine finished, and its answer could not be understood."""
+
+    code = "003016096"
+
+
+class StatusCheckError(SparkAvatarError):
+    """The state of the engine's job could not be learnt."""
+
+    code = "003016098"
 
 
 class TaskCreationError(SparkAvatarError):

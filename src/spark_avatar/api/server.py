@@ -41,6 +41,7 @@ def serve(app: ASGIApp, *, host: str, port: int, on_stop: Callable[[], None]) ->
     config = uvicorn.Config(
         app,
         lifespan="on",
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
