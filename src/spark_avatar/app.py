@@ -27,6 +27,7 @@ from spark_avatar.errors import ObjectNotFound, SparkAvatarError
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.service.files import FileService
 from spark_avatar.service.generation import GenerationService
+from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import ModelCatalog, picture_omni
 from spark_avatar.service.prices import PriceList
 from spark_avatar.service.recovery import Recovery, Sweeper
@@ -149,6 +150,7 @@ def build_services(settings: Settings, logging: Logging = _PLAIN) -> Services:
         store,
         dispatcher,
         catalog,
+        inputs=RequestInputs(storage, _limits(settings)),
         prices=PriceList(settings.price_per_second),
         limits=_limits(settings),
         max_queued=settings.max_queued,

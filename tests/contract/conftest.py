@@ -25,6 +25,7 @@ from spark_avatar.database.migrate import upgrade
 from spark_avatar.engines.registry import EngineRegistry
 from spark_avatar.service.files import FileService
 from spark_avatar.service.generation import GenerationService
+from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import ModelCatalog, picture_omni
 from spark_avatar.service.prices import PriceList
 from spark_avatar.storage.links import LinkSigner
@@ -45,7 +46,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     prices = PriceList(price_per_second=Decimal("0.007"))
     (folder / "scratch").mkdir()
     ports = Ports(
-        generation=GenerationService(store, IdleDispatcher(), catalog, prices=prices, limits=LIMITS),
+        generation=GenerationService(
+            store, IdleDispatcher(), catalog, inputs=RequestInputs(storage, LIMITS), prices=prices, limits=LIMITS
+        ),
         files=FileService(storage, LinkSigner(bytes(32)), link_seconds=600),
         models=catalog,
         authenticate=keys.authenticate,

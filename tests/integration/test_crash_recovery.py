@@ -21,6 +21,7 @@ from spark_avatar.media.video import probe_video
 from spark_avatar.schemas.generation import GenerationRequest
 from spark_avatar.schemas.identity import AccountId
 from spark_avatar.service.generation import GenerationService
+from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import PICTURE_OMNI
 from spark_avatar.service.prices import PriceList
 from spark_avatar.tasks.task import Task, TaskStatus
@@ -51,6 +52,7 @@ class Site:
             self.store,
             NoDispatcher(),
             crash_server.catalog(crash_server.engines(0)),
+            inputs=RequestInputs(crash_server.open_storage(folder), MediaLimits()),
             prices=PriceList(),
             limits=MediaLimits(),
         )

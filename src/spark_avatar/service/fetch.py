@@ -14,6 +14,7 @@ from spark_avatar.service.connect import Deadline
 from spark_avatar.service.data_url import decode_data_url
 from spark_avatar.service.faults import InputFaults, InputKind, faults_of
 from spark_avatar.service.http_source import HttpSource
+from spark_avatar.service.inputs import stored_key
 from spark_avatar.service.urls import is_data_url
 from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.storage import ObjectKey, Storage
@@ -58,7 +59,7 @@ class InputFetcher:
         if is_data_url(url):
             destination.write_bytes(decode_data_url(url, faults))
             return
-        key = self.signer.key_from_url(url, self.clock())
+        key = stored_key(url) or self.signer.key_from_url(url, self.clock())
         if key is not None:
             self._copy(key, destination, faults, checkpoint)
             return

@@ -12,6 +12,7 @@ from spark_avatar.errors import QueueFull, SparkAvatarError, TaskCreationError
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.schemas.generation import GenerationRequest
 from spark_avatar.service.clock import Clock, utc_now
+from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import Model, ModelCatalog
 from spark_avatar.service.parameters import CheckedRequest, check_request
 from spark_avatar.service.prices import CURRENCY, PriceList
@@ -73,6 +74,7 @@ class GenerationService:
         dispatcher: Dispatcher,
         catalog: ModelCatalog,
         *,
+        inputs: RequestInputs,
         prices: PriceList,
         limits: MediaLimits,
         max_queued: int = 10_000,
@@ -81,22 +83,24 @@ class GenerationService:
         self._store = store
         self._dispatcher = dispatcher
         self._catalog = catalog
+        self._inputs = inputs
         self._prices = prices
         self._limits = limits
         self._clock = clock
         self._gauge = _QueueGauge(store, clock, max_queued)
 
     def submit(self, request: GenerationRequest, *, caller: Caller, request_id: str = "") -> Task:
-        """Stores the task durably, wakes a worker and returns.
+        """Stores the task durably, wakes a worker and returns. An input that stands in the request goes into storage.
 
         Raises `UnknownModel`, `ImageUrlMissing`, `AudioUrlMissing`, `ImageUrlInvalid`, `AudioUrlInvalid`,
-        `InvalidOptions`, `QueueFull` (nothing was stored) and `TaskCreationError`.
+        `InvalidOptions`, the errors of a `data:` URL that is empty or too large, `QueueFull` and `TaskCreationError`.
+        After any of them nothing is stored.
         """
         model, checked = self._check(request)
         task = self._task(model, checked, caller=caller, request_id=request_id)
         try:
             self._gauge.admit()
-            self._store.add(task)
+            task = self._store_task(task)
         except SparkAvatarError:
             raise
         except Exception as error:
@@ -124,6 +128,16 @@ class GenerationService:
             discount=self._prices.discount,
             seconds=ASSUMED_SECONDS,
         )
+
+    def _store_task(self, task: Task) -> Task:
+        """With its inputs first: a task that is stored can run."""
+        try:
+            kept = self._inputs.keep(task)
+            self._store.add(kept)
+        except BaseException:
+            self._inputs.remove(task)
+            raise
+        return kept
 
     def _check(self, request: GenerationRequest) -> tuple[Model, CheckedRequest]:
         model = self._catalog.get(request.model)

@@ -1,6 +1,7 @@
 """Names of stored files. The account, then the task, come first, so that all of one's files share a prefix.
 
 uploads/{account}/{file}{suffix}
+inputs/{account}/{task}/{kind}
 outputs/{account}/{task}/{attempt}.mp4
 """
 
@@ -27,6 +28,11 @@ def upload_key(account: AccountId, file_id: str, suffix: str) -> ObjectKey:
 def output_key(account: AccountId, task_id: TaskId, attempt: int) -> ObjectKey:
     """Where the video of one attempt lies: each has its own, so that a late worker never overwrites another's."""
     return _key("outputs", account, task_id, f"{attempt:d}.mp4")
+
+
+def input_key(account: AccountId, task_id: TaskId, kind: str) -> ObjectKey:
+    """Where an input lies that came inside the request itself."""
+    return _key("inputs", account, task_id, kind)
 
 
 def task_prefix(account: AccountId, task_id: TaskId) -> str:

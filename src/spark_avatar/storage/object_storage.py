@@ -41,14 +41,14 @@ class ObjectStorage:
         else:
             self._store = _cloud(url)
 
-    def put(self, key: ObjectKey, source: Path) -> StoredObject:
-        """Copies a file in, streaming; replaces what was there. A local file is written beside its place and renamed, a
+    def put(self, key: ObjectKey, source: Path | bytes) -> StoredObject:
+        """Copies a file in, streaming, or bytes; replaces what was there. A local file is written beside its place and renamed, a
         large cloud object appears when its last part has arrived: a reader sees the old one or the new one, never a part.
         """
         self._store.put(key, source, max_concurrency=_PARTS_AT_ONCE)
         if self._folder is not None:
             staging.make_durable(self._folder / key)
-        return StoredObject(key=key, size=source.stat().st_size)
+        return StoredObject(key=key, size=len(source) if isinstance(source, bytes) else source.stat().st_size)
 
     def head(self, key: ObjectKey) -> StoredObject:
         """Its size; raises `ObjectNotFound`."""

@@ -20,8 +20,8 @@ class StoredObject:
 class Storage(Protocol):
     """Keeps files by key. A key is written whole or not at all."""
 
-    def put(self, key: ObjectKey, source: Path) -> StoredObject:
-        """Copies a file in, streaming; replaces what was there."""
+    def put(self, key: ObjectKey, source: Path | bytes) -> StoredObject:
+        """Copies a file in, streaming, or bytes; replaces what was there."""
         ...
 
     def head(self, key: ObjectKey) -> StoredObject:

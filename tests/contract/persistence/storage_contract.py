@@ -36,6 +36,10 @@ class StorageContract:
         assert storage.head(KEY) == StoredObject(KEY, size)
         assert content_of(storage, KEY) == content
 
+    def test_bytes_are_stored_like_a_file(self, storage):
+        assert storage.put(KEY, b"12345") == StoredObject(KEY, 5)
+        assert content_of(storage, KEY) == b"12345"
+
     def test_a_file_replaces_what_was_there(self, storage, source):
         storage.put(KEY, source(b"a longer first version"))
         storage.put(KEY, source(b"second"))

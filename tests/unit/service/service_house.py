@@ -19,6 +19,7 @@ from spark_avatar.service.addresses import AllowList
 from spark_avatar.service.fetch import InputFetcher
 from spark_avatar.service.generation import GenerationService
 from spark_avatar.service.http_source import HttpSource
+from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import PICTURE_OMNI, ModelCatalog, picture_omni
 from spark_avatar.service.prices import PriceList
 from spark_avatar.service.recovery import Recovery
@@ -88,6 +89,7 @@ class House:
             self.store,
             self.dispatcher,
             self.catalog,
+            inputs=RequestInputs(self.storage, self.limits),
             prices=self.prices,
             limits=self.limits,
             max_queued=max_queued,
