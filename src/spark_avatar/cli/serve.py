@@ -16,6 +16,11 @@ def serve(
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Serve the API and the web page; Ctrl-C lets running tasks finish."""
-    from spark_avatar.app import run_server
+    from spark_avatar.app import open_keys, run_server
 
-    run_server(load_settings(data_dir, workers=workers), host=host, port=port, log_json=log_json, log_level=log_level)
+    settings = load_settings(data_dir, workers=workers)
+    if not open_keys(settings).list():
+        typer.echo(
+            "There is no API key yet. Make one beside the running server: spark-avatar keys create --name laptop", err=True
+        )
+    run_server(settings, host=host, port=port, log_json=log_json, log_level=log_level)

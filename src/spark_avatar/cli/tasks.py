@@ -1,4 +1,4 @@
-"""`spark-avatar tasks`: a look at the task store."""
+"""`spark-avatar tasks`: a look at the task store, and an end for a task."""
 
 import json
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from spark_avatar.tasks.store import TaskStore
     from spark_avatar.tasks.task import Task
 
-cli = typer.Typer(help="Look at tasks; works beside a running server.", no_args_is_help=True)
+cli = typer.Typer(help="Look at tasks and cancel them; works beside a running server.", no_args_is_help=True)
 
 
 def _store(data_dir: DataDir) -> "TaskStore":
@@ -58,3 +58,12 @@ def show(task_id: Annotated[str, typer.Argument()], data_dir: DataDir = None) ->
     from spark_avatar.tasks.task import TaskId
 
     typer.echo(json.dumps(_row(_store(data_dir).get(TaskId(task_id))), indent=2))
+
+
+@cli.command("cancel")
+def cancel(task_id: Annotated[str, typer.Argument()], data_dir: DataDir = None) -> None:
+    """End a task that waits or runs; its worker stops at its next checkpoint."""
+    from spark_avatar.app import open_task_service
+
+    task, ended_now = open_task_service(load_settings(data_dir)).cancel(task_id, caller=None)
+    typer.echo(f"cancelled {task.id}" if ended_now else f"{task.id} had ended already: {task.status.value}", err=True)
