@@ -1,12 +1,17 @@
-"""Runs the benchmarks and prints their figures as Markdown.   python benchmarks/run.py [render] [service]"""
+"""Runs the benchmarks and prints their figures as Markdown.   python benchmarks/run.py [render] [stages] [service]"""
 
 import sys
 
 import figures
 import render
 import service
+import stages
 
-SUITES = {"render": ("Rendering", render.measure), "service": ("Service", service.measure)}
+SUITES = {
+    "render": ("Rendering", render.measure),
+    "stages": ("Rendering by stage, processor time on one core", stages.measure),
+    "service": ("Service", service.measure),
+}
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """One frame of a rigged portrait."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -12,8 +13,8 @@ from spark_avatar.engines.portrait.expression import EXPRESSION
 from spark_avatar.engines.portrait.head import HeadTransform
 from spark_avatar.engines.portrait.lip_space import MouthControls
 from spark_avatar.engines.portrait.mouth_interior import InteriorState
-from spark_avatar.engines.portrait.portrait_rig import PortraitRig
-from spark_avatar.engines.portrait.sampling import Bytes, mix, resized, sample, split
+from spark_avatar.engines.portrait.portrait_rig import PortraitRig, above_lips
+from spark_avatar.engines.portrait.sampling import Bytes, lay_over, mix, resized, sample, split
 from spark_avatar.engines.portrait.warp import Inverter, Lattice
 from spark_avatar.media.arrays import FloatArray, RGBImage
 
@@ -25,12 +26,21 @@ MOST_GAP_CORRECTION: Final = 0.08
 FACE_ITERATIONS: Final = 6
 LIP_ITERATIONS: Final = 12
 BODY_ITERATIONS: Final = 4
-LIP_HEIGHT: Final = 0.35
-"""E above the lower lip that the opening of the mouth may reach."""
 SHADOW_MARGIN: Final = 0.1
 """E around the opening that matter for the lips' shadow on what is inside."""
 LEAST_OPENING: Final = 5
 """Of 255: where less of the inside shows it is left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Places:
+    """Where the layers come from in the window's texture, pixels, each (rows, columns, 2) on its lattice."""
+
+    body: FloatArray
+    face: FloatArray
+    lips: FloatArray
+    lip_box: Box
+    """x0, y0, x1, y1: where the lower lip is, window pixels."""
 
 
 class Compositor:
@@ -38,15 +48,9 @@ class Compositor:
 
     def __init__(self, rig: PortraitRig) -> None:
         self._rig = rig
-        width, height = rig.canvas.size
-        self._box = (0, 0, width, height)
-        self._texture: Bytes
-        """With the eyes as they are shown; where there is a background, its fourth channel is the person's opacity."""
-        if rig.background is None:
-            self._texture = rig.canvas.texture.copy()
-        else:
-            opacity = resized(rig.background.opacity, (width * TEXTURE_SCALE, height * TEXTURE_SCALE))
-            self._texture = np.dstack([rig.canvas.texture, (opacity * 255 + 0.5).astype(np.uint8)])
+        self._opacity = None if rig.background is None else _in_bytes(rig.background.opacity)
+        self._texture: Bytes = rig.canvas.texture.copy() if self._opacity is None else _cut_out(rig.canvas.texture, self._opacity)
+        """With the eyes as they are shown. Where there is a background: colour times opacity, and 255 minus opacity."""
         self._invert_body = Inverter(rig.body_lattice, BODY_ITERATIONS)
         self._invert_face = Inverter(rig.face_lattice, FACE_ITERATIONS)
         self._invert_lips = Inverter(rig.lip_lattice, LIP_ITERATIONS)
@@ -54,19 +58,19 @@ class Compositor:
         self._lip_nodes = _support(rig)
         self._shown_eyes: list[RGBImage | None] = [None, None]
 
-    def frame(self, pose: FramePose) -> RGBImage:
-        """The whole picture, (height, width, 3), a new array."""
+    def frame(self, pose: FramePose, over: RGBImage | None = None) -> RGBImage:
+        """The whole picture, (height, width, 3): a new array, or `over`, an earlier frame of the same rig, drawn over."""
         rig = self._rig
         self._show_eyes(pose)
         mouth = limited(pose.mouth, rig.limits)
         coefficients = self._coefficients(mouth, pose)
         transform = rig.head.transform(pose.rotation, pose.translation)
-        upper_map, lower_map, lip_box = self._maps(coefficients, transform, pose.breath)
-        frame = rig.canvas.base.copy()
+        places = self._solve(coefficients, transform, pose.breath)
+        frame = rig.canvas.base.copy() if over is None else over
         x0, y0, x1, y1 = rig.canvas.window
         window = frame[y0:y1, x0:x1]
-        self._draw_window(window, upper_map)
-        self._draw_mouth(window, upper_map, lower_map, lip_box, self._interior_state(mouth, coefficients, transform, pose))
+        self._draw_window(window, places)
+        self._draw_mouth(window, places, self._interior_state(mouth, coefficients, transform, pose))
         return frame
 
     def _show_eyes(self, pose: FramePose) -> None:
@@ -77,7 +81,7 @@ class Compositor:
                 patch = eye.render(blink, pose.gaze_x, pose.gaze_y)
             if patch is not self._shown_eyes[i]:
                 x0, y0, x1, y1 = eye.box
-                self._texture[y0:y1, x0:x1, :3] = patch
+                self._texture[y0:y1, x0:x1] = patch if self._opacity is None else _cut_out(patch, self._opacity[y0:y1, x0:x1])
                 self._shown_eyes[i] = patch
 
     def _coefficients(self, mouth: MouthControls, pose: FramePose) -> FloatArray:
@@ -92,19 +96,34 @@ class Compositor:
         lips[OPEN] += np.clip(missing / basis.gap[OPEN], -MOST_GAP_CORRECTION, MOST_GAP_CORRECTION)
         return np.concatenate([lips, np.array([pose.brow, pose.brow_inner, 1.0], dtype=np.float32)])
 
-    def _maps(self, coefficients: FloatArray, transform: HeadTransform, breath: float) -> tuple[FloatArray, FloatArray, Box]:
-        """Where to sample the texture for the window, (height, width, 2), and for the lower lip in the box that it is in."""
+    def _solve(self, coefficients: FloatArray, transform: HeadTransform, breath: float) -> _Places:
+        """Inverts the displacement of every layer."""
         rig = self._rig
         lower = rig.lips.displacement(transform, breath, _combined(coefficients, rig.expression.lower))
         lips = self._invert_lips(lower)
         upper = rig.face.displacement(transform, breath, _combined(coefficients, rig.expression.upper))
         face = self._invert_face(upper, self._start_from_lips(upper, lips))
         body = self._invert_body(rig.body.displacement(transform, breath, None))
-        upper_map = rig.body_lattice.enlarged(_in_texture(body, rig.body_lattice), self._box)
-        x0, y0, x1, y1 = rig.face_box
-        upper_map[y0:y1, x0:x1] = rig.face_lattice.enlarged(_in_texture(face, rig.face_lattice), rig.face_box)
-        lip_box = self._lip_box(lower)
-        return upper_map, rig.lip_lattice.enlarged(_in_texture(lips, rig.lip_lattice), lip_box), lip_box
+        return _Places(
+            body=_in_texture(body, rig.body_lattice),
+            face=_in_texture(face, rig.face_lattice),
+            lips=_in_texture(lips, rig.lip_lattice),
+            lip_box=self._lip_box(lower),
+        )
+
+    def _upper_map(self, places: _Places, box: Box) -> FloatArray:
+        """Where to sample the texture for the upper layer in a box, (height, width, 2)."""
+        rig = self._rig
+        x0, y0, x1, y1 = box
+        left, top, right, bottom = rig.face_box
+        inner = max(x0, left), max(y0, top), min(x1, right), min(y1, bottom)
+        if inner == box:
+            return rig.face_lattice.enlarged(places.face, box)
+        full = rig.body_lattice.enlarged(places.body, box)
+        if inner[0] < inner[2] and inner[1] < inner[3]:
+            part = rig.face_lattice.enlarged(places.face, inner)
+            full[inner[1] - y0 : inner[3] - y0, inner[0] - x0 : inner[2] - x0] = part
+        return full
 
     def _lip_box(self, lower: FloatArray) -> Box:
         """x0, y0, x1, y1: where a displacement takes the lower lip, window pixels."""
@@ -131,19 +150,23 @@ class Compositor:
         np.copyto(part, lips + np.array([column, row], dtype=np.float32), where=(below > 0)[..., None])
         return start
 
-    def _draw_window(self, window: RGBImage, upper_map: FloatArray) -> None:
+    def _draw_window(self, window: RGBImage, places: _Places) -> None:
+        """Draws everything but the mouth."""
         rig = self._rig
-        if rig.background is None:
-            sample(self._texture, upper_map, out=window)
-            return
-        for run in rig.runs:
-            x0, y0, x1, y1 = run.box
-            target, places = window[y0:y1, x0:x1], upper_map[y0:y1, x0:x1]
-            person, opacity = split(sample(self._texture, places))
-            if run.solid:
-                target[:] = person
-            else:
-                mix(person, rig.background.plate[y0:y1, x0:x1], opacity, target)
+        for strip in rig.strips:
+            x0, y0, x1, y1 = strip.box
+            upper_map = self._upper_map(places, strip.box)
+            if rig.background is None:
+                sample(self._texture, upper_map, out=window[y0:y1, x0:x1])
+                continue
+            person = sample(self._texture, upper_map)
+            for run in strip.runs:
+                left, _, right, _ = run.box
+                part, target = person[:, left - x0 : right - x0], window[y0:y1, left:right]
+                if run.solid:
+                    cv2.cvtColor(part, cv2.COLOR_RGBA2RGB, dst=target)
+                else:
+                    lay_over(part, rig.background.plate[y0:y1, left:right], target)
 
     def _interior_state(
         self, mouth: MouthControls, coefficients: FloatArray, transform: HeadTransform, pose: FramePose
@@ -160,18 +183,15 @@ class Compositor:
             pivot=rig.head.pivot,
         )
 
-    def _draw_mouth(
-        self, window: RGBImage, upper_map: FloatArray, lower_map: FloatArray, lip_box: Box, state: InteriorState
-    ) -> None:
+    def _draw_mouth(self, window: RGBImage, places: _Places, state: InteriorState) -> None:
         """Draws the inside of the mouth, then the lower lip over it."""
         rig = self._rig
         corner = np.array(rig.layers.box[:2], dtype=np.float32)
-        lower = sample(rig.layers.lower, lower_map - corner, outside=0)
-        x0, y0, x1, y1 = lip_box
-        above = min(int(LIP_HEIGHT * rig.canvas.eye_distance), y0)
-        lower = np.pad(lower, ((above, 0), (0, 0), (0, 0)))
-        y0 -= above
-        cover = sample(rig.layers.cover, upper_map[y0:y1, x0:x1] - corner, outside=255)
+        lower = sample(rig.layers.lower, rig.lip_lattice.enlarged(places.lips, places.lip_box) - corner, outside=0)
+        box = above_lips(places.lip_box, rig.canvas.eye_distance)
+        x0, y0, x1, y1 = box
+        lower = np.pad(lower, ((places.lip_box[1] - y0, 0), (0, 0), (0, 0)))
+        cover = sample(rig.layers.cover, self._upper_map(places, box) - corner, outside=255)
         lip, opacity = split(lower)
         target = window[y0:y1, x0:x1]
         self._draw_inside(target, (x0, y0), cover, opacity, state)
@@ -204,6 +224,18 @@ def _support(rig: PortraitRig) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     found[inside] = grown[row[inside], column[inside]] > 0
     rows, columns = np.nonzero(found)
     return rows, columns
+
+
+def _in_bytes(opacity: FloatArray) -> Bytes:
+    """The window's opacity, 0..1, at the texture's size, 0..255."""
+    height, width = opacity.shape
+    return resized((opacity * 255 + 0.5).astype(np.uint8), (width * TEXTURE_SCALE, height * TEXTURE_SCALE))
+
+
+def _cut_out(picture: RGBImage, opacity: Bytes) -> Bytes:
+    """(height, width, 4): colour times opacity, and 255 minus opacity."""
+    colour = cv2.multiply(picture, cv2.merge([opacity] * 3), scale=1 / 255)
+    return np.dstack([colour, ~opacity])
 
 
 def _in_texture(positions: FloatArray, lattice: Lattice) -> FloatArray:

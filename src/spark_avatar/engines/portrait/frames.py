@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from spark_avatar.animation.track import AnimationTrack
@@ -20,7 +20,10 @@ LOOK_AHEAD: Final = 2
 
 
 def frames(rig: PortraitRig, track: AnimationTrack, threads: int | None = None) -> Generator[RGBImage, None, None]:
-    """The portrait following a track, frame by frame, each (height, width, 3) and new.
+    """The portrait following a track, frame by frame, each (height, width, 3).
+
+    A frame is drawn over once the next one is taken: keep a copy. Fresh memory for every frame is slow (at 2160p it took as
+    long as drawing), and what never moves need not be drawn again.
 
     `threads` draw at once, by default as many as there are processors, at most two; the frames are the same for any number.
     """
@@ -28,11 +31,12 @@ def frames(rig: PortraitRig, track: AnimationTrack, threads: int | None = None) 
     idle: SimpleQueue[Compositor] = SimpleQueue()
     for _ in range(count):
         idle.put(Compositor(rig))
+    seen: SimpleQueue[RGBImage] = SimpleQueue()
 
     def draw(pose: FramePose) -> RGBImage:
         compositor = idle.get()
         try:
-            return compositor.frame(pose)
+            return compositor.frame(pose, _next(seen))
         finally:
             idle.put(compositor)
 
@@ -42,8 +46,17 @@ def frames(rig: PortraitRig, track: AnimationTrack, threads: int | None = None) 
         for pose in poses(track):
             waiting.append(pool.submit(draw, pose))
             if len(waiting) > LOOK_AHEAD * count:
-                yield waiting.popleft().result()
+                yield (frame := waiting.popleft().result())
+                seen.put(frame)
         while waiting:
             yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _next(seen: SimpleQueue[RGBImage]) -> RGBImage | None:
+    """A frame that may be drawn over, if there is one."""
+    try:
+        return seen.get_nowait()
+    except Empty:
+        return None

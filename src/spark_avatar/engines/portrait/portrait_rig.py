@@ -17,7 +17,7 @@ from spark_avatar.engines.portrait.lip_layers import LipLayers, build_lip_layers
 from spark_avatar.engines.portrait.mouth_frame import build_mouth_frame
 from spark_avatar.engines.portrait.mouth_interior import MouthInterior, build_interior
 from spark_avatar.engines.portrait.outline import FaceOutline, face_outline
-from spark_avatar.engines.portrait.tiles import Run, runs
+from spark_avatar.engines.portrait.tiles import Strip, strips, whole_window
 from spark_avatar.engines.portrait.warp import Lattice
 from spark_avatar.face.rig import FaceRig
 from spark_avatar.media.arrays import FloatArray, Points
@@ -26,12 +26,16 @@ Box = tuple[int, int, int, int]
 
 NODES_PER_EYE_DISTANCE: Final = 33
 """Nodes of the face's lattice per E: finer than the mesh around the lips."""
-BODY_NODES_PER_EYE_DISTANCE: Final = 16
-"""Nodes per E where only the head's smooth motion is at work."""
+BODY_STEP: Final = 0.8
+"""Cells of the body's lattice in square roots of E: between nodes the head's smooth motion is off by cell^2 / E pixels, here
+by a fifth of a pixel at most."""
 LATTICE_MARGIN: Final = 0.22
 """E that the face's lattice reaches beyond where it is used: as far as the head may move."""
 LIPS_REACH: Final = ((0.75, 0.55), (0.75, 0.75))
 """E from the mouth's centre to the left and top, right and bottom of the lips' lattice."""
+
+OPENING_HEIGHT: Final = 0.35
+"""E above the lower lip that the opening of the mouth may reach."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +63,8 @@ class PortraitRig:
     interior: MouthInterior
     eyes: tuple[EyePatch, EyePatch]
     limits: MouthLimits
-    runs: list[Run]
-    """The window's parts by the work that they need; empty without a background, when all of it is drawn."""
+    strips: list[Strip]
+    """The window's parts by the work that they need. Nothing else ever changes."""
     eyes_lock: Lock = field(default_factory=Lock)
     """The eyes remember states that they have drawn: one thread at a time."""
 
@@ -74,7 +78,7 @@ def build_rig(face: FaceRig, size: tuple[int, int]) -> PortraitRig:
     head = Head(canvas, outline, size, background is not None)
     face_box, wide_face_box, lip_box = _boxes(canvas, mouth, outline)
     step = max(2, round(canvas.eye_distance / NODES_PER_EYE_DISTANCE))
-    body_step = max(2 * step, round(canvas.eye_distance / BODY_NODES_PER_EYE_DISTANCE))
+    body_step = max(step, round(BODY_STEP * np.sqrt(canvas.eye_distance)))
     body_lattice = Lattice.covering((0, 0, *canvas.size), body_step)
     face_lattice, lip_lattice = Lattice.covering(wide_face_box, step), Lattice.covering(lip_box, step)
     body = head.field(body_lattice)
@@ -100,8 +104,15 @@ def build_rig(face: FaceRig, size: tuple[int, int]) -> PortraitRig:
         interior=build_interior(canvas, mouth, eye_whites_luma(eyes)),
         eyes=eyes,
         limits=MouthLimits(expression.gain, mouth.smile, *thickness),
-        runs=[] if background is None else runs(background.opacity, head.reach(body)),
+        strips=whole_window(*canvas.size)
+        if background is None
+        else strips(background.opacity, head.reach(body), above_lips(lip_box, canvas.eye_distance)),
     )
+
+
+def above_lips(box: Box, eye_distance: float) -> Box:
+    """A box around the lower lip, enlarged by what an open mouth may show above it."""
+    return box[0], max(0, box[1] - int(OPENING_HEIGHT * eye_distance)), box[2], box[3]
 
 
 UPPER_LIP_PAIRS: Final = ((0, 13), (37, 82), (267, 312))

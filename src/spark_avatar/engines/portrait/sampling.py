@@ -32,6 +32,13 @@ def mix(over: RGBImage, under: RGBImage, opacity: Bytes, out: RGBImage) -> None:
     cv2.add(front, back, dst=out)
 
 
+def lay_over(cut_out: Bytes, under: RGBImage, out: RGBImage) -> None:
+    """Lays a cut-out over a picture: (height, width, 4), colour times opacity and 255 minus opacity."""
+    clear = cv2.extractChannel(cut_out, 3)
+    back = cv2.multiply(under, cv2.merge([clear] * 3), scale=1 / 255)
+    cv2.add(cv2.cvtColor(cut_out, cv2.COLOR_RGBA2RGB), back, dst=out)
+
+
 def resized(picture: Picture, size: tuple[int, int], interpolation: int = cv2.INTER_LINEAR) -> Picture:
     """A picture at (width, height)."""
     result: Picture = cv2.resize(picture, size, interpolation=interpolation).astype(picture.dtype, copy=False)

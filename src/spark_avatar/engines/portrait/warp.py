@@ -48,8 +48,16 @@ class Lattice:
 
     def enlarged(self, field: FloatArray, box: tuple[int, int, int, int]) -> FloatArray:
         """A field at the nodes, (rows, columns, channels), at every pixel of a box, linearly between nodes."""
-        full = resized(field, (self.columns * self.step, self.rows * self.step))
-        return full[box[1] - self.top : box[3] - self.top, box[0] - self.left : box[2] - self.left]
+        columns = self._cells(box[0] - self.left, box[2] - self.left, self.columns)
+        rows = self._cells(box[1] - self.top, box[3] - self.top, self.rows)
+        part = field[rows.start : rows.stop, columns.start : columns.stop]
+        full = resized(part, (len(columns) * self.step, len(rows) * self.step))
+        x, y = self.left + columns.start * self.step, self.top + rows.start * self.step
+        return full[box[1] - y : box[3] - y, box[0] - x : box[2] - x]
+
+    def _cells(self, start: int, end: int, count: int) -> range:
+        """Cells whose nodes are needed between two distances from the lattice's corner, pixels."""
+        return range(max(0, start // self.step - 1), min(count, -(-end // self.step) + 1))
 
 
 def determinant(field: FloatArray, step: float) -> FloatArray:
