@@ -31,6 +31,8 @@ from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import ModelCatalog, picture_omni
 from spark_avatar.service.prices import PriceList
 from spark_avatar.service.recovery import Recovery, Sweeper
+from spark_avatar.service.task_files import TaskFiles
+from spark_avatar.service.tasks import TaskService
 from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.storage.secret import load_secret
@@ -102,6 +104,7 @@ class Services:
     storage: ObjectStorage
     catalog: ModelCatalog
     generation: GenerationService
+    tasks: TaskService
     files: FileService
     dispatcher: InProcessDispatcher
     housekeeping: Housekeeping
@@ -163,6 +166,7 @@ def build_services(settings: Settings, logging: Logging = _PLAIN) -> Services:
         storage=storage,
         catalog=catalog,
         generation=generation,
+        tasks=_task_service(settings, store, storage),
         files=FileService(storage, _signer(settings), link_seconds=settings.link_seconds),
         dispatcher=dispatcher,
         housekeeping=housekeeping,
@@ -239,6 +243,15 @@ def open_tasks(settings: Settings) -> SqlTaskStore:
     return SqlTaskStore(_open_current_database(settings))
 
 
+def open_task_service(settings: Settings) -> TaskService:
+    """What can be done with tasks, for the command line; works beside a running server."""
+    return _task_service(settings, open_tasks(settings), _storage(settings))
+
+
+def _task_service(settings: Settings, store: SqlTaskStore, storage: ObjectStorage) -> TaskService:
+    return TaskService(store, TaskFiles(storage, RequestInputs(storage, _limits(settings))))
+
+
 def _open_current_database(settings: Settings) -> Engine:
     upgrade(_database_url(settings))
     return open_database(_database_url(settings))
@@ -280,6 +293,7 @@ def _ports(services: Services, registry: CollectorRegistry) -> Ports:
     settings = services.settings
     return Ports(
         generation=services.generation,
+        tasks=services.tasks,
         files=services.files,
         models=services.catalog,
         authenticate=services.keys.authenticate,

@@ -28,6 +28,8 @@ from spark_avatar.service.generation import GenerationService
 from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import ModelCatalog, picture_omni
 from spark_avatar.service.prices import PriceList
+from spark_avatar.service.task_files import TaskFiles
+from spark_avatar.service.tasks import TaskService
 from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.tasks.sql.store import SqlTaskStore
@@ -45,10 +47,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     catalog = ModelCatalog([picture_omni("portrait")], EngineRegistry())
     prices = PriceList(price_per_second=Decimal("0.007"))
     (folder / "scratch").mkdir()
+    inputs = RequestInputs(storage, LIMITS)
     ports = Ports(
-        generation=GenerationService(
-            store, IdleDispatcher(), catalog, inputs=RequestInputs(storage, LIMITS), prices=prices, limits=LIMITS
-        ),
+        generation=GenerationService(store, IdleDispatcher(), catalog, inputs=inputs, prices=prices, limits=LIMITS),
+        tasks=TaskService(store, TaskFiles(storage, inputs)),
         files=FileService(storage, LinkSigner(bytes(32)), link_seconds=600),
         models=catalog,
         authenticate=keys.authenticate,

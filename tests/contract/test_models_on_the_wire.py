@@ -63,6 +63,7 @@ def test_the_contract_holds_a_json_schema(stranger: httpx.Client) -> None:
     assert contract["model_id"] == MODEL
     assert contract["endpoints"]["submit"] == {"method": "POST", "path": "/model/v1/generation"}
     assert contract["endpoints"]["status"]["path"] == "/model/v1/generation/task/{id}"
+    assert contract["endpoints"]["cancel"] == {"method": "DELETE", "path": "/model/v1/generation/task/{id}"}
     schema = contract["input_schema"]
     assert schema["required"] == ["image_url", "audio_url"]
     assert schema["properties"]["fps"]["default"] == 25

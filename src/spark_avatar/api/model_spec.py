@@ -99,7 +99,12 @@ def contract(model: Model, schema: dict[str, Any]) -> ModelContract:
         model_id=model.id,
         display_name=model.name,
         family=FAMILY,
-        endpoints=ContractEndpoints(submit=EndpointTemplate(method="POST", path=CREATE_PATH), status=status, result=status),
+        endpoints=ContractEndpoints(
+            submit=EndpointTemplate(method="POST", path=CREATE_PATH),
+            status=status,
+            result=status,
+            cancel=EndpointTemplate(method="DELETE", path=TASK_PATH),
+        ),
         input_schema=schema,
         examples=(ContractExample(name="A portrait speaks", input=dict(_EXAMPLES)),),
     )

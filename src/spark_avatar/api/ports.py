@@ -13,6 +13,7 @@ from spark_avatar.media.limits import MediaLimits
 from spark_avatar.service.files import FileService
 from spark_avatar.service.generation import GenerationService
 from spark_avatar.service.models import ModelCatalog
+from spark_avatar.service.tasks import TaskService
 
 _JSON_SLACK_BYTES = 64 * 1024
 
@@ -40,6 +41,7 @@ class Ports:
     """The use cases and facts behind the routes. The calls block: routes make them in worker threads."""
 
     generation: GenerationService
+    tasks: TaskService
     files: FileService
     models: ModelCatalog
     authenticate: Callable[[str], Caller]

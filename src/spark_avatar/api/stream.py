@@ -1,6 +1,7 @@
-"""A task as Server-Sent Events (WHATWG HTML, 9.2).
+"""A task as Server-Sent Events (WHATWG HTML, 9.2): the whole task at every change (`stream`), or its progress only (`events`).
 
-    event: output      the task so far, whenever it has changed; `id` is its cursor
+    event: output      `stream`: the task so far, whenever it has changed; `id` is its cursor
+    event: progress    `events`: its id, status, progress and stage, whenever it has changed
     : keepalive        a comment, when nothing has changed for a while
     event: done        the whole task, when it has completed; the stream ends
     event: error       the whole task, when it has failed; the stream ends
@@ -12,8 +13,8 @@ from it, given as `?cursor=N` or in the `Last-Event-ID` header that browsers sen
 """
 
 import time
-from collections.abc import AsyncIterator
-from typing import Annotated
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
 
 import anyio
 from fastapi import APIRouter, Header, Query, Request
@@ -24,33 +25,57 @@ from spark_avatar.accounts.keys import Caller
 from spark_avatar.api.generation import CallerOf, PortsOf, task_json
 from spark_avatar.api.openapi import NEEDS_KEY
 from spark_avatar.api.ports import Ports, base_url
+from spark_avatar.api.task_view import view_progress
+from spark_avatar.errors import TaskNotFound
 from spark_avatar.tasks.task import Task, TaskStatus
 
 _LOOK_SECONDS = 0.25
 _KEEPALIVE_SECONDS = 15.0
 _PROGRESS_STEPS = 10_000
 
+_IS_STREAM: dict[str, Any] = {
+    "response_class": StreamingResponse,
+    "responses": {200: {"content": {"text/event-stream": {}}}},
+    "openapi_extra": NEEDS_KEY,
+}
+Cursor = Annotated[int, Query(ge=0)]
+LastEventId = Annotated[str, Header()]
+Change = Callable[[Task], tuple[str, bytes]]
+"""Makes the name and the data of the event that tells a change."""
+
 routes = APIRouter(prefix="/model/v1/generation", tags=["generation"])
 
 
-@routes.get(
-    "/task/{task_id}/stream",
-    response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}}},
-    openapi_extra=NEEDS_KEY,
-)
+@routes.get("/task/{task_id}/stream", **_IS_STREAM)
 async def stream(
-    request: Request,
-    task_id: str,
-    caller: CallerOf,
-    ports: PortsOf,
-    cursor: Annotated[int, Query(ge=0)] = 0,
-    last_event_id: Annotated[str, Header()] = "",
+    request: Request, task_id: str, caller: CallerOf, ports: PortsOf, cursor: Cursor = 0, last_event_id: LastEventId = ""
 ) -> StreamingResponse:
-    """The task's changes until its end, as Server-Sent Events."""
+    """The task's changes until its end, as Server-Sent Events: the whole task each time."""
+    base = base_url(ports, request)
+    return await _follow(
+        request, task_id, caller, ports, _seen(cursor, last_event_id), lambda task: ("output", task_json(task, ports, base))
+    )
+
+
+@routes.get("/task/{task_id}/events", **_IS_STREAM)
+async def events(
+    request: Request, task_id: str, caller: CallerOf, ports: PortsOf, cursor: Cursor = 0, last_event_id: LastEventId = ""
+) -> StreamingResponse:
+    """The task's progress until its end, as short Server-Sent Events; the last holds the whole task."""
+
+    def progress(task: Task) -> tuple[str, bytes]:
+        return "progress", view_progress(task).model_dump_json().encode()
+
+    return await _follow(request, task_id, caller, ports, _seen(cursor, last_event_id), progress)
+
+
+def _seen(cursor: int, last_event_id: str) -> int:
+    return max(cursor, int(last_event_id) if last_event_id.isdecimal() else 0)
+
+
+async def _follow(request: Request, task_id: str, caller: Caller, ports: Ports, seen: int, change: Change) -> StreamingResponse:
     task = await run_in_threadpool(ports.generation.get, task_id, caller=caller)  # 404 before the stream begins
-    seen = max(cursor, int(last_event_id) if last_event_id.isdecimal() else 0)
-    events = _events(task, seen, caller, ports, base_url(ports, request))
+    events = _events(task, seen, caller, ports, base_url(ports, request), change)
     return StreamingResponse(
         events, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
@@ -62,20 +87,24 @@ def cursor_of(task: Task) -> int:
     return 1 + steps + round(task.progress * _PROGRESS_STEPS)
 
 
-async def _events(task: Task, seen: int, caller: Caller, ports: Ports, base: str) -> AsyncIterator[bytes]:
+async def _events(task: Task, seen: int, caller: Caller, ports: Ports, base: str, change: Change) -> AsyncIterator[bytes]:
     quiet_since = time.monotonic()
     while not task.status.ended:
         if ports.stopping.is_set():
             return  # browsers reconnect by themselves, with the last cursor
         if cursor_of(task) > seen:
             seen = cursor_of(task)
-            yield _event("output", seen, task_json(task, ports, base))
+            name, document = change(task)
+            yield _event(name, seen, document)
             quiet_since = time.monotonic()
         elif time.monotonic() - quiet_since > _KEEPALIVE_SECONDS:
             yield b": keepalive\n\n"
             quiet_since = time.monotonic()
         await anyio.sleep(_LOOK_SECONDS)
-        task = await run_in_threadpool(ports.generation.get, task.id, caller=caller)
+        try:
+            task = await run_in_threadpool(ports.generation.get, task.id, caller=caller)
+        except TaskNotFound:
+            return  # cancelled and deleted meanwhile: whoever asks again gets the 404
     name = "done" if task.status is TaskStatus.COMPLETED else "error"
     yield _event(name, cursor_of(task), task_json(task, ports, base))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
-from spark_avatar.schemas.task import ContentView, ErrorView, OutputView, TaskView, UsageView
+from spark_avatar.schemas.task import ContentView, ErrorView, OutputView, ProgressView, TaskView, UsageView
 from spark_avatar.tasks.task import Task, TaskOutput, TaskStatus
 
 Link = Callable[[str], str]
@@ -26,12 +26,21 @@ def view_task(task: Task, *, link: Link) -> TaskView:
         model=task.request.model,
         created_at=int(task.created_at.timestamp()),
         status=_WIRE_STATUS[task.status],
-        progress=None if task.status.ended else min(1.0, max(0.0, float(task.progress))),
+        progress=None if task.status.ended else _progress(task),
         output=tuple(_output(output, link) for output in task.outputs) if completed else None,
         usage=_usage(task) if completed else None,
         error=_error(task) if task.status is TaskStatus.FAILED else None,
         metadata=_metadata(task),
     )
+
+
+def view_progress(task: Task) -> ProgressView:
+    """How far the task is."""
+    return ProgressView(id=task.id, status=_WIRE_STATUS[task.status], progress=_progress(task), stage=task.stage)
+
+
+def _progress(task: Task) -> float:
+    return min(1.0, max(0.0, float(task.progress)))
 
 
 def _output(output: TaskOutput, link: Link) -> OutputView:

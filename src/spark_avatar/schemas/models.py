@@ -125,6 +125,7 @@ class ContractEndpoints(BaseModel):
     submit: EndpointTemplate
     status: EndpointTemplate
     result: EndpointTemplate
+    cancel: EndpointTemplate
 
 
 class ContractExample(BaseModel):

@@ -56,6 +56,18 @@ class ErrorView(BaseModel):
     message: str
 
 
+class ProgressView(BaseModel):
+    """How far a task is, for those who watch it."""
+
+    model_config = _WIRE
+
+    id: str
+    status: Literal["in_progress", "completed", "failed"]
+    progress: float = Field(ge=0, le=1)
+    stage: str
+    """What is being done, in a word or two."""
+
+
 class TaskView(BaseModel):
     """A task as `GET /model/v1/generation/task/{id}` answers it."""
 
@@ -76,6 +88,21 @@ class TaskView(BaseModel):
     """Failed only."""
     metadata: dict[str, object]
     """`upload_at`, `in_queue_at`, `completed_at` in seconds since creation, then diagnostics, warnings, engine, seed, ignored."""
+
+    def to_json(self) -> bytes:
+        """The JSON document, as UTF-8."""
+        return self.__pydantic_serializer__.to_json(self, by_alias=True, exclude_none=True)
+
+
+class TaskListView(BaseModel):
+    """A part of the list of the account's tasks, newest first."""
+
+    model_config = _WIRE
+
+    tasks: tuple[TaskView, ...]
+    has_more: bool
+    next: str | None = None
+    """What to send as `after` for the next part; only where there is one."""
 
     def to_json(self) -> bytes:
         """The JSON document, as UTF-8."""

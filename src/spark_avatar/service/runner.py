@@ -72,7 +72,7 @@ class TaskRunner:
             try:
                 finished = self._produce(task, claim, heartbeat)
             except ClaimLost:
-                _log.warning("task lost to another worker", extra={"task_id": task.id, "attempt": claim.attempt})
+                _log.warning("task is no longer this worker's", extra={"task_id": task.id, "attempt": claim.attempt})
                 self.storage.delete(output_key(task.account_id, task.id, claim.attempt))
             except HandedBack:
                 self.store.hand_back(task.id, claim, count_attempt=False)
@@ -143,7 +143,7 @@ class TaskRunner:
             task.id, claim, outputs=[output], usage=usage, metadata=_metadata(rendition), now=self.clock()
         )
         if not ended:
-            _log.warning("task lost to another worker", extra={"task_id": task.id, "attempt": claim.attempt})
+            _log.warning("task is no longer this worker's", extra={"task_id": task.id, "attempt": claim.attempt})
             self._delete_outputs(task, range(claim.attempt, claim.attempt + 1))
             return
         self._delete_outputs(task, range(1, claim.attempt))

@@ -1,11 +1,11 @@
 """Where tasks are kept: the truth about them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from spark_avatar.tasks.task import AccountId, Claim, Task, TaskFailure, TaskId, TaskOutput, TaskUsage
+from spark_avatar.tasks.task import AccountId, Claim, Task, TaskFailure, TaskId, TaskOutput, TaskStatus, TaskUsage
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,14 @@ class QueueFacts:
     failures_by_code: dict[str, int]
 
 
+@dataclass(frozen=True)
+class PageMark:
+    """The last task of a page: the next page begins with the one that is just older."""
+
+    created_at: datetime
+    task_id: TaskId
+
+
 class TaskStore(Protocol):
     """Keeps tasks. Every method is one transaction; every change that names a claim does nothing and returns False when
     the claim is no longer the task's (another worker has it, or it has ended).
@@ -33,8 +41,10 @@ class TaskStore(Protocol):
         """The task; raises `TaskNotFound` if there is none, or it belongs to another account than the one given."""
         ...
 
-    def recent(self, account_id: AccountId, *, limit: int) -> list[Task]:
-        """The account's tasks, newest first."""
+    def recent(
+        self, account_id: AccountId, *, limit: int, statuses: Collection[TaskStatus] = (), after: PageMark | None = None
+    ) -> list[Task]:
+        """The account's tasks, newest first: of these statuses (all, when none is named), from behind the mark on."""
         ...
 
     def claim_next(self, worker: str, *, now: datetime, lease_until: datetime) -> Task | None:
@@ -72,6 +82,10 @@ class TaskStore(Protocol):
 
     def hand_back(self, task_id: TaskId, claim: Claim, *, count_attempt: bool) -> bool:
         """Queues the task again, at its old place; a drain does not count as an attempt."""
+        ...
+
+    def remove(self, task_id: TaskId) -> bool:
+        """Forgets an ended task for good; False when there is none, or it has not ended."""
         ...
 
     def running(self) -> list[Task]:

@@ -7,6 +7,7 @@ import pytest
 from task_store_moves import check_moves
 
 from spark_avatar.errors import TaskNotFound
+from spark_avatar.tasks.store import PageMark
 from spark_avatar.tasks.task import (
     AccountId,
     Claim,
@@ -106,6 +107,37 @@ class TaskStoreContract:
         assert [found.id for found in store.recent(ANNA, limit=10)] == ["d", "b", "a"]
         assert [found.id for found in store.recent(ANNA, limit=2)] == ["d", "b"]
         assert store.recent(AccountId("nobody"), limit=5) == []
+
+    def test_pages_of_recent_tasks_follow_each_other_without_gap_or_repetition(self, store):
+        names = [f"t{number}" for number in range(7)]
+        for number, name in enumerate(names):
+            store.add(task(name, seconds=number // 3))  # some were made at the same moment
+            store.add(task(f"x{number}", seconds=number, account=OTTO))
+        seen, mark = [], None
+        while found := store.recent(ANNA, limit=2, after=mark):
+            seen += [item.id for item in found]
+            mark = PageMark(found[-1].created_at, found[-1].id)
+        assert seen == sorted(names, reverse=True)
+
+    def test_recent_tasks_may_be_those_of_some_statuses(self, store):
+        for number in range(4):
+            store.add(task(f"t{number}", seconds=number))
+        complete(store, claim(store))
+        claim(store)
+        open_ones = store.recent(ANNA, limit=10, statuses=[TaskStatus.QUEUED, TaskStatus.RUNNING])
+        assert [found.id for found in open_ones] == ["t3", "t2", "t1"]
+        assert [found.id for found in store.recent(ANNA, limit=10, statuses=[TaskStatus.COMPLETED])] == ["t0"]
+        assert store.recent(ANNA, limit=10, statuses=[TaskStatus.FAILED]) == []
+
+    def test_only_an_ended_task_can_be_removed(self, store):
+        for name, seconds in (("done", 0), ("held", 1), ("waiting", 2)):
+            store.add(task(name, seconds=seconds))
+        complete(store, claim(store))
+        claim(store)
+        assert [store.remove(TaskId(name)) for name in ("done", "held", "waiting", "nothing")] == [True, False, False, False]
+        with pytest.raises(TaskNotFound):
+            store.get(TaskId("done"))
+        assert len(store.recent(ANNA, limit=9)) == 2
 
     def test_claiming_takes_the_oldest_first_and_only_once(self, store):
         for name, seconds in [("second", 2), ("first", 1), ("third", 3)]:

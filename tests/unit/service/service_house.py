@@ -24,6 +24,8 @@ from spark_avatar.service.models import PICTURE_OMNI, ModelCatalog, picture_omni
 from spark_avatar.service.prices import PriceList
 from spark_avatar.service.recovery import Recovery
 from spark_avatar.service.runner import TaskRunner
+from spark_avatar.service.task_files import TaskFiles
+from spark_avatar.service.tasks import TaskService
 from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.tasks.sql.store import SqlTaskStore
@@ -85,11 +87,13 @@ class House:
         self.limits = MediaLimits(image_bytes=100_000, audio_bytes=500_000)
         self.dispatcher = CountingDispatcher()
         self.fetcher = InputFetcher(HttpSource(AllowList()), self.storage, self.signer, self.limits, seconds=5, clock=self.clock)
+        self.inputs = RequestInputs(self.storage, self.limits)
+        self.tasks = TaskService(self.store, TaskFiles(self.storage, self.inputs), clock=self.clock)
         self.generation = GenerationService(
             self.store,
             self.dispatcher,
             self.catalog,
-            inputs=RequestInputs(self.storage, self.limits),
+            inputs=self.inputs,
             prices=self.prices,
             limits=self.limits,
             max_queued=max_queued,

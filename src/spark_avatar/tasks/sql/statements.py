@@ -2,7 +2,24 @@
 race can make another one. Parameters start with `the_`, apart from those of the insert, which are the columns.
 """
 
-from sqlalchemy import ColumnElement, Update, and_, bindparam, case, func, insert, literal, null, select, update
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    tuple_,
+    update,
+)
 
 from spark_avatar.database.schema import tasks
 from spark_avatar.tasks.task import TaskStatus
@@ -23,12 +40,19 @@ ADD = insert(tasks)
 
 GET = select(tasks).where(_this_task)
 
-RECENT = (
-    select(tasks)
-    .where(_column.account_id == bindparam("the_account"))
-    .order_by(_column.created_at.desc(), _column.id.desc())
-    .limit(bindparam("the_limit"))
-)
+
+def recent(*, of_statuses: bool, after_mark: bool) -> Select[Any]:
+    """One page of an account's tasks, read along its index."""
+    page = select(tasks).where(_column.account_id == bindparam("the_account"))
+    if of_statuses:
+        page = page.where(_column.status.in_(bindparam("the_statuses", expanding=True)))
+    if after_mark:
+        mark = tuple_(bindparam("the_mark_time", type_=_column.created_at.type), bindparam("the_mark_id", type_=_column.id.type))
+        page = page.where(tuple_(_column.created_at, _column.id) < mark)
+    return page.order_by(_column.created_at.desc(), _column.id.desc()).limit(bindparam("the_limit"))
+
+
+REMOVE = delete(tasks).where(_this_task, _column.status.in_([status.value for status in TaskStatus if status.ended]))
 
 RUNNING = select(tasks).where(_column.status == TaskStatus.RUNNING.value).order_by(_column.created_at, _column.id)
 

@@ -1,17 +1,17 @@
 """The task store in a SQL database."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, Update
+from sqlalchemy import Connection, Delete, Engine, Select, Update
 from sqlalchemy.exc import SQLAlchemyError
 
 from spark_avatar.database.engine import reading, writing
 from spark_avatar.errors import TaskNotFound
 from spark_avatar.tasks.sql import documents, statements
 from spark_avatar.tasks.sql.rows import row_of, task_of
-from spark_avatar.tasks.store import QueueFacts
+from spark_avatar.tasks.store import PageMark, QueueFacts
 from spark_avatar.tasks.task import AccountId, Claim, Task, TaskFailure, TaskId, TaskOutput, TaskStatus, TaskUsage
 
 
@@ -49,11 +49,23 @@ class SqlTaskStore:
             raise TaskNotFound
         return task_of(row)
 
-    def recent(self, account_id: AccountId, *, limit: int) -> list[Task]:
-        """The account's tasks, newest first."""
+    def recent(
+        self, account_id: AccountId, *, limit: int, statuses: Collection[TaskStatus] = (), after: PageMark | None = None
+    ) -> list[Task]:
+        """The account's tasks, newest first: of these statuses (all, when none is named), from behind the mark on."""
+        wanted: dict[str, Any] = {"the_account": account_id, "the_limit": limit}
+        if statuses:
+            wanted["the_statuses"] = [status.value for status in statuses]
+        if after is not None:
+            wanted |= {"the_mark_time": after.created_at, "the_mark_id": after.task_id}
+        page = statements.recent(of_statuses=bool(statuses), after_mark=after is not None)
         with reading(self._engine) as connection:
-            rows = connection.execute(statements.RECENT, {"the_account": account_id, "the_limit": limit}).all()
+            rows = connection.execute(page, wanted).all()
         return [task_of(row) for row in rows]
+
+    def remove(self, task_id: TaskId) -> bool:
+        """Forgets an ended task for good; False when there is none, or it has not ended."""
+        return self._change(statements.REMOVE, {"the_id": task_id})
 
     def running(self) -> list[Task]:
         """All tasks that some worker has claimed."""
@@ -128,7 +140,7 @@ class SqlTaskStore:
             failures_by_code=failures,
         )
 
-    def _change(self, statement: Update, parameters: dict[str, Any]) -> bool:
+    def _change(self, statement: Update | Delete, parameters: dict[str, Any]) -> bool:
         with writing(self._engine) as connection:
             return _changed(connection, statement, parameters)
 
@@ -146,5 +158,5 @@ def _held(task_id: TaskId, claim: Claim) -> dict[str, Any]:
     return {"the_id": task_id, "the_worker": claim.worker, "the_attempt": claim.attempt}
 
 
-def _changed(connection: Connection, statement: Update, parameters: dict[str, Any]) -> bool:
+def _changed(connection: Connection, statement: Update | Delete, parameters: dict[str, Any]) -> bool:
     return connection.execute(statement, parameters).rowcount == 1
