@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE
-from spark_avatar.engines.portrait.controls import FramePose, limited
+from spark_avatar.engines.portrait.controls import FramePose, limited, shaped
 from spark_avatar.engines.portrait.expression import EXPRESSION
 from spark_avatar.engines.portrait.head import HeadTransform
 from spark_avatar.engines.portrait.lip_space import MouthControls
@@ -21,6 +21,7 @@ from spark_avatar.media.arrays import FloatArray, RGBImage
 Box = tuple[int, int, int, int]
 
 OPEN: Final = EXPRESSION.index("open")
+JAW_SHIFT: Final = EXPRESSION.index("jaw_shift")
 MOST_GAP_CORRECTION: Final = 0.08
 """E by which `open` may be changed so that the lips' gap is the one that was asked for."""
 FACE_ITERATIONS: Final = 6
@@ -70,8 +71,15 @@ class Compositor:
         x0, y0, x1, y1 = rig.canvas.window
         window = frame[y0:y1, x0:x1]
         self._draw_window(window, places)
-        self._draw_mouth(window, places, self._interior_state(mouth, coefficients, transform, pose))
+        self._shade_lips(window, places, pose)
+        self._draw_mouth(window, places, self._interior_state(mouth, coefficients, transform, pose), pose)
         return frame
+
+    def _shade_lips(self, window: RGBImage, places: _Places, pose: FramePose) -> None:
+        x0, y0, x1, y1 = box = self._rig.lip_box
+        if max(pose.shaping.protrusion, pose.press) > 0:
+            upper_map = self._upper_map(places, box)
+            self._rig.relief.shade(window[y0:y1, x0:x1], upper_map, pose.shaping.protrusion, pose.press)
 
     def _show_eyes(self, pose: FramePose) -> None:
         """Puts the eyes' patches into the texture where they changed."""
@@ -94,7 +102,8 @@ class Compositor:
         lips = mouth.vector()
         missing = mouth.open - float(lips @ basis.gap[: len(lips)])
         lips[OPEN] += np.clip(missing / basis.gap[OPEN], -MOST_GAP_CORRECTION, MOST_GAP_CORRECTION)
-        return np.concatenate([lips, np.array([pose.brow, pose.brow_inner, 1.0], dtype=np.float32)])
+        shaping = shaped(pose.shaping, self._rig.limits).vector()
+        return np.concatenate([lips, shaping, np.array([pose.brow, pose.brow_inner, 1.0], dtype=np.float32)])
 
     def _solve(self, coefficients: FloatArray, transform: HeadTransform, breath: float) -> _Places:
         """Inverts the displacement of every layer."""
@@ -177,22 +186,26 @@ class Compositor:
             open=mouth.open,
             jaw_drop=float(coefficients[:lips] @ rig.expression.chin[:lips]),
             lower_drop=mouth.lower_drop,
+            jaw_shift=float(coefficients[JAW_SHIFT]) * rig.canvas.eye_distance,
             tongue=pose.tongue,
             rotation=transform.matrix.astype(np.float64),
             translation=transform.shift.astype(np.float64),
             pivot=rig.head.pivot,
         )
 
-    def _draw_mouth(self, window: RGBImage, places: _Places, state: InteriorState) -> None:
+    def _draw_mouth(self, window: RGBImage, places: _Places, state: InteriorState, pose: FramePose) -> None:
         """Draws the inside of the mouth, then the lower lip over it."""
         rig = self._rig
         corner = np.array(rig.layers.box[:2], dtype=np.float32)
-        lower = sample(rig.layers.lower, rig.lip_lattice.enlarged(places.lips, places.lip_box) - corner, outside=0)
+        lower_map = rig.lip_lattice.enlarged(places.lips, places.lip_box)
+        lower = sample(rig.layers.lower, lower_map - corner, outside=0)
         box = above_lips(places.lip_box, rig.canvas.eye_distance)
         x0, y0, x1, y1 = box
-        lower = np.pad(lower, ((places.lip_box[1] - y0, 0), (0, 0), (0, 0)))
+        above = places.lip_box[1] - y0
+        lower = np.pad(lower, ((above, 0), (0, 0), (0, 0)))
         cover = sample(rig.layers.cover, self._upper_map(places, box) - corner, outside=255)
         lip, opacity = split(lower)
+        rig.relief.shade(lip[above:], lower_map, pose.shaping.protrusion, pose.press)
         target = window[y0:y1, x0:x1]
         self._draw_inside(target, (x0, y0), cover, opacity, state)
         mix(lip, target, opacity, target)

@@ -1,7 +1,7 @@
 """From a track's blendshapes to what the rig is told, frame by frame."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -13,6 +13,7 @@ from spark_avatar.animation.blendshapes import (
     JAW_OPEN_DROP,
     LIP_PUFF,
     LIP_ROLL,
+    LOWER_LIP_DROP,
     MOUTH_PURSE,
     MOUTH_SPREAD,
     SMILE_SPREAD_SHARE,
@@ -20,6 +21,7 @@ from spark_avatar.animation.blendshapes import (
 )
 from spark_avatar.animation.track import AnimationTrack
 from spark_avatar.engines.portrait.lip_space import MouthControls
+from spark_avatar.engines.portrait.mouth_shaping import AS_MEASURED, MouthShaping
 from spark_avatar.media.arrays import Curve, FloatArray
 
 CLOSING_LIFTS_JAW: Final = 0.6
@@ -28,6 +30,12 @@ BROW_DOWN: Final = 0.8
 """Drop of the brows at browDown = 1, in the unit of their rise."""
 SQUINT: Final = 0.25
 """Share of a blink that a full squint makes."""
+MOUTH_SHIFT: Final = 0.10
+"""E that the lips go sideways at mouthLeft or mouthRight = 1."""
+JAW_SHIFT: Final = 0.09
+"""E that the chin goes sideways at jawLeft or jawRight = 1."""
+FUNNEL_PROTRUDES: Final = 0.7
+"""Protrusion of a funnel against that of a pucker."""
 GAZE_SIDE: Final = 0.35
 GAZE_UP: Final = 0.22
 GAZE_DOWN: Final = 0.25
@@ -57,11 +65,14 @@ class FramePose:
     """(3,): x, y, z in E."""
     breath: float
     """0..1."""
+    shaping: MouthShaping = AS_MEASURED
+    press: float = 0.0
+    """0..1, how firmly closed lips are pressed together."""
 
 
 def poses(track: AnimationTrack) -> Iterator[FramePose]:
     """The frames of a track, in order."""
-    mouth = mouth_controls(track)
+    mouth, shaping, press = mouth_controls(track), mouth_shaping(track), _press(track)
     blink_right, blink_left = _blink(track, "Right"), _blink(track, "Left")
     gaze_x, gaze_y = _gaze(track)
     outer = _both(track, "browOuterUp")
@@ -81,6 +92,8 @@ def poses(track: AnimationTrack) -> Iterator[FramePose]:
             rotation=track.head_rotation[i],
             translation=track.head_translation[i],
             breath=float(np.clip(track.breath[i], 0, 1)),
+            shaping=MouthShaping(*(float(value) for value in shaping[i])),
+            press=float(press[i]),
         )
 
 
@@ -111,6 +124,26 @@ def mouth_controls(track: AnimationTrack) -> FloatArray:
         "lower_thickness": lower_thickness,
     }
     stacked: FloatArray = np.stack(list(controls.values()), axis=1).astype(np.float32)
+    return stacked
+
+
+def mouth_shaping(track: AnimationTrack) -> FloatArray:
+    """(frames, 8): what the sides differ by, sideways motion and protrusion, in the order of `SHAPINGS`."""
+    open_share = 1 - np.clip(track.curve("mouthClose"), 0, 1)
+    smile = _difference(track, "mouthSmile")
+    purse = np.minimum(track.curve("mouthPucker") + FUNNEL_PROTRUDES * track.curve("mouthFunnel"), 1)
+    rolled = track.curve("mouthRollLower") - np.maximum(track.curve("mouthRollUpper"), _both(track, "mouthPress"))
+    shapes = {
+        "width_side": MOUTH_SPREAD * (_difference(track, "mouthStretch") + SMILE_SPREAD_SHARE * smile),
+        "corner_side": CORNER_PULL * smile - CORNER_DROP * _difference(track, "mouthFrown"),
+        "raise_side": UPPER_LIP_RAISE * _difference(track, "mouthUpperUp") * open_share,
+        "drop_side": LOWER_LIP_DROP * _difference(track, "mouthLowerDown") * open_share,
+        "shift": MOUTH_SHIFT * (track.curve("mouthLeft") - track.curve("mouthRight")),
+        "jaw_shift": JAW_SHIFT * (track.curve("jawLeft") - track.curve("jawRight")),
+        "protrusion": np.maximum(purse, 0),
+        "tuck": np.clip(rolled, 0, 1),
+    }
+    stacked: FloatArray = np.stack(list(shapes.values()), axis=1).astype(np.float32)
     return stacked
 
 
@@ -151,6 +184,31 @@ def limited(mouth: MouthControls, limits: MouthLimits) -> MouthControls:
     )
 
 
+SIDE_LIMITS: Final = {
+    "width_side": 0.075,
+    "corner_side": 0.06,
+    "raise_side": 0.05,
+    "drop_side": 0.06,
+    "shift": 0.10,
+    "jaw_shift": 0.09,
+}
+"""Most that the sides differ from their mean, and that lips and jaw go sideways, E."""
+
+
+def shaped(shaping: MouthShaping, limits: MouthLimits) -> MouthShaping:
+    """The shaping within what the portrait can show."""
+    levelled = {name: _level_off_both(getattr(shaping, name), most) for name, most in SIDE_LIMITS.items()}
+    damping = 1 - SMILE_DAMPING * limits.smile
+    levelled["width_side"] *= damping
+    levelled["corner_side"] *= damping
+    return replace(shaping, **levelled)
+
+
+def _level_off_both(value: float, most: float) -> float:
+    """Unchanged up to two thirds of `most` to either side, beyond it approaching `most`."""
+    return float(np.copysign(_level_off(abs(value), most * 2 / 3, most), value))
+
+
 def _level_off(value: float, knee: float, most: float) -> float:
     """Unchanged up to the knee, beyond it approaching `most`."""
     if value <= knee:
@@ -161,6 +219,17 @@ def _level_off(value: float, knee: float, most: float) -> float:
 def _both(track: AnimationTrack, name: str) -> Curve:
     """Mean of a shape's two sides."""
     return (track.curve(name + "Left") + track.curve(name + "Right")) / 2
+
+
+def _difference(track: AnimationTrack, name: str) -> Curve:
+    """Half of what a shape's left side exceeds its right one by."""
+    return (track.curve(name + "Left") - track.curve(name + "Right")) / 2
+
+
+def _press(track: AnimationTrack) -> Curve:
+    """0..1: how firmly the lips are pressed, where they are closed."""
+    firm = np.maximum(_both(track, "mouthPress"), np.minimum(track.curve("mouthRollUpper"), track.curve("mouthRollLower")))
+    return np.clip(firm * np.clip(1 - track.mouth_open / 0.03, 0, 1), 0, 1)
 
 
 def _blink(track: AnimationTrack, side: str) -> NDArray[np.float32]:

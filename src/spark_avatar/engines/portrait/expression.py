@@ -13,6 +13,7 @@ import numpy as np
 from spark_avatar.engines.portrait.canvas import Canvas, MouthFrame
 from spark_avatar.engines.portrait.curves import Array, smoothstep
 from spark_avatar.engines.portrait.lip_space import CONTROLS, lip_space
+from spark_avatar.engines.portrait.mouth_shaping import SHAPINGS, shaping_displacements
 from spark_avatar.engines.portrait.outline import FaceOutline
 from spark_avatar.engines.portrait.thin_plate import ThinPlateSpline
 from spark_avatar.engines.portrait.warp import Lattice, determinant
@@ -28,9 +29,9 @@ from spark_avatar.face.landmarks import (
 )
 from spark_avatar.media.arrays import FloatArray, Points
 
-EXPRESSION: Final = (*CONTROLS, "brow", "brow_inner", "close")
-"""Order of the coefficients: the lip space's controls, both whole brows, the inner brows, the closing of the portrait's
-own mouth."""
+EXPRESSION: Final = (*CONTROLS, *SHAPINGS, "brow", "brow_inner", "close")
+"""Order of the coefficients: the lip space's controls, the shapings, both whole brows, the inner brows, the closing of the
+portrait's own mouth."""
 BROW_RAISE: Final = 0.04
 """E that a brow rises at full value."""
 
@@ -109,7 +110,8 @@ def _without(dropped: tuple[int, ...]) -> list[int]:
 
 def _point_displacements(canvas: Canvas, mouth: MouthFrame, outline: FaceOutline) -> Points:
     """(coefficients, 468, 3): output pixels per unit."""
-    lips = np.einsum("kvi,ji->kvj", lip_space().basis, canvas.rotation) * canvas.eye_distance
+    measured = np.concatenate([lip_space().basis, shaping_displacements()])
+    lips = np.einsum("kvi,ji->kvj", measured, canvas.rotation) * canvas.eye_distance
     brows = [_brow_displacement(canvas, outline, inner_only) for inner_only in (False, True)]
     return np.concatenate([lips, brows, mouth.closing[None]])
 

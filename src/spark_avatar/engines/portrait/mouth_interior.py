@@ -57,6 +57,8 @@ class InteriorState:
     """(2,): the head's shift, output pixels."""
     pivot: Points
     """(3,): what the head turns about, window pixels and depth."""
+    jaw_shift: float = 0.0
+    """Output pixels along `MouthFrame.across` that the jaw has moved."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +108,8 @@ class MouthInterior:
         place, layers = self._place, self._layers
         size = (box[2] - box[0], box[3] - box[1])
         drop = max(0.0, state.jaw_drop + 0.45 * max(0.0, state.lower_drop) * place.eye_distance)
-        rigid = self._onto_box(box, state, 0.0)
-        lowered = self._onto_box(box, state, drop)
+        rigid = self._onto_box(box, state, 0.0, 0.0)
+        lowered = self._onto_box(box, state, state.jaw_shift, drop)
         upper = _warp(layers.skull, rigid, size)
         shadow = _warp(layers.skull_shadow, rigid, size)
         lower = _warp(layers.jaw, lowered, size)
@@ -120,14 +122,14 @@ class MouthInterior:
         inside *= light[..., None] if layers.shadow_hue is None else 1 - (1 - light)[..., None] * layers.shadow_hue
         return np.clip(inside, 0, 255, out=inside)
 
-    def _onto_box(self, box: tuple[int, int, int, int], state: InteriorState, drop: float) -> Points:
+    def _onto_box(self, box: tuple[int, int, int, int], state: InteriorState, shift: float, drop: float) -> Points:
         """(2, 3): texture pixels of the teeth to pixels of the box."""
         place = self._place
         step = 1 / TEXTURE_SCALE
         axes = np.stack([place.across, place.down], axis=1) * step
         corner_a = 0.5 * step - _REACH_ACROSS * place.eye_distance
         corner_b = 0.5 * step - _REACH_UP * place.eye_distance
-        corner = place.origin + place.across * corner_a + place.down * (corner_b + drop)
+        corner = place.origin + place.across * (corner_a + shift) + place.down * (corner_b + drop)
         return _posed(axes, corner, place.depth, box, state)
 
     def _tongue_onto_box(self, box: tuple[int, int, int, int], state: InteriorState, drop: float) -> Points:
@@ -137,7 +139,7 @@ class MouthInterior:
         height = tongue_height(E, max(0.0, state.open) * E, state.tongue, foot - place.upper_edge)
         half_width = TONGUE_HALF_WIDTH_MM / MM_PER_EYE_DISTANCE * E * place.scale * (1 - 0.18 * state.tongue)
         behind = TONGUE_DEPTH_MM / MM_PER_EYE_DISTANCE * E
-        middle = place.origin + place.down * foot - place.across * (np.sin(place.turn) * behind)
+        middle = place.origin + place.down * foot + place.across * (state.jaw_shift - np.sin(place.turn) * behind)
         axes = np.stack(
             [place.across * (half_width * SPAN_ACROSS / (columns - 1)), place.down * (height * SPAN_DOWN / (rows - 1))], axis=1
         )

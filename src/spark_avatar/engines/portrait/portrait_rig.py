@@ -16,6 +16,7 @@ from spark_avatar.engines.portrait.head import Head, HeadField
 from spark_avatar.engines.portrait.lip_layers import LipLayers, build_lip_layers
 from spark_avatar.engines.portrait.mouth_frame import build_mouth_frame
 from spark_avatar.engines.portrait.mouth_interior import MouthInterior, build_interior
+from spark_avatar.engines.portrait.mouth_relief import MouthRelief, build_relief
 from spark_avatar.engines.portrait.outline import FaceOutline, face_outline
 from spark_avatar.engines.portrait.tiles import Strip, strips, whole_window
 from spark_avatar.engines.portrait.warp import Lattice
@@ -61,6 +62,7 @@ class PortraitRig:
     expression: ExpressionBasis
     layers: LipLayers
     interior: MouthInterior
+    relief: MouthRelief
     eyes: tuple[EyePatch, EyePatch]
     limits: MouthLimits
     strips: list[Strip]
@@ -102,6 +104,7 @@ def build_rig(face: FaceRig, size: tuple[int, int]) -> PortraitRig:
         expression=expression,
         layers=build_lip_layers(canvas, mouth),
         interior=build_interior(canvas, mouth, eye_whites_luma(eyes)),
+        relief=build_relief(canvas, mouth),
         eyes=eyes,
         limits=MouthLimits(expression.gain, mouth.smile, *thickness),
         strips=whole_window(*canvas.size)
