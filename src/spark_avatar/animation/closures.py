@@ -3,8 +3,8 @@
 from typing import Final
 
 import numpy as np
-from scipy import signal
 
+from spark_avatar.animation.peaks import find_peaks
 from spark_avatar.animation.sampling import Times
 from spark_avatar.media.arrays import Curve
 from spark_avatar.speech.features import FEATURE_RATE
@@ -24,7 +24,7 @@ def closure_of_lips(close: Curve, times: Times) -> Curve:
     frames would miss short ones, so a closure is held until it covers the frame nearest to its middle.
     """
     closing = np.zeros(len(times), np.float32)
-    peaks, _ = signal.find_peaks(np.pad(close, 1), height=_CLOSED, distance=2)
+    peaks = find_peaks(np.pad(close, 1), height=_CLOSED, distance=2)
     for peak in peaks - 1:
         start, end = _hold(close, int(peak))
         nearest = _nearest(times, peak / FEATURE_RATE)

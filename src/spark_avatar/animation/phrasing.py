@@ -5,8 +5,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, signal
+from scipy import ndimage
 
+from spark_avatar.animation.peaks import find_peaks
 from spark_avatar.animation.sampling import Times, smooth
 from spark_avatar.media.arrays import Curve
 from spark_avatar.speech.features import FEATURE_RATE, SpeechFeatures
@@ -65,14 +66,14 @@ def _accents(features: SpeechFeatures) -> tuple[Times, NDArray[np.float64]]:
     rise = np.where(voiced, semitones - _local_mean(semitones, voiced), 0)
     louder = loudness - _local_mean(loudness, features.activity)
     prominence = louder / _DB_PER_UNIT + smooth(np.clip(rise, -6, 6), _SYLLABLE_SECONDS) / _SEMITONES_PER_UNIT
-    syllables, _ = signal.find_peaks(prominence, distance=int(_SYLLABLE_SPACING_SECONDS * FEATURE_RATE))
+    syllables = find_peaks(prominence, distance=int(_SYLLABLE_SPACING_SECONDS * FEATURE_RATE))
     syllables = syllables[voiced[syllables]]
     if len(syllables) < _FEWEST_SYLLABLES:
         return np.zeros(0), np.zeros(0)
     middle = np.median(prominence[syllables])
     spread = 1.48 * np.median(np.abs(prominence[syllables] - middle)) + 0.1
     height = (prominence - middle) / spread
-    peaks, _ = signal.find_peaks(height, height=_STANDS_OUT, distance=int(_SPACING_SECONDS * FEATURE_RATE))
+    peaks = find_peaks(height, height=_STANDS_OUT, distance=int(_SPACING_SECONDS * FEATURE_RATE))
     peaks = peaks[voiced[peaks]]
     return peaks / FEATURE_RATE, np.clip(0.5 + 0.5 * height[peaks], *_STRENGTH_RANGE).astype(np.float64)
 

@@ -4,7 +4,6 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-from scipy import fft
 
 from spark_avatar.media.arrays import FloatArray, Samples
 
@@ -36,7 +35,7 @@ def log_mel(samples: Samples) -> FloatArray:
     hann = np.hanning(_WINDOW + 1)[:_WINDOW].astype(np.float32)
     for first in range(0, frames, _BLOCK):
         last = min(first + _BLOCK, frames)
-        spectrum = fft.rfft(windows[first:last] * hann, _FFT_SIZE, axis=1)
+        spectrum = np.fft.rfft(windows[first:last] * hann, _FFT_SIZE, axis=1)
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         result[first:last] = np.log(power @ _mel_filters() + _POWER_FLOOR)
     return result
