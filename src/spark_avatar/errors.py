@@ -6,7 +6,7 @@
     │   ├── ImageTooManyBytes  ImageTooManyPixels  ImageUnreadable  FaceNotFound
     │   ├── AudioTooLong  AudioUnreadable  AudioSilent
     │   ├── InvalidOptions  UnknownModel
-    │   └── MalformedRequest  TooLarge  WrongMediaType
+    │   └── MalformedRequest  TooLarge  WrongMediaType  IdempotencyConflict
     ├── RemoteStatusError            a host answered with a non-success status, or not at all
     ├── GenerationError              the engine failed
     ├── ResultParsingError           a remote engine's answer could not be understood
@@ -143,6 +143,12 @@ class WrongMediaType(InputError):
     """The file is neither an image nor audio nor video."""
 
     code = "unsupported_media_type"
+
+
+class IdempotencyConflict(InputError):
+    """The idempotency key was used with another request: send a new key with a new request."""
+
+    code = "idempotency_conflict"
 
 
 class RemoteStatusError(SparkAvatarError):

@@ -1,5 +1,6 @@
 """Reading the body of a request within its limit."""
 
+import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Annotated
@@ -15,6 +16,7 @@ from spark_avatar.schemas.bodies import parse_generation
 from spark_avatar.schemas.generation import GenerationRequest
 
 _SHORT_BYTES = 64 * 1024
+_KEY_FORM = re.compile(r"[!-~]{1,255}")
 
 
 async def limited_stream(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
@@ -47,6 +49,16 @@ async def received_body(request: Request, ports: Annotated[Ports, Depends(ports_
     caller = None if _is_short(request) else await current_caller(request, ports)
     document = b"".join([chunk async for chunk in limited_stream(request, ports.limits.json_bytes)])
     return Received(document, caller, request.headers.get("x-model"))
+
+
+def idempotency_key_of(request: Request) -> str | None:
+    """The caller's word for this request, from the `Idempotency-Key` header; raises `MalformedRequest` for one that is no
+    word.
+    """
+    word = request.headers.get("idempotency-key")
+    if word is not None and not _KEY_FORM.fullmatch(word):
+        raise MalformedRequest("`Idempotency-Key` must be 1 to 255 visible ASCII characters: send a UUID.")
+    return word
 
 
 def open_body(received: Received, request: Request, ports: Ports) -> tuple[Caller, GenerationRequest]:

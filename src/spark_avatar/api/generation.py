@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from spark_avatar.accounts.keys import Caller
 from spark_avatar.api.auth import authenticate, current_caller
-from spark_avatar.api.bodies import Received, open_body, received_body
+from spark_avatar.api.bodies import Received, idempotency_key_of, open_body, received_body
 from spark_avatar.api.openapi import NEEDS_KEY, TAKES_GENERATION
 from spark_avatar.api.ports import Ports, base_url, ports_of
 from spark_avatar.api.problems import error_body, status_of
@@ -83,7 +83,10 @@ def precharge(request: Request, body: Body, ports: PortsOf) -> Response:
 
 def _submit(request: Request, body: Received, ports: Ports) -> tuple[Caller, Task]:
     caller, generation = open_body(body, request, ports)
-    return caller, ports.generation.submit(generation, caller=caller, request_id=request_id_of(request))
+    task = ports.generation.submit(
+        generation, caller=caller, request_id=request_id_of(request), idempotency_key=idempotency_key_of(request)
+    )
+    return caller, task
 
 
 def _still_running(task: Task, request: Request) -> Response:

@@ -24,6 +24,7 @@ STATUS_OF: dict[type[errors.SparkAvatarError], int] = {
     errors.TaskNotFound: 404,
     errors.ObjectNotFound: 404,
     errors.Canceled: 409,
+    errors.IdempotencyConflict: 409,
     errors.TooLarge: 413,
     errors.ImageTooManyBytes: 413,
     errors.ImageTooManyPixels: 413,

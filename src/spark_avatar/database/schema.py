@@ -62,6 +62,19 @@ tasks = Table(
     Column("metadata", JSON, nullable=False),
 )
 
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    # The primary key settles which of two requests at the same moment makes the task.
+    Column("account_id", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("fingerprint", String, nullable=False),
+    Column("task_id", String, nullable=False),
+    Column("created_at", UtcMicroseconds, nullable=False),
+    Index("ix_idempotency_keys_task", "task_id"),
+    Index("ix_idempotency_keys_age", "created_at"),
+)
+
 Index("ix_tasks_claim_order", tasks.c.status, tasks.c.created_at, tasks.c.id)
 Index("ix_tasks_account", tasks.c.account_id, tasks.c.created_at, tasks.c.id)
 # Partial, as few tasks fail: counting failures by code must not read the others.

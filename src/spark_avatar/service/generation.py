@@ -1,10 +1,13 @@
 """The use cases of a caller: submit a generation, look it up, ask for its price."""
 
+import json
 import logging
 import threading
 import time
 import uuid
 from dataclasses import dataclass, field
+from datetime import timedelta
+from hashlib import sha256
 
 from spark_avatar.accounts.keys import Caller
 from spark_avatar.dispatch.dispatcher import Dispatcher
@@ -16,11 +19,13 @@ from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import Model, ModelCatalog
 from spark_avatar.service.parameters import CheckedRequest, check_request
 from spark_avatar.service.prices import CURRENCY, PriceList
-from spark_avatar.tasks.store import TaskStore
+from spark_avatar.tasks.store import SubmissionKey, TaskStore
 from spark_avatar.tasks.task import Task, TaskId, TaskRequest
 
 ASSUMED_SECONDS = 10.0
 """Length of the video that a quote assumes: nothing is fetched for it."""
+KEY_LIFE = timedelta(hours=24)
+"""How long an idempotency key stands for its task."""
 _COUNT_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
@@ -89,26 +94,36 @@ class GenerationService:
         self._clock = clock
         self._gauge = _QueueGauge(store, clock, max_queued)
 
-    def submit(self, request: GenerationRequest, *, caller: Caller, request_id: str = "") -> Task:
+    def submit(
+        self, request: GenerationRequest, *, caller: Caller, request_id: str = "", idempotency_key: str | None = None
+    ) -> Task:
         """Stores the task durably, wakes a worker and returns. An input that stands in the request goes into storage.
+        A request that repeats an idempotency key of its account, within a day, gets the task that the first one made.
 
         Raises `UnknownModel`, `ImageUrlMissing`, `AudioUrlMissing`, `ImageUrlInvalid`, `AudioUrlInvalid`,
-        `InvalidOptions`, the errors of a `data:` URL that is empty or too large, `QueueFull` and `TaskCreationError`.
+        `InvalidOptions`, the errors of a `data:` URL that is empty or too large, `IdempotencyConflict`, `QueueFull` and
+        `TaskCreationError`.
         After any of them nothing is stored.
         """
         model, checked = self._check(request)
         task = self._task(model, checked, caller=caller, request_id=request_id)
+        key = self._submission_key(request, idempotency_key)
         try:
-            self._gauge.admit()
-            task = self._store_task(task)
+            made = self._store.made_with(task.account_id, key) if key is not None else None
+            if made is None:
+                self._gauge.admit()
+                made = self._store_task(task, key)
         except SparkAvatarError:
             raise
         except Exception as error:
             _log.exception("task could not be stored", extra={"task_id": task.id})
             raise TaskCreationError("the task could not be stored: try again") from error
+        if made.id != task.id:
+            _log.info("request repeated", extra={"task_id": made.id, "account_id": caller.account_id})
+            return made
         self._dispatcher.wake()
         _log.info("task accepted", extra={"task_id": task.id, "account_id": caller.account_id, "model": model.id})
-        return task
+        return made
 
     def get(self, task_id: str, *, caller: Caller) -> Task:
         """The caller's task; raises `TaskNotFound`, also for another account's."""
@@ -129,15 +144,26 @@ class GenerationService:
             seconds=ASSUMED_SECONDS,
         )
 
-    def _store_task(self, task: Task) -> Task:
-        """With its inputs first: a task that is stored can run."""
+    def _store_task(self, task: Task, key: SubmissionKey | None) -> Task:
+        """With its inputs first: a task that is stored can run. Another's task comes back where that was first."""
+        stored = None
         try:
             kept = self._inputs.keep(task)
-            self._store.add(kept)
-        except BaseException:
-            self._inputs.remove(task)
-            raise
-        return kept
+            if key is None:
+                self._store.add(kept)
+                stored = kept
+            else:
+                stored = self._store.add_once(kept, key)
+        finally:
+            if stored is None or stored.id != task.id:
+                self._inputs.remove(task)
+        return stored
+
+    def _submission_key(self, request: GenerationRequest, word: str | None) -> SubmissionKey | None:
+        if word is None:
+            return None
+        said = json.dumps([request.model, request.params, request.ignored], sort_keys=True, separators=(",", ":"))
+        return SubmissionKey(word, sha256(said.encode()).hexdigest(), used_since=self._clock() - KEY_LIFE)
 
     def _check(self, request: GenerationRequest) -> tuple[Model, CheckedRequest]:
         model = self._catalog.get(request.model)

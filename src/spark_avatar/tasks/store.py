@@ -29,6 +29,17 @@ class PageMark:
     task_id: TaskId
 
 
+@dataclass(frozen=True)
+class SubmissionKey:
+    """A caller's word for one request: whoever repeats it means the same task. Each account has its own words."""
+
+    key: str
+    fingerprint: str
+    """Of the request: the same word for another request is a mistake."""
+    used_since: datetime
+    """Earlier uses of the word count no longer."""
+
+
 class TaskStore(Protocol):
     """Keeps tasks. Every method is one transaction; every change that names a claim does nothing and returns False when
     the claim is no longer the task's (another worker has it, or it has ended).
@@ -36,6 +47,16 @@ class TaskStore(Protocol):
 
     def add(self, task: Task) -> None:
         """Stores a new task, durably, before it returns."""
+
+    def add_once(self, task: Task, key: SubmissionKey) -> Task:
+        """Stores a new task, unless its account used the key already; returns the task that was made with the key. Of
+        several calls at the same moment, one stores its task. Raises `IdempotencyConflict`.
+        """
+        ...
+
+    def made_with(self, account_id: AccountId, key: SubmissionKey) -> Task | None:
+        """The task that the account made with the key, if any; raises `IdempotencyConflict`."""
+        ...
 
     def get(self, task_id: TaskId, *, account_id: AccountId | None = None) -> Task:
         """The task; raises `TaskNotFound` if there is none, or it belongs to another account than the one given."""
@@ -85,7 +106,7 @@ class TaskStore(Protocol):
         ...
 
     def remove(self, task_id: TaskId) -> bool:
-        """Forgets an ended task for good; False when there is none, or it has not ended."""
+        """Forgets an ended task for good, and the key that it was made with; False when there is none, or it has not ended."""
         ...
 
     def running(self) -> list[Task]:

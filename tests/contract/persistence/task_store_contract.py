@@ -1,13 +1,15 @@
 """What every `TaskStore` must do. A class of tests: inherit it, and give it a fixture `store` that is empty."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from task_store_moves import check_moves
 
-from spark_avatar.errors import TaskNotFound
-from spark_avatar.tasks.store import PageMark
+from spark_avatar.errors import IdempotencyConflict, TaskNotFound
+from spark_avatar.tasks.store import PageMark, SubmissionKey
 from spark_avatar.tasks.task import (
     AccountId,
     Claim,
@@ -23,6 +25,7 @@ from spark_avatar.tasks.task import (
 START = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 ANNA = AccountId("anna")
 OTTO = AccountId("otto")
+KEY = SubmissionKey(key="word", fingerprint="of the request", used_since=START - timedelta(hours=24))
 OUTPUT = TaskOutput(
     key="outputs/anna/t/1.mp4", media_type="video/mp4", size=123, job_id="job-1", seconds=4.96, width=512, height=512
 )
@@ -138,6 +141,52 @@ class TaskStoreContract:
         with pytest.raises(TaskNotFound):
             store.get(TaskId("done"))
         assert len(store.recent(ANNA, limit=9)) == 2
+
+    def test_a_key_stands_for_the_task_it_was_first_used_with(self, store):
+        first = task("first")
+        assert store.made_with(ANNA, KEY) is None
+        assert store.add_once(first, KEY) == first
+        assert store.add_once(task("second", seconds=9), KEY) == first
+        assert store.made_with(ANNA, KEY) == first
+        assert [found.id for found in store.recent(ANNA, limit=9)] == ["first"]
+
+    def test_a_key_with_another_request_is_a_conflict(self, store):
+        store.add_once(task("first"), KEY)
+        other = replace(KEY, fingerprint="another")
+        with pytest.raises(IdempotencyConflict):
+            store.add_once(task("second"), other)
+        with pytest.raises(IdempotencyConflict):
+            store.made_with(ANNA, other)
+        assert len(store.recent(ANNA, limit=9)) == 1
+
+    def test_each_account_has_its_own_keys(self, store):
+        store.add_once(task("annas"), KEY)
+        assert store.add_once(task("ottos", account=OTTO), KEY).id == "ottos"
+
+    def test_a_key_that_has_lapsed_is_free_again(self, store):
+        store.add_once(task("first"), KEY)
+        later_key = replace(KEY, used_since=later(1), fingerprint="another")
+        assert store.made_with(ANNA, later_key) is None
+        assert store.add_once(task("second", seconds=2), later_key).id == "second"
+        assert store.add_once(task("third", seconds=3), later_key).id == "second"
+
+    def test_the_key_of_a_removed_task_is_free_again(self, store):
+        store.add_once(task("first"), KEY)
+        complete(store, claim(store))
+        assert store.remove(TaskId("first"))
+        assert store.add_once(task("second"), KEY).id == "second"
+
+    def test_of_many_adding_with_one_key_at_once_one_stores_its_task(self, store):
+        start = threading.Barrier(8)
+
+        def add(number):
+            start.wait()
+            return store.add_once(task(f"t{number}", seconds=number), KEY).id
+
+        with ThreadPoolExecutor(8) as threads:
+            ids = set(threads.map(add, range(8)))
+        assert len(ids) == 1
+        assert [found.id for found in store.recent(ANNA, limit=9)] == list(ids)
 
     def test_claiming_takes_the_oldest_first_and_only_once(self, store):
         for name, seconds in [("second", 2), ("first", 1), ("third", 3)]:

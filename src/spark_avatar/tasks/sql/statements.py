@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from spark_avatar.database.schema import tasks
+from spark_avatar.database.schema import idempotency_keys, tasks
 from spark_avatar.tasks.task import TaskStatus
 
 _column = tasks.c
@@ -37,6 +37,18 @@ _held = and_(
 """The claim is still the task's: `attempts` grows with every claim, so an earlier claim does not match."""
 
 ADD = insert(tasks)
+
+_used = idempotency_keys.c
+_this_key = and_(_used.account_id == bindparam("the_account"), _used.key == bindparam("the_key"))
+
+FORGET_LAPSED_KEY = delete(idempotency_keys).where(_this_key, _used.created_at < bindparam("the_used_since"))
+FORGET_KEY_OF_TASK = delete(idempotency_keys).where(_used.task_id == bindparam("the_id"))
+
+MADE_WITH = (
+    select(*_column, _used.fingerprint)
+    .join_from(idempotency_keys, tasks, _used.task_id == _column.id)
+    .where(_this_key, _used.created_at >= bindparam("the_used_since"))
+)
 
 GET = select(tasks).where(_this_task)
 

@@ -4,14 +4,16 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Engine, Select, Update
+from sqlalchemy import Connection, Delete, Engine, Row, Select, Update
 from sqlalchemy.exc import SQLAlchemyError
 
+from spark_avatar.database.dialects import insert_if_missing
 from spark_avatar.database.engine import reading, writing
-from spark_avatar.errors import TaskNotFound
+from spark_avatar.database.schema import idempotency_keys
+from spark_avatar.errors import IdempotencyConflict, TaskNotFound
 from spark_avatar.tasks.sql import documents, statements
 from spark_avatar.tasks.sql.rows import row_of, task_of
-from spark_avatar.tasks.store import PageMark, QueueFacts
+from spark_avatar.tasks.store import PageMark, QueueFacts, SubmissionKey
 from spark_avatar.tasks.task import AccountId, Claim, Task, TaskFailure, TaskId, TaskOutput, TaskStatus, TaskUsage
 
 
@@ -37,6 +39,33 @@ class SqlTaskStore:
         row = row_of(task)
         with writing(self._engine) as connection:
             connection.execute(statements.ADD, row)
+
+    def add_once(self, task: Task, key: SubmissionKey) -> Task:
+        """Stores a new task, unless its account used the key already; returns the task that was made with the key. Of
+        several calls at the same moment, one stores its task. Raises `IdempotencyConflict`.
+        """
+        use = {
+            "account_id": task.account_id,
+            "key": key.key,
+            "fingerprint": key.fingerprint,
+            "task_id": task.id,
+            "created_at": task.created_at,
+        }
+        asked = _asked(task.account_id, key)
+        with writing(self._engine) as connection:
+            connection.execute(statements.FORGET_LAPSED_KEY, asked)
+            # PostgreSQL waits here for a transaction that is using the key; SQLite has one writer anyway.
+            first_use = insert_if_missing(connection, idempotency_keys).returning(idempotency_keys.c.key)
+            if connection.execute(first_use, use).one_or_none() is not None:
+                connection.execute(statements.ADD, row_of(task))
+                return task
+            return _made_with(connection.execute(statements.MADE_WITH, asked).one(), key)
+
+    def made_with(self, account_id: AccountId, key: SubmissionKey) -> Task | None:
+        """The task that the account made with the key, if any; raises `IdempotencyConflict`."""
+        with reading(self._engine) as connection:
+            row = connection.execute(statements.MADE_WITH, _asked(account_id, key)).one_or_none()
+        return None if row is None else _made_with(row, key)
 
     def get(self, task_id: TaskId, *, account_id: AccountId | None = None) -> Task:
         """The task; raises `TaskNotFound` if there is none, or it belongs to another account than the one given."""
@@ -64,8 +93,14 @@ class SqlTaskStore:
         return [task_of(row) for row in rows]
 
     def remove(self, task_id: TaskId) -> bool:
-        """Forgets an ended task for good; False when there is none, or it has not ended."""
-        return self._change(statements.REMOVE, {"the_id": task_id})
+        """Forgets an ended task for good, and the key that it was made with; False when there is none, or it has not
+        ended.
+        """
+        with writing(self._engine) as connection:
+            removed = _changed(connection, statements.REMOVE, {"the_id": task_id})
+            if removed:
+                connection.execute(statements.FORGET_KEY_OF_TASK, {"the_id": task_id})
+        return removed
 
     def running(self) -> list[Task]:
         """All tasks that some worker has claimed."""
@@ -140,7 +175,7 @@ class SqlTaskStore:
             failures_by_code=failures,
         )
 
-    def _change(self, statement: Update | Delete, parameters: dict[str, Any]) -> bool:
+    def _change(self, statement: Update, parameters: dict[str, Any]) -> bool:
         with writing(self._engine) as connection:
             return _changed(connection, statement, parameters)
 
@@ -152,6 +187,16 @@ class SqlTaskStore:
                 return False
             merged = documents.metadata_document({**documents.read_metadata(row.metadata), **metadata})
             return _changed(connection, end, {**parameters, "the_metadata": merged})
+
+
+def _asked(account_id: AccountId, key: SubmissionKey) -> dict[str, Any]:
+    return {"the_account": account_id, "the_key": key.key, "the_used_since": key.used_since}
+
+
+def _made_with(row: Row[Any], key: SubmissionKey) -> Task:
+    if row.fingerprint != key.fingerprint:
+        raise IdempotencyConflict
+    return task_of(row)
 
 
 def _held(task_id: TaskId, claim: Claim) -> dict[str, Any]:
