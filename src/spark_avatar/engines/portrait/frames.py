@@ -14,7 +14,9 @@ from spark_avatar.engines.portrait.portrait_rig import PortraitRig
 from spark_avatar.media.arrays import RGBImage
 
 MOST_THREADS: Final = 2
-"""Compositors that draw at once; OpenCV and NumPy work without the interpreter's lock. The encoder needs cores too."""
+PROCESSORS_PER_THREAD: Final = 2
+"""A frame is many short calls, between which threads wait for the interpreter's lock: a second compositor on two processors,
+where the encoder keeps the other one busy, took half as much processor time again and was no faster."""
 LOOK_AHEAD: Final = 2
 """Frames per thread that may wait to be taken."""
 
@@ -25,9 +27,9 @@ def frames(rig: PortraitRig, track: AnimationTrack, threads: int | None = None) 
     A frame is drawn over once the next one is taken: keep a copy. Fresh memory for every frame is slow (at 2160p it took as
     long as drawing), and what never moves need not be drawn again.
 
-    `threads` draw at once, by default as many as there are processors, at most two; the frames are the same for any number.
+    `threads` draw at once, by default one for every two processors, at most two; the frames are the same for any number.
     """
-    count = threads or min(MOST_THREADS, os.cpu_count() or 1)
+    count = threads or max(1, min(MOST_THREADS, (os.cpu_count() or 1) // PROCESSORS_PER_THREAD))
     idle: SimpleQueue[Compositor] = SimpleQueue()
     for _ in range(count):
         idle.put(Compositor(rig))
