@@ -7,20 +7,39 @@ from typing import Final
 import numpy as np
 
 from spark_avatar.engines.portrait.canvas import Canvas
-from spark_avatar.engines.portrait.curves import smoothstep
+from spark_avatar.engines.portrait.curves import Array, smoothstep
 from spark_avatar.engines.portrait.outline import FACE_SIDES, FaceOutline
 from spark_avatar.engines.portrait.thin_plate import ThinPlateSpline
 from spark_avatar.engines.portrait.warp import Lattice
 from spark_avatar.media.arrays import FloatArray, Points
 
+DEPTH_SMOOTHING: Final = (4e-4, 3e-2)
+"""In the face's middle, and how much more at its sides. Ten times as much in the middle flattens the nose by an eighth, and
+turned heads with it; less at the sides, where the cheeks fall off steeply, makes the face's outline jagged when it turns."""
+TURNED: Final = 6.0
+"""Degrees of yaw at which the portrait's depth is smoothed twice as much: nose and far cheek of a turned face lie so close
+together that they would fold over each other."""
+SIDES: Final = (0.5, 0.85)
+"""Radius, relative to the face, from where to where its sides begin."""
+READ_SHARE: Final = np.array([0.85, 0.75, 1.0])
+"""How much of a true turn (yaw, pitch, roll) the face mesh reads on a turned picture. Optical flow finds the turn complete
+on it; the mesh, which was trained to be likely, holds back. Tracks are measured with the mesh, so that their angles are
+readings too."""
 BREATH_LIFT: Final = 0.012
 """E that the torso rises with a full breath."""
 PIVOT_BELOW_EARS: Final = 0.45
 """E from the midpoint of the ears down to the joint of head and neck."""
 CAMERA_DISTANCE: Final = 8.0
 """E from a camera to a head in an ordinary portrait (0.7 m): how much larger a nearer head looks."""
-MOST_DEGREES: Final = 8.0
-"""Limit of each added angle: beyond it a flat picture gives itself away."""
+MOST_DEGREES: Final = np.array([12.5, 12.5, 10.0])
+"""Limits of the added yaw, pitch and roll, as the mesh reads them: beyond them a flat picture gives itself away. From
+`KNEE` of a limit on the angles level off."""
+KNEE: Final = 0.75
+LEAST_DEGREES: Final = 3.0
+LEAST_WIDTH: Final = 0.35
+"""No part of the face may be foreshortened to less of its width or height: then folds begin."""
+FACE_SAMPLES: Final = 48
+"""Places along the face's longer side at which that is tested."""
 MOST_SHIFT: Final = 0.08
 """Limit of each added translation in E."""
 
@@ -93,11 +112,20 @@ class Head:
         self.pivot[:2] += outline.down * PIVOT_BELOW_EARS * eye_distance
         self._back = float(np.percentile(points[:468, 2], 97))
         sources, depths = self._depth_samples()
-        self._depth = ThinPlateSpline((sources - outline.centre) / eye_distance, depths[:, None] / eye_distance, 3e-3)
+        places = sources.T.astype(np.float32)
+        sides = smoothstep(outline.ellipse_radius(places[0], places[1], 0.0, 0.0), *SIDES)
+        middle = DEPTH_SMOOTHING[0] * (1 + (canvas.yaw / TURNED) ** 2)
+        smoothing = middle + DEPTH_SMOOTHING[1] * sides
+        self._depth = ThinPlateSpline((sources - outline.centre) / eye_distance, depths[:, None] / eye_distance, smoothing)
+
+        self._limits = self._turning_limits()
 
     def transform(self, rotation: FloatArray, translation: FloatArray) -> HeadTransform:
         """The motion of yaw, pitch and roll in degrees (signs of `HeadPose`) and x, y, z in E (axes of `Points`)."""
-        yaw, pitch, roll = np.radians(np.clip(rotation, -MOST_DEGREES, MOST_DEGREES))
+        limits = np.where(rotation < 0, self._limits[0], self._limits[1])
+        angles = np.copysign(_level_off(np.abs(rotation), limits), rotation)
+        angles[:2] /= max(1.0, float(np.hypot(*(angles[:2] / limits[:2]))))
+        yaw, pitch, roll = np.radians(angles / READ_SHARE)
         x, y, z = np.clip(translation, -MOST_SHIFT, MOST_SHIFT)
         scale = CAMERA_DISTANCE / (CAMERA_DISTANCE + z)
         matrix = rotation_matrix(yaw, pitch, roll) * scale
@@ -105,14 +133,38 @@ class Head:
             matrix.astype(np.float32), np.array([x, y], dtype=np.float32) * np.float32(self._canvas.eye_distance)
         )
 
+    def _turning_limits(self) -> Array:
+        """(2, 3): how far yaw, pitch and roll may go to the negative and to the positive side, degrees as the mesh reads them.
+
+        A turn by an angle foreshortens a surface of slope s by the factor cos - s sin.
+        """
+        outline = self._outline
+        step = 2 * outline.half_height / FACE_SAMPLES
+        reach = np.arange(-FACE_SAMPLES // 2, FACE_SAMPLES // 2 + 1, dtype=np.float32) * np.float32(step)
+        x, y = np.meshgrid(reach + np.float32(outline.centre[0]), reach + np.float32(outline.centre[1]))
+        depth = self._depth_at(x, y)
+        along_y, along_x = np.gradient(depth, step)
+        face = outline.ellipse_radius(x, y, 0.05, 0.05) < 1
+        limits = np.stack([-MOST_DEGREES, MOST_DEGREES])
+        for axis, slope in enumerate((along_x[face], along_y[face])):
+            for row, steepest in enumerate((-slope.min(), slope.max())):
+                turn = float(np.degrees((1 - LEAST_WIDTH) / max(float(steepest), 1e-3))) * float(READ_SHARE[axis])
+                limits[row, axis] = np.clip(turn, LEAST_DEGREES, MOST_DEGREES[axis])
+        sizes: Array = np.abs(limits)
+        return sizes
+
+    def _depth_at(self, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Depth at window pixels, output pixels."""
+        eye_distance, centre = np.float32(self._canvas.eye_distance), self._outline.centre.astype(np.float32)
+        places = np.stack([x.ravel() - centre[0], y.ravel() - centre[1]], axis=1) / eye_distance
+        depth = self._depth(places).reshape(x.shape) * eye_distance
+        return np.minimum(depth, np.float32(self._back) + np.float32(0.4) * eye_distance)
+
     def field(self, lattice: Lattice) -> HeadField:
         """Everything the lattice's nodes need to know of the head."""
         x, y = lattice.nodes()
         eye_distance = np.float32(self._canvas.eye_distance)
-        centre = self._outline.centre.astype(np.float32)
-        places = np.stack([x.ravel() - centre[0], y.ravel() - centre[1]], axis=1) / eye_distance
-        depth = self._depth(places).reshape(x.shape) * eye_distance
-        depth = np.minimum(depth, np.float32(self._back) + np.float32(0.4) * eye_distance)
+        depth = self._depth_at(x, y)
         weight, breath = self._weights(x, y)
         pivot = self.pivot.astype(np.float32)
         return HeadField(x - pivot[0], y - pivot[1], depth - pivot[2], weight, breath * np.float32(BREATH_LIFT) * eye_distance)
@@ -159,10 +211,17 @@ class Head:
         """The furthest that the limits let any node of a field go, output pixels."""
         furthest = 0.0
         for signs in product((-1, 1), repeat=3):
-            transform = self.transform(np.array(signs, dtype=np.float32) * MOST_DEGREES, np.zeros(3, np.float32))
+            transform = self.transform(np.array(signs, dtype=np.float32) * 90, np.zeros(3, np.float32))
             moved = field.displacement(transform, 0.0, None)
             furthest = max(furthest, float(np.abs(moved).max()))
         return furthest + (MOST_SHIFT + BREATH_LIFT) * self._canvas.eye_distance
+
+
+def _level_off(angles: FloatArray, limits: Array) -> Array:
+    """(3,): angles from 0 on, unchanged up to `KNEE` of their limits, beyond it approaching them."""
+    knee = KNEE * limits
+    levelled: Array = np.where(angles <= knee, angles, knee + (limits - knee) * np.tanh((angles - knee) / (limits - knee)))
+    return levelled
 
 
 def rotation_matrix(yaw: float, pitch: float, roll: float) -> FloatArray:

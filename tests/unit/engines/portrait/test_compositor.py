@@ -96,6 +96,8 @@ def test_gap_on_the_frame_follows_the_curve(compositor, pose, lips_gap):
     ("rotation", "angle"),
     [
         ((6, 0, 0), "yaw"),
+        ((10, 0, 0), "yaw"),
+        ((0, -10, 0), "pitch"),
         ((-6, 0, 0), "yaw"),
         ((0, 5, 0), "pitch"),
         ((0, -5, 0), "pitch"),
@@ -108,8 +110,8 @@ def test_head_turns_the_way_that_it_is_told(analyzer, compositor, pose, rotation
     turned = analyzer.analyze(compositor.frame(pose(rotation=rotation))).pose
     found = {name: getattr(turned, name) - getattr(rest, name) for name in ("yaw", "pitch", "roll")}
     asked = sum(rotation)
-    assert 0.5 < found.pop(angle) / asked < 1.3
-    assert max(abs(other) for other in found.values()) < 2.0
+    assert 0.7 < found.pop(angle) / asked < 1.25
+    assert max(abs(other) for other in found.values()) < 2.5
 
 
 def test_nearer_is_larger_and_right_is_right(analyzer, compositor, pose):

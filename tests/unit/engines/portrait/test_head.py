@@ -1,0 +1,75 @@
+"""The head in three dimensions."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spark_avatar.engines.portrait.portrait_rig import build_rig
+from spark_avatar.engines.portrait.warp import determinant
+from spark_avatar.face.landmarks import OUTER_EYE_CORNERS
+
+NOSE_TIP, NOSE_ROOT = 1, 168
+STILL = np.zeros(3, np.float32)
+
+
+def displacement(rig, rotation):
+    transform = rig.head.transform(np.float32(rotation), STILL)
+    return rig.face.displacement(transform, 0.0, None)
+
+
+def at(rig, field, point):
+    """A field's value at a landmark."""
+    lattice = rig.face_lattice
+    x, y = rig.canvas.points[point, :2]
+    return field[round((y - lattice.top) / lattice.step), round((x - lattice.left) / lattice.step)]
+
+
+def on_the_face(rig):
+    """Nodes within the outline of the face."""
+    x, y = rig.face_lattice.nodes()
+    points = rig.canvas.points[:468, :2]
+    middle, reach = (points.max(0) + points.min(0)) / 2, np.ptp(points, axis=0) / 2
+    return np.hypot((x - middle[0]) / reach[0], (y - middle[1]) / reach[1]) < 0.9
+
+
+@pytest.mark.parametrize("rotation", [(10, 0, 0), (-10, 0, 0), (0, 10, 0), (0, -10, 0)])
+def test_what_stands_out_moves_further(rig, rotation):
+    moved = displacement(rig, rotation)
+    axis = 0 if rotation[0] else 1
+    sign = np.sign(sum(rotation))
+    nose, root = at(rig, moved, NOSE_TIP)[axis] * sign, at(rig, moved, NOSE_ROOT)[axis] * sign
+    corners = [at(rig, moved, corner)[axis] * sign for corner in OUTER_EYE_CORNERS]
+    assert nose > 1.1 * np.mean(corners)
+    assert nose > root > 0.9 * min(corners) > 0
+
+
+@pytest.mark.parametrize("turn", [0.0, 25.0, -25.0])
+@pytest.mark.parametrize("rotation", [(40, 0, 0), (-40, 0, 0), (0, 40, 0), (0, -40, 0), (30, -30, 30)])
+def test_no_turn_folds_the_face_however_far_it_is_asked_to_go(astronaut, turn, rotation):
+    rig = build_rig(turned(astronaut, turn), (512, 512))
+    area = determinant(displacement(rig, rotation), rig.face_lattice.step)
+    assert area[on_the_face(rig)].min() > 0.12
+
+
+def turned(face, degrees):
+    """The face as if the mesh had found it turned: only its depths and their picture matter here."""
+    angle = np.radians(degrees)
+    centre = face.landmarks[:468].mean(0)
+    turn = np.array([[np.cos(angle), 0, -np.sin(angle)], [0, 1, 0], [np.sin(angle), 0, np.cos(angle)]])
+    landmarks = (face.landmarks - centre) @ turn.T + centre
+    return replace(face, landmarks=landmarks, rotation=turn @ face.rotation, pose=replace(face.pose, yaw=face.pose.yaw + degrees))
+
+
+def test_beyond_its_limit_a_turn_levels_off(rig):
+    asked = [(degrees, 0, 0) for degrees in (2, 5, 8, 11, 15, 30)]
+    nose = [at(rig, displacement(rig, rotation), NOSE_TIP)[0] for rotation in asked]
+    assert nose == sorted(nose)
+    assert nose[1] / nose[0] == pytest.approx(2.5, rel=0.05)
+    assert nose[5] - nose[4] < 0.2 * (nose[1] - nose[0])
+
+
+def test_nothing_moves_further_than_the_head_says_it_can(rig):
+    furthest = rig.head.reach(rig.body)
+    transform = rig.head.transform(np.float32([99, -99, 99]), np.float32([1, -1, 1]))
+    assert np.abs(rig.body.displacement(transform, 1.0, None)).max() <= furthest
