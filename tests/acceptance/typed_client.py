@@ -74,3 +74,49 @@ def decode_task(value: object) -> dict[str, Any]:
         if name in (task.get("metadata") or {}):
             assert type(task["metadata"][name]) is float, name
     return task
+
+
+QUEUE_STATUS: Schema = {
+    "request_id": (str, True),
+    "status": (str, True),
+    "queue_position": (int, True),
+    "logs": (list, True),
+    "error": (str, False),
+    "error_type": (str, False),
+}
+QUEUE_OUTPUT: Schema = {
+    "type": (str, True),
+    "url": (str, True),
+    "jobId": (str, True),
+    "content_type": (str, True),
+    "file_name": (str, True),
+    "file_size": (int, True),
+    "width": (int, True),
+    "height": (int, True),
+    "duration": (NUMBER, True),
+}
+QUEUE_RESULT: Schema = {
+    "request_id": (str, True),
+    "status": (str, True),
+    "outputs": (list, True),
+    "usage": (dict, False),
+    "metadata": (dict, True),
+    "error": (str, False),
+    "error_type": (str, False),
+}
+
+
+def decode_queue_status(value: object) -> dict[str, Any]:
+    """Where a request of the queue protocol stands."""
+    status = decode(value, QUEUE_STATUS, "status")
+    assert status["status"] in ("IN_QUEUE", "IN_PROGRESS", "COMPLETED")
+    return status
+
+
+def decode_queue_result(value: object) -> dict[str, Any]:
+    """The end of a request of the queue protocol."""
+    result = decode(value, QUEUE_RESULT, "result")
+    assert result["status"] == "COMPLETED"
+    for output in result["outputs"]:
+        assert decode(output, QUEUE_OUTPUT, "output")["type"] == "video"
+    return result

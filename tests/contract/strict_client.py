@@ -14,50 +14,50 @@ class WrongType(AssertionError):
     pass
 
 
-def _integer(value: Any) -> bool:
+def is_integer(value: Any) -> bool:
     return type(value) is int  # json.loads makes 1.0 a float, as a Go decoder refuses it for an int
 
 
-def _number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     return type(value) in (int, float)
 
 
-def _string(value: Any) -> bool:
+def is_string(value: Any) -> bool:
     return type(value) is str
 
 
-def _object(value: Any) -> bool:
+def is_object(value: Any) -> bool:
     return type(value) is dict
 
 
-def _array(value: Any) -> bool:
+def is_array(value: Any) -> bool:
     return type(value) is list
 
 
 TASK = {
-    "id": _string,
-    "model": _string,
-    "created_at": _integer,
-    "status": _string,
-    "progress": _number,
-    "output": _array,
-    "usage": _object,
-    "error": _object,
-    "metadata": _object,
+    "id": is_string,
+    "model": is_string,
+    "created_at": is_integer,
+    "status": is_string,
+    "progress": is_number,
+    "output": is_array,
+    "usage": is_object,
+    "error": is_object,
+    "metadata": is_object,
 }
-CONTENT = {"type": _string, "url": _string, "size": _integer, "jobId": _string, "duration": _string}
+CONTENT = {"type": is_string, "url": is_string, "size": is_integer, "jobId": is_string, "duration": is_string}
 USAGE = {
-    "cost": _string,
-    "discount": _number,
-    "input_tokens": _integer,
-    "output_tokens": _integer,
-    "total_tokens": _integer,
-    "generated_videos": _integer,
-    "generated_images": _integer,
-    "quantity": _integer,
-    "unit_price": _string,
+    "cost": is_string,
+    "discount": is_number,
+    "input_tokens": is_integer,
+    "output_tokens": is_integer,
+    "total_tokens": is_integer,
+    "generated_videos": is_integer,
+    "generated_images": is_integer,
+    "quantity": is_integer,
+    "unit_price": is_string,
 }
-ERROR = {"code": _string, "error_message": _string, "message": _string}
+ERROR = {"code": is_string, "error_message": is_string, "message": is_string}
 TIMES = ("upload_at", "in_queue_at", "completed_at")
 
 
@@ -89,7 +89,7 @@ def decode_task(document: bytes | str) -> dict[str, Any]:
     if status == "in_progress" and not 0 <= task["progress"] <= 1:
         raise WrongType("progress is out of range")
     for output in task.get("output", []):
-        decode(output, {"content": _array}, required={"content"}, place="output")
+        decode(output, {"content": is_array}, required={"content"}, place="output")
         for content in output["content"]:
             decode(content, CONTENT, required={"type", "url", "size", "jobId"}, place="content")
     if "usage" in task:
@@ -106,7 +106,7 @@ def decode_error(response: httpx.Response) -> dict[str, Any]:
     assert response.headers["content-type"] == "application/json"
     body = response.json()
     assert body.keys() == {"message", "error", "request_id"}
-    decode(body["error"], {"code": _string, "message": _string, "error_message": _string}, required={"code"}, place="error")
+    decode(body["error"], {"code": is_string, "message": is_string, "error_message": is_string}, required={"code"}, place="error")
     assert body["message"] == body["error"]["message"] == body["error"]["error_message"] != ""
     assert body["request_id"] == response.headers["x-request-id"]
     return body["error"]

@@ -67,18 +67,30 @@ def open_body(received: Received, request: Request, ports: Ports) -> tuple[Calle
     return caller, _parse(received.document, received.header_model)
 
 
+def open_queue_body(received: Received, request: Request, ports: Ports, *, model: str) -> tuple[Caller, GenerationRequest]:
+    """As `open_body`, for a body that holds the bare parameters of a model that is named elsewhere."""
+    caller = received.caller or authenticate(request, ports)
+    params = _from_json(received.document)
+    if not isinstance(params, dict):
+        raise MalformedRequest("The body must be a JSON object: the parameters of the model.")
+    return caller, GenerationRequest(model=model, params=params)
+
+
 def _is_short(request: Request) -> bool:
     declared = request.headers.get("content-length", "")
     return declared.isdecimal() and int(declared) <= _SHORT_BYTES
 
 
 def _parse(document: bytes, header_model: str | None) -> GenerationRequest:
+    return parse_generation(_from_json(document), header_model=header_model)
+
+
+def _from_json(document: bytes) -> object:
+    """Strict JSON: no NaN, no lone surrogates, bounded depth."""
     try:
-        # Strict JSON: no NaN, no lone surrogates, bounded depth.
-        body = from_json(document, allow_inf_nan=False)
+        return from_json(document, allow_inf_nan=False)
     except ValueError as error:
         raise MalformedRequest(f"The body must be a JSON object, but it is no JSON: {error}.") from None
-    return parse_generation(body, header_model=header_model)
 
 
 def _too_large(limit: int) -> TooLarge:

@@ -36,6 +36,12 @@ TAKES_GENERATION: dict[str, Any] = {
 }
 """`openapi_extra` of a call whose body is a generation."""
 
+TAKES_PARAMS: dict[str, Any] = {
+    **NEEDS_KEY,
+    "requestBody": {"required": True, "content": {"application/json": {"schema": _PARAMS}}},
+}
+"""`openapi_extra` of a call whose body is the parameters alone."""
+
 TAKES_FILE: dict[str, Any] = {
     **NEEDS_KEY,
     "requestBody": {

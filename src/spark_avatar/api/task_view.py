@@ -28,9 +28,9 @@ def view_task(task: Task, *, link: Link) -> TaskView:
         status=_WIRE_STATUS[task.status],
         progress=None if task.status.ended else _progress(task),
         output=tuple(_output(output, link) for output in task.outputs) if completed else None,
-        usage=_usage(task) if completed else None,
+        usage=view_usage(task) if completed else None,
         error=_error(task) if task.status is TaskStatus.FAILED else None,
-        metadata=_metadata(task),
+        metadata=view_metadata(task),
     )
 
 
@@ -48,7 +48,8 @@ def _output(output: TaskOutput, link: Link) -> OutputView:
     return OutputView(content=(content,))
 
 
-def _usage(task: Task) -> UsageView | None:
+def view_usage(task: Task) -> UsageView | None:
+    """What a completed task cost."""
     if task.usage is None:
         return None
     return UsageView(
@@ -66,7 +67,7 @@ def _error(task: Task) -> ErrorView | None:
     return ErrorView(code=task.failure.code, error_message=task.failure.message, message=task.failure.message)
 
 
-def _metadata(task: Task) -> dict[str, object]:
+def view_metadata(task: Task) -> dict[str, object]:
     """The times first. A worker fetches the inputs once it has taken the task, so a task is in the queue until it starts:
     `in_queue_at` is when that ended.
     """

@@ -40,6 +40,10 @@ class TaskService:
         more = len(found) > limit
         return TaskPage(shown, PageMark(shown[-1].created_at, shown[-1].id) if more else None)
 
+    def position(self, task: Task) -> int:
+        """How many tasks will be taken up before this one; 0 when it does not wait."""
+        return self.store.ahead_of(task)
+
     def cancel(self, task_id: str, *, caller: Caller | None) -> tuple[Task, bool]:
         """Ends a task that waits or runs, with the code of a cancellation; its worker stops at its next checkpoint and
         leaves nothing. Returns the task as it then is, and whether this call ended it: one that had ended is left alone.

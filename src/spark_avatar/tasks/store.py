@@ -68,6 +68,10 @@ class TaskStore(Protocol):
         """The account's tasks, newest first: of these statuses (all, when none is named), from behind the mark on."""
         ...
 
+    def ahead_of(self, task: Task) -> int:
+        """How many queued tasks come before a queued one, as things stand; 0 for any other."""
+        ...
+
     def claim_next(self, worker: str, *, now: datetime, lease_until: datetime) -> Task | None:
         """Gives the oldest queued task to the worker: running, attempts + 1. None when nothing waits. Two workers never
         get the same task.

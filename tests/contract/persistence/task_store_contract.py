@@ -188,6 +188,13 @@ class TaskStoreContract:
         assert len(ids) == 1
         assert [found.id for found in store.recent(ANNA, limit=9)] == list(ids)
 
+    def test_tasks_ahead_are_those_that_wait_longer(self, store):
+        for number in range(4):
+            store.add(task(f"t{number}", seconds=number))
+        claim(store)
+        ahead = [store.ahead_of(store.get(TaskId(f"t{number}"))) for number in range(4)]
+        assert ahead == [0, 0, 1, 2]
+
     def test_claiming_takes_the_oldest_first_and_only_once(self, store):
         for name, seconds in [("second", 2), ("first", 1), ("third", 3)]:
             store.add(task(name, seconds=seconds))

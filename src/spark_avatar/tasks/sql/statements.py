@@ -53,20 +53,24 @@ MADE_WITH = (
 GET = select(tasks).where(_this_task)
 
 
+_mark = tuple_(bindparam("the_mark_time", type_=_column.created_at.type), bindparam("the_mark_id", type_=_column.id.type))
+
+
 def recent(*, of_statuses: bool, after_mark: bool) -> Select[Any]:
     """One page of an account's tasks, read along its index."""
     page = select(tasks).where(_column.account_id == bindparam("the_account"))
     if of_statuses:
         page = page.where(_column.status.in_(bindparam("the_statuses", expanding=True)))
     if after_mark:
-        mark = tuple_(bindparam("the_mark_time", type_=_column.created_at.type), bindparam("the_mark_id", type_=_column.id.type))
-        page = page.where(tuple_(_column.created_at, _column.id) < mark)
+        page = page.where(tuple_(_column.created_at, _column.id) < _mark)
     return page.order_by(_column.created_at.desc(), _column.id.desc()).limit(bindparam("the_limit"))
 
 
 REMOVE = delete(tasks).where(_this_task, _column.status.in_([status.value for status in TaskStatus if status.ended]))
 
 RUNNING = select(tasks).where(_column.status == TaskStatus.RUNNING.value).order_by(_column.created_at, _column.id)
+
+AHEAD = select(func.count()).where(_column.status == TaskStatus.QUEUED.value, tuple_(_column.created_at, _column.id) < _mark)
 
 _oldest_queued = (
     select(_column.id)

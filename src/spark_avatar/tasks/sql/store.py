@@ -108,6 +108,14 @@ class SqlTaskStore:
             rows = connection.execute(statements.RUNNING).all()
         return [task_of(row) for row in rows]
 
+    def ahead_of(self, task: Task) -> int:
+        """How many queued tasks come before a queued one, as things stand; 0 for any other."""
+        if task.status is not TaskStatus.QUEUED:
+            return 0
+        place = {"the_mark_time": task.created_at, "the_mark_id": task.id}
+        with reading(self._engine) as connection:
+            return connection.execute(statements.AHEAD, place).scalar_one()
+
     def claim_next(self, worker: str, *, now: datetime, lease_until: datetime) -> Task | None:
         """Gives the oldest queued task to the worker: running, attempts + 1. None when nothing waits. Two workers never
         get the same task.
