@@ -20,7 +20,6 @@ def serve(
 
     settings = load_settings(data_dir, workers=workers)
     if not open_keys(settings).list():
-        typer.echo(
-            "There is no API key yet. Make one beside the running server: spark-avatar keys create --name laptop", err=True
-        )
+        where = f" --data-dir {data_dir}" if data_dir else ""
+        typer.echo(f"There is no API key yet. Beside the running server: spark-avatar keys create --name laptop{where}", err=True)
     run_server(settings, host=host, port=port, log_json=log_json, log_level=log_level)
