@@ -61,7 +61,7 @@ class Mp4Encoder:
         self._container = av.open(str(path.absolute()), "w", format="mp4", options={"movflags": "+faststart"})
         self._container.metadata.update(comment=PROVENANCE, encoding_tool=f"Spark Avatar {__version__}")
         self._video = _video_stream(self._container, width, height, frame_rate)
-        self._sound = _SoundTrack(self._container, recording) if recording else None
+        self._sound = SoundTrack(self._container, recording) if recording else None
 
     @property
     def seconds(self) -> Fraction:
@@ -109,7 +109,7 @@ class Mp4Encoder:
             self._path.unlink(missing_ok=True)
 
 
-class _SoundTrack:
+class SoundTrack:
     """The recording as AAC-LC, decoded only as far as it is needed."""
 
     def __init__(self, container: OutputContainer, recording: Recording) -> None:

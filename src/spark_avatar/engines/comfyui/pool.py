@@ -1,0 +1,168 @@
+"""The servers: which of them are well, can run a workflow, and have least to do."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from filelock import FileLock
+
+from spark_avatar.engines.comfyui.check import Report, check_workflow
+from spark_avatar.engines.comfyui.client import ComfyClient, Refused
+from spark_avatar.engines.comfyui.configuration import ComfyConfiguration, ServerAddress
+from spark_avatar.engines.comfyui.places import Places
+from spark_avatar.engines.comfyui.workflow import Workflow
+from spark_avatar.engines.transport import Malformed, Transport, Unreachable
+from spark_avatar.errors import TaskCreationError
+
+FAULTS: Final = (Unreachable, Malformed, Refused)
+"""Everything that a call may raise."""
+_TRIP: Final = 3
+_OPEN_SECONDS: Final = 30.0
+"""A server that failed so often in a row is left alone for so long, then tried again."""
+_DESCRIBED_SECONDS: Final = 300.0
+_WAIT_SECONDS: Final = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+class CircuitBreaker:
+    """Keeps away from a server that fails."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failures = 0
+        self._opened = float("-inf")
+
+    @property
+    def closed(self) -> bool:
+        """Whether the server may be asked. After a while one may try again; a further failure opens the circuit at once."""
+        return self._failures < _TRIP or self._clock() - self._opened >= _OPEN_SECONDS
+
+    def succeeded(self) -> None:
+        """The server did what it should."""
+        self._failures = 0
+
+    def failed(self) -> None:
+        """It did not."""
+        self._failures += 1
+        self._opened = self._clock()
+
+
+class Server:
+    """One server as a worker process knows it."""
+
+    def __init__(self, number: int, address: ServerAddress, config: ComfyConfiguration) -> None:
+        self.number = number
+        """From 1, in the order of the settings: how users are told of it, who need not know its address."""
+        self.address = address
+        self.client = ComfyClient(Transport(address.url, config.headers, config.answer_seconds))
+        self.breaker = CircuitBreaker()
+        self.places = Places(config.state_dir, address)
+        self._described: dict[str, dict[str, Any] | None] = {}
+        self._described_at = float("-inf")
+
+    def check(self, workflow: Workflow) -> Report:
+        """What keeps the workflow from running here. Raises the client's faults."""
+        return check_workflow(workflow, self._describe)
+
+    def forget(self) -> None:
+        """The server may have another set of nodes now."""
+        self._described_at = float("-inf")
+
+    def _describe(self, class_type: str) -> dict[str, Any] | None:
+        if time.monotonic() - self._described_at > _DESCRIBED_SECONDS:
+            self._described, self._described_at = {}, time.monotonic()
+        if class_type not in self._described:
+            self._described[class_type] = self.client.node_description(class_type)
+        return self._described[class_type]
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """The servers that could take a job now, least busy first, and why the others could not."""
+
+    able: tuple[Server, ...]
+    reasons: tuple[str, ...]
+
+
+class ServerPool:
+    """All servers of one worker process."""
+
+    def __init__(self, config: ComfyConfiguration) -> None:
+        self.config = config
+        self.servers = tuple(Server(number, address, config) for number, address in enumerate(config.servers, 1))
+
+    @contextmanager
+    def place(
+        self, workflow: Workflow, *, checkpoint: Callable[[], None], deadline: float, avoid: Collection[Server] = ()
+    ) -> Iterator[Server]:
+        """A place on the server that can run the workflow and has the shortest queue; waits while all places are taken.
+
+        Raises `TaskCreationError` when no server can run it or none has room before the deadline, and what `checkpoint`
+        raises.
+        """
+        server, lock = self._find(workflow, checkpoint, deadline, avoid)
+        try:
+            yield server
+        finally:
+            lock.release()
+
+    def _find(
+        self, workflow: Workflow, checkpoint: Callable[[], None], deadline: float, avoid: Collection[Server]
+    ) -> tuple[Server, FileLock]:
+        while True:
+            survey = self._survey(workflow, avoid)
+            if not survey.able:
+                raise TaskCreationError(
+                    "No ComfyUI server can take the job: " + ("; ".join(survey.reasons) or "there is none") + "."
+                )
+            for server in survey.able:
+                lock = server.places.take()
+                if lock is not None:
+                    return server, lock
+            if time.monotonic() > deadline:
+                raise TaskCreationError("No ComfyUI server had room for the job in time.")
+            checkpoint()
+            time.sleep(_WAIT_SECONDS)
+
+    def _survey(self, workflow: Workflow, avoid: Collection[Server]) -> _Survey:
+        able: list[tuple[float, float, Server]] = []
+        reasons: list[str] = []
+        for server in self.servers:
+            if server in avoid:
+                continue
+            load, reason = _ask(server, workflow)
+            if reason:
+                reasons.append(f"server {server.number}: {reason}")
+            else:
+                able.append((load, random.random(), server))  # noqa: S311 - evens the load, guards nothing
+        return _Survey(tuple(server for _, _, server in sorted(able, key=lambda item: item[:2])), tuple(reasons))
+
+
+def _ask(server: Server, workflow: Workflow) -> tuple[float, str]:
+    """How busy a server is, in jobs per place, or why it takes none."""
+    if server.places.drained:
+        return 0.0, "it is drained"
+    if not server.breaker.closed:
+        return 0.0, "it failed several times and is left alone for a while"
+    try:
+        server.client.system_stats()
+        report = server.check(workflow)
+        waiting = len(server.client.queue())
+    except FAULTS as fault:
+        server.breaker.failed()
+        server.forget()
+        _log.warning("a ComfyUI server does not answer", extra={"server": server.address.url, "fault": str(fault)})
+        return 0.0, f"it answers {fault}" if isinstance(fault, Refused) else str(fault)
+    server.breaker.succeeded()
+    if not report.fine:
+        _log.warning("a ComfyUI server cannot run a workflow", extra={"server": server.address.url, "workflow": workflow.id})
+        server.forget()
+        return 0.0, report.text()
+    return waiting / server.address.concurrency, ""
