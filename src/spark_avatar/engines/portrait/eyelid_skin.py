@@ -10,6 +10,12 @@ from spark_avatar.engines.portrait.eye_shape import EyeShape
 from spark_avatar.engines.portrait.picture_traits import luma, smoothstep
 from spark_avatar.media.arrays import FloatArray, RGBImage
 
+GRAIN_START = 0.05
+GRAIN_DEPTH = 0.09
+"""E below the lower lid where the skin begins whose grain the lid gets, and how far it goes."""
+_GRAIN_SIZE = 0.022  # sigma in E: what is larger is shading
+_STRONGEST_GRAIN = 24
+
 
 @dataclass(frozen=True, eq=False)
 class EyelidSkin:
@@ -25,10 +31,12 @@ class EyelidSkin:
     """Skin below the eye, spread over the whole patch."""
     lashes: FloatArray
     """Brightness against the lid's skin, 0.25..1: dark where lashes are."""
+    grain: RGBImage | None
+    """Pores, wrinkles, film grain or brush strokes below the eye, 128 where there are none; None behind glasses."""
 
 
-def take_eyelid_skin(patch: RGBImage, shape: EyeShape) -> EyelidSkin:
-    """Gathers the skin around the eye, never the eyeball."""
+def take_eyelid_skin(patch: RGBImage, shape: EyeShape, *, clear: bool = True) -> EyelidSkin:
+    """Gathers the skin around the eye, never the eyeball; unless the view is `clear`, glasses may hide a part of it."""
     E = shape.eye_distance
     plain = _filtered(_filtered(patch, cv2.MORPH_CLOSE, 0.075 * E), cv2.MORPH_OPEN, 0.03 * E)
     v = shape.below_lid
@@ -38,12 +46,18 @@ def take_eyelid_skin(patch: RGBImage, shape: EyeShape) -> EyelidSkin:
     under = _spread(plain, lower, 0.055 * E)
     lashes = np.clip(luma(patch) / np.maximum(luma(above), 8), 0.25, 1).astype(np.float32)
     filled = cv2.addWeighted(plain, 0.3, cv2.max(plain, above), 0.7, 0).astype(np.uint8, copy=False)
-    return EyelidSkin(plain, above, filled, under, lashes)
+    return EyelidSkin(plain, above, filled, under, lashes, _grain(patch, E) if clear else None)
 
 
 def lid_colour(skin: EyelidSkin, mix: FloatArray) -> RGBImage:
     """The upper lid's skin with a share `mix` (h, w), 0..1, of the skin under the eye."""
     return cv2.blendLinear(skin.above, skin.under, 1 - mix, mix).astype(np.uint8, copy=False)
+
+
+def _grain(patch: RGBImage, eye_distance: float) -> RGBImage:
+    smooth = cv2.GaussianBlur(patch, (0, 0), _GRAIN_SIZE * eye_distance)
+    fine = np.clip(patch.astype(np.int16) - smooth, -_STRONGEST_GRAIN, _STRONGEST_GRAIN)
+    return (fine + 128).astype(np.uint8)
 
 
 def _filtered(image: RGBImage, operation: int, size: float) -> RGBImage:

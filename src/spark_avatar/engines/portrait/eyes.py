@@ -9,7 +9,7 @@ import numpy as np
 
 from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE, Canvas
 from spark_avatar.engines.portrait.eye_shape import EyeShape, corner_fade, measure_eye
-from spark_avatar.engines.portrait.eyelid_skin import EyelidSkin, lid_colour, take_eyelid_skin
+from spark_avatar.engines.portrait.eyelid_skin import GRAIN_DEPTH, GRAIN_START, EyelidSkin, lid_colour, take_eyelid_skin
 from spark_avatar.engines.portrait.glasses import find_rims, wears_glasses
 from spark_avatar.engines.portrait.picture_traits import blur_sigma, luma, smoothstep
 from spark_avatar.face.landmarks import LEFT_EYE, RIGHT_EYE
@@ -19,7 +19,10 @@ _BLINK_STEPS = 20
 _GAZE_STEPS = 100
 _CACHED_STATES = 64
 _MOST_GAZE = 0.35
-_MOST_BLINK_BEHIND_GLASSES = 0.8  # a thin rim that crosses the lid is partly lost in a full blink
+_MOST_BLINK_BEHIND_GLASSES = 0.95  # beyond it the lower lid drags the rim's reflections along
+_LID_FOLLOWS = 0.8  # of the iris' way down
+_MOST_LOWERED = 0.4
+_BELOW_CATCHLIGHT = np.cos(np.radians(15)), np.sin(np.radians(15))  # along, over: where the iris' sides are looked up
 _INSIDE_EDGE = 1.2  # texture pixels above the lid's edge where its last row is taken, so that no eyeball is dragged along
 _EDGE = 4  # texture pixels over which a patch runs into its surroundings
 
@@ -84,13 +87,17 @@ class EyePatch:
             self._cache.move_to_end(state)
             return self._cache[state]
         eyeball = self._look(state[1] / _GAZE_STEPS, state[2] / _GAZE_STEPS)
-        closed = state[0] / _BLINK_STEPS * self._most_blink
+        closed = 1 - (1 - state[0] / _BLINK_STEPS * self._most_blink) * (1 - self._lowered(state[2] / _GAZE_STEPS))
         drawn = self._close(eyeball, closed) if closed > 0 else eyeball
         patch = _blend(drawn, self.source, self._maps.border)
         self._cache[state] = patch
         if len(self._cache) > _CACHED_STATES:
             self._cache.popitem(last=False)
         return patch
+
+    def _lowered(self, gaze_y: float) -> float:
+        """Share of a blink by which the upper lid follows the iris down."""
+        return float(np.clip(_LID_FOLLOWS * gaze_y * self.shape.width / 2 / self.shape.opening, 0, _MOST_LOWERED))
 
     def _look(self, gaze_x: float, gaze_y: float) -> RGBImage:
         """The iris moves as a disc; the white around it gives way."""
@@ -101,11 +108,28 @@ class EyePatch:
         distance = np.hypot(shape.along - np.float32(shape.iris[0]) - dx, shape.over - np.float32(shape.iris[1]) - dy)
         moved = 1 - smoothstep(distance, 1.15 * shape.iris_radius, 2.4 * shape.iris_radius)
         moved *= shape.eyeball
-        # What comes out from under a lid was never seen: the eyeball's outermost row is drawn out instead of the lid.
-        margin = np.minimum(0.12 * shape.opening, 0.4 * shape.height)
         v = shape.below_lid
-        target = np.clip(v - dy * moved, np.minimum(v, margin), np.maximum(v, shape.height - margin))
-        return self._shifted(self.source, -dx * moved, target - v)
+        margin = np.minimum(0.12 * shape.opening, 0.4 * shape.height)
+        low, high = np.minimum(v, margin), np.maximum(v, shape.height - margin)
+        target = v - dy * moved
+        seen = self._shifted(self.source, -dx * moved, np.clip(target, low, high) - v)
+        hidden = smoothstep(np.maximum(low - target, target - high), 0.0, 0.06 * shape.opening)
+        return _blend(self._beside_iris(-dx * moved, -dy * moved), seen, hidden)
+
+    def _beside_iris(self, along: FloatArray, over: FloatArray) -> RGBImage:
+        """What comes out from under a lid was never seen. Eyes are round: it is taken from the sides of the iris.
+
+        `along` and `over` say how far away each pixel comes from.
+        """
+        shape = self.shape
+        from_middle = shape.along + along - np.float32(shape.iris[0])
+        radius = np.hypot(from_middle, shape.over + over - np.float32(shape.iris[1]))
+        below = np.float32(shape.iris[1]) + np.float32(_BELOW_CATCHLIGHT[1]) * radius - shape.over
+        sides = [
+            self._shifted(self.source, np.float32(shape.iris[0]) + sign * _BELOW_CATCHLIGHT[0] * radius - shape.along, below)
+            for sign in (-1, 1)
+        ]
+        return _blend(sides[1], sides[0], smoothstep(from_middle / np.maximum(radius, 1e-3), -0.7, 0.7))
 
     def _close(self, eyeball: RGBImage, blink: float) -> RGBImage:
         """Brings the lids together over an eyeball."""
@@ -142,7 +166,20 @@ class EyePatch:
         v = self.shape.below_lid
         above_lashes = np.minimum(v + shift, np.float32(-0.045 * self.shape.eye_distance)) - v
         stretched = self._shifted(self._skin.plain, None, above_lashes)
-        return cv2.addWeighted(lid_colour(self._skin, mix), 0.78, stretched, 0.22, 0).astype(np.uint8, copy=False)
+        lid = cv2.addWeighted(lid_colour(self._skin, mix), 0.78, stretched, 0.22, 0)
+        if self._skin.grain is None:
+            return lid.astype(np.uint8, copy=False)
+        return cv2.addWeighted(lid, 1, self._shifted(self._skin.grain, None, self._below_eye(edge) - v), 1, -128).astype(
+            np.uint8, copy=False
+        )
+
+    def _below_eye(self, edge: FloatArray) -> FloatArray:
+        """For the moving lid, the skin below the eye that lends it its grain: mirrored at the edge, folded where it ends."""
+        shape = self.shape
+        depth = np.float32(GRAIN_DEPTH * shape.eye_distance)
+        along = np.mod(np.abs(edge - shape.below_lid), 2 * depth)
+        below: FloatArray = shape.height + np.float32(GRAIN_START * shape.eye_distance) + depth - np.abs(depth - along)
+        return below
 
     def _down_the_lid(self, edge: FloatArray) -> FloatArray:
         """0 at the crease, 1 at the moving edge."""
@@ -208,7 +245,7 @@ def eye_whites_luma(eyes: tuple[EyePatch, EyePatch]) -> float | None:
 def _build_eye(canvas: Canvas, shape: EyeShape, glasses: bool, softness: float) -> EyePatch:
     x0, y0, x1, y1 = shape.box
     source = canvas.texture[y0:y1, x0:x1].copy()
-    skin = take_eyelid_skin(source, shape)
+    skin = take_eyelid_skin(source, shape, clear=not glasses)
     rims = find_rims(source, shape) if glasses else None
     return EyePatch(source, shape, skin, rims, softness, _MOST_BLINK_BEHIND_GLASSES if glasses else 1.0)
 

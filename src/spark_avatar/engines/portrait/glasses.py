@@ -2,12 +2,15 @@
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from spark_avatar.engines.portrait.canvas import Canvas
 from spark_avatar.engines.portrait.eye_shape import EyeShape
 from spark_avatar.engines.portrait.picture_traits import luma
 from spark_avatar.face.landmarks import OUTER_EYE_CORNERS
 from spark_avatar.media.arrays import FloatArray, RGBImage
+
+Mask = NDArray[np.bool_]
 
 _NASION = 168
 _GLASSES = 0.7  # contrast of the darkest line across the nasion: bare 0.2 at most, joined brows 0.46, glasses above 0.7
@@ -29,7 +32,10 @@ def wears_glasses(canvas: Canvas) -> bool:
 
 
 def find_rims(patch: RGBImage, shape: EyeShape) -> FloatArray:
-    """(h, w), 0..1: dark thin structures around the eye of somebody who wears glasses; the eye itself left out."""
+    """(h, w), 0..1: dark thin structures around the eye of somebody who wears glasses; the eye itself left out.
+
+    Close to the lids only what goes on from a rim further out is one: the rest are lashes.
+    """
     E = shape.eye_distance
     size = max(3, round(0.10 * E)) | 1
     grey = luma(patch)
@@ -39,5 +45,20 @@ def find_rims(patch: RGBImage, shape: EyeShape) -> FloatArray:
     contrast = np.clip((lines / np.maximum(grey + lines, 20) - 0.22) / 0.15, 0, 1)
     v = shape.below_lid
     around = (v < -0.045 * E) | (v > shape.height + 0.035 * E) | (shape.beyond > 0.06 * shape.width)
-    rims = cv2.dilate((contrast * around).astype(np.float32), np.ones((3, 3), np.uint8))
+    near = (v < -0.018 * E) | (v > shape.height + 0.02 * E) | (shape.beyond > 0.0)
+    rims = contrast * (around | (near & _continued(contrast * near > 0.5, contrast * around > 0.5, E)))
+    rims = cv2.dilate(rims.astype(np.float32), np.ones((3, 3), np.uint8))
     return cv2.GaussianBlur(rims, (0, 0), 0.8).astype(np.float32, copy=False)
+
+
+def _continued(lines: Mask, rims: Mask, eye_distance: float) -> Mask:
+    """The parts of `lines` that hang together with a long piece of `rims`."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(rims.astype(np.uint8), connectivity=8)
+    longest = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) > 0.12 * eye_distance
+    longest[0] = False
+    _, joined = cv2.connectedComponents((lines | rims).astype(np.uint8), connectivity=8)
+    kept = np.zeros(int(joined.max()) + 1, dtype=bool)
+    kept[joined[longest[labels]]] = True
+    kept[0] = False
+    found: Mask = kept[joined]
+    return found

@@ -1,5 +1,8 @@
 """Blinks and gaze in the texture."""
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import painted_portrait as paint
 import pytest
@@ -67,10 +70,31 @@ def test_gaze_moves_the_iris_by_what_was_asked(eye, gaze_x, gaze_y):
 
 
 @BOTH
-def test_gaze_leaves_the_lids_alone(eye):
-    looking = eye.render(0, 0.25, 0.1)
+def test_gaze_sideways_or_up_leaves_the_lids_alone(eye):
+    looking = eye.render(0, 0.25, -0.1)
     lids = (eye.shape.below_lid < -2) | (eye.shape.below_lid > eye.shape.height + 2)
     assert np.abs(looking[lids].astype(int) - eye.source[lids]).max() <= 1
+
+
+@BOTH
+def test_upper_lid_follows_the_gaze_down_and_not_up(eye):
+    def lid_skin(patch):
+        """Pixels of the resting eye that skin covers."""
+        return int((~strange_pixels(patch) & ~iris_pixels(patch) & (luma(patch) > 90) & (eye.shape.eyeball > 0.9)).sum())
+
+    covered = [lid_skin(eye.render(0, 0, gaze)) for gaze in (0.0, 0.1, 0.2)]
+    assert covered[0] < 0.5 * covered[1] < 0.5 * covered[2]
+    assert lid_skin(eye.render(0, 0, -0.2)) < covered[0] + 0.3 * covered[1]
+
+
+@BOTH
+@pytest.mark.parametrize("gaze_y", [-0.2, 0.2])
+def test_looking_up_or_down_keeps_the_iris_round(eye, gaze_y):
+    still, looking = iris_pixels(eye.source), iris_pixels(eye.render(0, 0, gaze_y))
+    wide = [np.ptp(np.nonzero(mask.any(axis=0))[0]) for mask in (still, looking)]
+    assert wide[1] <= wide[0] + 3
+    # A blue streak drawn out of it would be as high as the eye is open.
+    assert looking.sum() < 1.15 * np.pi * eye.shape.iris_radius**2
 
 
 @settings(max_examples=30, deadline=None)
@@ -111,6 +135,39 @@ def test_lid_skin_has_no_jumps():
     lid = (shape.below_lid > -0.8 * shape.opening) & (shape.below_lid < 0.5 * shape.height) & (shape.beyond < -0.1 * shape.width)
     steps = np.abs(np.diff(shut, axis=1))[lid[:, 1:] & lid[:, :-1]]
     assert steps.max() < 12
+
+
+def test_lid_has_the_grain_of_the_skin_around():
+    canvas = paint.painted_canvas()
+    noise = np.random.default_rng(3).normal(0, 9, canvas.texture.shape[:2])[..., None]
+    grainy = replace(canvas, texture=np.clip(canvas.texture + noise, 0, 255).astype(np.uint8))
+    shut = luma(build_eyes(grainy)[0].render(1, 0, 0))
+    shape = _EYES[0].shape
+
+    def grain(where):
+        fine = shut - cv2.GaussianBlur(shut, (0, 0), 2)
+        return float(fine[where].std())
+
+    inside = np.abs(shape.along) < 0.3 * shape.width
+    lid = inside & (shape.below_lid > 0) & (shape.below_lid < 0.6 * shape.height)
+    cheek = inside & (shape.below_lid > 1.6 * shape.height)
+    assert 0.5 < grain(lid) / grain(cheek) < 1.5
+
+
+def test_a_rim_that_crosses_the_lid_stays_in_a_blink():
+    canvas = paint.painted_canvas(glasses=True)
+    eye = build_eyes(canvas)[0]
+    x0, y0, x1, y1 = eye.box
+    above_lid = -eye.shape.below_lid / eye.shape.eye_distance
+    rim = np.zeros(canvas.texture.shape[:2], bool)  # a thin line close above the lid, from one side of the patch to the other
+    rim[y0:y1, x0:x1] = np.abs(above_lid - 0.035) < 0.008
+    texture = canvas.texture.copy()
+    texture[rim] = 15
+    eye = build_eyes(replace(canvas, texture=texture))[0]
+    x0, y0, x1, y1 = eye.box
+    middle = rim[y0:y1, x0:x1] & (np.abs(eye.shape.along) < 0.35 * eye.shape.width)
+    assert middle.sum() > 50
+    assert (luma(eye.render(1, 0, 0))[middle] < 70).mean() > 0.9
 
 
 def test_black_and_white_eyes_stay_so():
