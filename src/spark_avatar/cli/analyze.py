@@ -9,8 +9,6 @@ import typer
 
 from spark_avatar.cli.options import JsonOutput
 
-PICTURES = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic"}
-
 
 def analyze(
     path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A portrait or a recording.")],
@@ -20,7 +18,11 @@ def analyze(
     json_output: JsonOutput = False,
 ) -> None:
     """Show the diagnostics of a portrait, or the animation track of a recording."""
-    if path.suffix.lower() in PICTURES:
+    from spark_avatar.media.sniff import SNIFF_BYTES, sniff_kind
+
+    with path.open("rb") as file:
+        kind = sniff_kind(file.read(SNIFF_BYTES))
+    if kind == "image":
         found, warnings = _portrait(path, preview)
     else:
         found, warnings = _recording(path, fps, seed)
