@@ -42,7 +42,7 @@ def server(data_dir: Path, *, workers: int) -> Iterator[tuple[str, float]]:
     began = time.perf_counter()
     command = [sys.executable, "-m", "spark_avatar", "serve", "--port", str(port), "--log-level", "warning"]
     environment = {**os.environ, "SPARK_AVATAR_DATA_DIR": str(data_dir), "SPARK_AVATAR_WORKERS": str(workers)}
-    environment["SPARK_AVATAR_MAX_QUEUED"] = "1000000"
+    environment["SPARK_AVATAR_MAX_QUEUED"] = environment["SPARK_AVATAR_MAX_QUEUED_PER_ACCOUNT"] = "1000000"
     process = subprocess.Popen(command, env=environment)
     try:
         while True:

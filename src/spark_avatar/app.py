@@ -25,6 +25,7 @@ from spark_avatar.dispatch.presence import ServerPresence
 from spark_avatar.engines.registry import EngineRegistry
 from spark_avatar.errors import ObjectNotFound, SparkAvatarError
 from spark_avatar.media.limits import MediaLimits
+from spark_avatar.service.admission import Admission
 from spark_avatar.service.files import FileService
 from spark_avatar.service.generation import GenerationService
 from spark_avatar.service.inputs import RequestInputs
@@ -156,7 +157,7 @@ def build_services(settings: Settings, logging: Logging = _PLAIN) -> Services:
         inputs=RequestInputs(storage, _limits(settings)),
         prices=PriceList(settings.price_per_second),
         limits=_limits(settings),
-        max_queued=settings.max_queued,
+        admission=Admission(store, settings.max_queued, settings.max_queued_per_account),
     )
     return Services(
         settings=settings,

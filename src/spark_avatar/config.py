@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     """How long a result's link works."""
     max_queued: int = Field(default=10_000, ge=1)
     """Tasks that may wait; more are refused with 503."""
+    max_queued_per_account: int = Field(default=5_000, ge=1)
+    """Tasks of one account that may wait; more are refused with 429."""
     sync_seconds: float = Field(default=300, gt=0)
     """How long the synchronous call waits for the task."""
 

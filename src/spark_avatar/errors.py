@@ -15,6 +15,8 @@
     ├── Canceled  TimedOut
     ├── NotAuthenticated  NotAllowed  TaskNotFound  ObjectNotFound
     ├── QueueFull  SyncTimeout
+    ├── RateLimited                  too many requests: later they are welcome
+    │   └── AccountQueueFull
     └── ConfigurationError
 
 `code` is stable: it stands in the API, the task record, the logs and the docs. The message says what happened, with the
@@ -211,6 +213,19 @@ class QueueFull(SparkAvatarError):
 
     code = "queue_full"
     retryable = True
+
+
+class RateLimited(SparkAvatarError):
+    """Too many requests: slow down."""
+
+    code = "rate_limited"
+    retryable = True
+
+
+class AccountQueueFull(RateLimited):
+    """Too many tasks of this account are waiting: try again when some have been done."""
+
+    code = "account_queue_full"
 
 
 class SyncTimeout(SparkAvatarError):

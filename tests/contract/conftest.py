@@ -23,6 +23,7 @@ from spark_avatar.console.pages import console_routes
 from spark_avatar.database.engine import open_database
 from spark_avatar.database.migrate import upgrade
 from spark_avatar.engines.registry import EngineRegistry
+from spark_avatar.service.admission import Admission
 from spark_avatar.service.files import FileService
 from spark_avatar.service.generation import GenerationService
 from spark_avatar.service.inputs import RequestInputs
@@ -49,7 +50,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     (folder / "scratch").mkdir()
     inputs = RequestInputs(storage, LIMITS)
     ports = Ports(
-        generation=GenerationService(store, IdleDispatcher(), catalog, inputs=inputs, prices=prices, limits=LIMITS),
+        generation=GenerationService(
+            store, IdleDispatcher(), catalog, inputs=inputs, admission=Admission(store), prices=prices, limits=LIMITS
+        ),
         tasks=TaskService(store, TaskFiles(storage, inputs)),
         files=FileService(storage, LinkSigner(bytes(32)), link_seconds=600),
         models=catalog,

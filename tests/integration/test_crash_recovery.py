@@ -20,6 +20,7 @@ from spark_avatar.media.limits import MediaLimits
 from spark_avatar.media.video import probe_video
 from spark_avatar.schemas.generation import GenerationRequest
 from spark_avatar.schemas.identity import AccountId
+from spark_avatar.service.admission import Admission
 from spark_avatar.service.generation import GenerationService
 from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import PICTURE_OMNI
@@ -53,6 +54,7 @@ class Site:
             NoDispatcher(),
             crash_server.catalog(crash_server.engines(0)),
             inputs=RequestInputs(crash_server.open_storage(folder), MediaLimits()),
+            admission=Admission(self.store),
             prices=PriceList(),
             limits=MediaLimits(),
         )

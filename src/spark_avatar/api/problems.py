@@ -30,6 +30,7 @@ STATUS_OF: dict[type[errors.SparkAvatarError], int] = {
     errors.ImageTooManyPixels: 413,
     errors.AudioTooLong: 413,
     errors.WrongMediaType: 415,
+    errors.RateLimited: 429,
     errors.QueueFull: 503,
     errors.TaskCreationError: 503,
     errors.SyncTimeout: 504,
@@ -86,7 +87,7 @@ def answer_error(request: Request, error: errors.SparkAvatarError) -> Response:
 def _headers(status: int) -> dict[str, str]:
     if status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": "Bearer"}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         return {"Retry-After": str(RETRY_SECONDS)}
     return {}
 

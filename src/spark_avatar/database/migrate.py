@@ -4,24 +4,24 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
+from spark_avatar.database.dialects import one_at_a_time
 from spark_avatar.database.engine import open_database, writing
 
 _LOCK = 7_223_911_405_612
 """Any number, as long as it is always the same: PostgreSQL's lock that upgrades of one database take."""
 
 
-def upgrade(database_url: str) -> None:
-    """Creates what is missing, all or nothing. Safe to call from several processes at once, and cheap when there is
-    nothing to do.
+def upgrade(database_url: str, *, revision: str = "head") -> None:
+    """Brings the schema to the revision, the newest by default, all or nothing. Safe to call from several processes at once,
+    and cheap when there is nothing to do.
     """
     engine = open_database(database_url)
     try:
         with writing(engine) as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            command.upgrade(_configuration(connection), "head")
+            one_at_a_time(connection, _LOCK)
+            command.upgrade(_configuration(connection), revision)
     finally:
         engine.dispose()
 

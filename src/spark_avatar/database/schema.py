@@ -75,7 +75,15 @@ idempotency_keys = Table(
     Index("ix_idempotency_keys_age", "created_at"),
 )
 
-Index("ix_tasks_claim_order", tasks.c.status, tasks.c.created_at, tasks.c.id)
+turns = Table(
+    "turns",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("served_at", UtcMicroseconds, nullable=False),
+)
+"""When a task of the account was last claimed. Not read off the tasks: whoever deletes them must not come first."""
+
+Index("ix_tasks_queues", tasks.c.status, tasks.c.account_id, tasks.c.created_at, tasks.c.id)
 Index("ix_tasks_account", tasks.c.account_id, tasks.c.created_at, tasks.c.id)
 # Partial, as few tasks fail: counting failures by code must not read the others.
 Index(

@@ -2,18 +2,17 @@
 
 import json
 import logging
-import threading
-import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
 from spark_avatar.accounts.keys import Caller
 from spark_avatar.dispatch.dispatcher import Dispatcher
-from spark_avatar.errors import QueueFull, SparkAvatarError, TaskCreationError
+from spark_avatar.errors import SparkAvatarError, TaskCreationError
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.schemas.generation import GenerationRequest
+from spark_avatar.service.admission import Admission
 from spark_avatar.service.clock import Clock, utc_now
 from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import Model, ModelCatalog
@@ -26,7 +25,6 @@ ASSUMED_SECONDS = 10.0
 """Length of the video that a quote assumes: nothing is fetched for it."""
 KEY_LIFE = timedelta(hours=24)
 """How long an idempotency key stands for its task."""
-_COUNT_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -45,31 +43,6 @@ class Quote:
     currency: str = CURRENCY
 
 
-@dataclass
-class _QueueGauge:
-    """Counts waiting tasks; asks the store at most once a second, and adds what was submitted here since."""
-
-    store: TaskStore
-    clock: Clock
-    limit: int
-    _known: int = 0
-    _asked: float = float("-inf")
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def admit(self) -> None:
-        """Counts one more; raises `QueueFull`."""
-        with self._lock:
-            if time.monotonic() - self._asked > _COUNT_SECONDS:
-                self._known = self.store.queue_facts(now=self.clock()).queued
-                self._asked = time.monotonic()
-            if self._known >= self.limit:
-                raise QueueFull(
-                    f"{self._known} tasks are waiting, which is as many as this server takes: try again later",
-                    facts={"queued": self._known},
-                )
-            self._known += 1
-
-
 class GenerationService:
     """Accepts generations and answers about them. Nothing is fetched or rendered here; safe to call from several threads."""
 
@@ -82,7 +55,7 @@ class GenerationService:
         inputs: RequestInputs,
         prices: PriceList,
         limits: MediaLimits,
-        max_queued: int = 10_000,
+        admission: Admission,
         clock: Clock = utc_now,
     ) -> None:
         self._store = store
@@ -92,7 +65,7 @@ class GenerationService:
         self._prices = prices
         self._limits = limits
         self._clock = clock
-        self._gauge = _QueueGauge(store, clock, max_queued)
+        self._admission = admission
 
     def submit(
         self, request: GenerationRequest, *, caller: Caller, request_id: str = "", idempotency_key: str | None = None
@@ -101,8 +74,8 @@ class GenerationService:
         A request that repeats an idempotency key of its account, within a day, gets the task that the first one made.
 
         Raises `UnknownModel`, `ImageUrlMissing`, `AudioUrlMissing`, `ImageUrlInvalid`, `AudioUrlInvalid`,
-        `InvalidOptions`, the errors of a `data:` URL that is empty or too large, `IdempotencyConflict`, `QueueFull` and
-        `TaskCreationError`.
+        `InvalidOptions`, the errors of a `data:` URL that is empty or too large, `IdempotencyConflict`, `QueueFull`,
+        `AccountQueueFull` and `TaskCreationError`.
         After any of them nothing is stored.
         """
         model, checked = self._check(request)
@@ -111,7 +84,7 @@ class GenerationService:
         try:
             made = self._store.made_with(task.account_id, key) if key is not None else None
             if made is None:
-                self._gauge.admit()
+                self._admission.admit(caller.account_id)
                 made = self._store_task(task, key)
         except SparkAvatarError:
             raise

@@ -72,9 +72,13 @@ class TaskStore(Protocol):
         """How many queued tasks come before a queued one, as things stand; 0 for any other."""
         ...
 
+    def queued_by_account(self) -> dict[AccountId, int]:
+        """How many tasks of each account wait; accounts without any are left out."""
+        ...
+
     def claim_next(self, worker: str, *, now: datetime, lease_until: datetime) -> Task | None:
-        """Gives the oldest queued task to the worker: running, attempts + 1. None when nothing waits. Two workers never
-        get the same task.
+        """Gives a queued task to the worker: running, attempts + 1. None when nothing waits. Accounts take turns; of an
+        account the oldest task comes first. Two workers never get the same task.
         """
         ...
 

@@ -188,6 +188,53 @@ class TaskStoreContract:
         assert len(ids) == 1
         assert [found.id for found in store.recent(ANNA, limit=9)] == list(ids)
 
+    def test_accounts_take_turns_and_a_thousand_tasks_do_not_starve_one(self, store):
+        for number in range(30):
+            store.add(task(f"a{number:02}", seconds=number))
+        store.add(task("o", seconds=100, account=OTTO))
+        store.add(task("p", seconds=101, account=AccountId("paul")))
+        order = [claim(store, f"w{number}", seconds=200 + number).id for number in range(5)]
+        assert order == ["a00", "o", "p", "a01", "a02"]
+
+    def test_the_account_that_was_served_longest_ago_is_next(self, store):
+        for account in (ANNA, OTTO):
+            for number in range(3):
+                store.add(task(f"{account}{number}", seconds=number, account=account))
+        order = [claim(store, seconds=10 + number).id for number in range(4)]
+        assert order == ["anna0", "otto0", "anna1", "otto1"]
+        store.add(task("paul", seconds=50, account=AccountId("paul")))
+        assert [claim(store, seconds=60 + number).id for number in range(3)] == ["paul", "anna2", "otto2"]
+        assert claim(store) is None
+
+    def test_whoever_deletes_what_was_done_does_not_come_first_again(self, store):
+        for account in (ANNA, OTTO):
+            for number in range(3):
+                store.add(task(f"{account}{number}", seconds=number, account=account))
+        served = []
+        for number in range(4):
+            held = claim(store, seconds=10 + number)
+            served.append(held.account_id)
+            complete(store, held)
+            store.remove(held.id)
+        assert served == [ANNA, OTTO, ANNA, OTTO]
+
+    def test_tasks_ahead_are_counted_in_the_order_in_which_they_are_claimed(self, store):
+        for account, count in ((ANNA, 5), (OTTO, 2), (AccountId("paul"), 1)):
+            for number in range(count):
+                store.add(task(f"{account}{number}", seconds=number, account=account))
+        claim(store, seconds=10)
+        names = ["anna1", "anna2", "anna3", "anna4", "otto0", "otto1", "paul0"]
+        ahead = {name: store.ahead_of(store.get(TaskId(name))) for name in names}
+        order = [claim(store, f"w{number}", seconds=20 + number).id for number in range(len(names))]
+        assert {name: place for place, name in enumerate(order)} == ahead
+
+    def test_waiting_tasks_are_counted_by_account(self, store):
+        for number in range(3):
+            store.add(task(f"a{number}", seconds=number))
+        store.add(task("o", seconds=9, account=OTTO))
+        claim(store)
+        assert store.queued_by_account() == {ANNA: 2, OTTO: 1}
+
     def test_tasks_ahead_are_those_that_wait_longer(self, store):
         for number in range(4):
             store.add(task(f"t{number}", seconds=number))

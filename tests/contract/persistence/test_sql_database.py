@@ -20,6 +20,9 @@ from spark_avatar.database import schema
 from spark_avatar.database.engine import open_database, reading, writing
 from spark_avatar.database.migrate import upgrade
 from spark_avatar.errors import ConfigurationError
+from spark_avatar.tasks.sql.rows import row_of
+from spark_avatar.tasks.sql.store import SqlTaskStore
+from spark_avatar.tasks.task import AccountId, Task, TaskId, TaskRequest
 
 spawn = multiprocessing.get_context("spawn")
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -44,6 +47,19 @@ def test_upgrading_again_keeps_what_is_there(database_url, engine):
     upgrade(database_url)
     with reading(engine) as connection:
         assert connection.execute(select(schema.accounts)).all() == [("anna", NOW)]
+
+
+def test_a_database_of_the_first_schema_keeps_its_tasks(bare_database_url):
+    upgrade(bare_database_url, revision="0001")
+    engine = open_database(bare_database_url)
+    old = Task(TaskId("old"), AccountId("anna"), "k", TaskRequest("m", "https://a/p.jpg", "https://a/s.wav"), created_at=NOW)
+    with writing(engine) as connection:
+        connection.execute(schema.tasks.insert(), row_of(old))
+    upgrade(bare_database_url)
+    store = SqlTaskStore(engine)
+    assert store.get(old.id) == old
+    assert store.claim_next("w", now=NOW, lease_until=NOW).id == "old"
+    engine.dispose()
 
 
 def test_four_processes_upgrade_an_empty_database_at_once(bare_database_url):

@@ -7,11 +7,13 @@ import time
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 from store_processes import claim_all, work_forever
 from task_store_contract import START, TaskStoreContract, complete, task
 
-from spark_avatar.database.engine import open_database
+from spark_avatar.database import schema
+from spark_avatar.database.engine import open_database, writing
+from spark_avatar.tasks.sql.rows import row_of
 from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.tasks.task import TaskId, TaskStatus
 
@@ -52,6 +54,19 @@ def test_four_processes_claim_two_hundred_tasks_and_none_twice(database_url, sto
     for worker, mine in claimed.items():
         assert mine == sorted(mine), "a worker got a newer task before an older one"
         assert all(store.get(TaskId(task_id)).claim.worker == worker for task_id in mine)
+
+
+def test_a_claim_costs_the_same_however_many_tasks_wait(engine, store):
+    """The plan of SQLite and PostgreSQL may differ; the time must not grow with the queue."""
+    rows = [row_of(task(f"t{number:05}", seconds=number)) for number in range(10_000)]
+    with writing(engine) as connection:
+        connection.execute(schema.tasks.insert(), rows)
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("ANALYZE tasks"))
+    began = time.perf_counter()
+    for number in range(20):
+        assert store.claim_next(f"w{number}", now=START, lease_until=START).id == f"t{number:05}"
+    assert time.perf_counter() - began < 1.0, "50 ms for a claim is the time of a scan"
 
 
 def test_workers_killed_at_any_moment_lose_nothing(database_url, store):

@@ -16,6 +16,7 @@ from spark_avatar.pipeline import Pipeline
 from spark_avatar.schemas.generation import GenerationRequest
 from spark_avatar.schemas.identity import AccountId
 from spark_avatar.service.addresses import AllowList
+from spark_avatar.service.admission import Admission
 from spark_avatar.service.fetch import InputFetcher
 from spark_avatar.service.generation import GenerationService
 from spark_avatar.service.http_source import HttpSource
@@ -70,7 +71,7 @@ class ManualClock:
 class House:
     """Everything behind the use cases, in one folder."""
 
-    def __init__(self, folder: Path, *, max_queued: int = 10) -> None:
+    def __init__(self, folder: Path, *, max_queued: int = 10, max_queued_of_account: int = 100) -> None:
         url = f"sqlite:///{folder / 'tasks.db'}"
         upgrade(url)
         self.database = open_database(url)
@@ -96,7 +97,7 @@ class House:
             inputs=self.inputs,
             prices=self.prices,
             limits=self.limits,
-            max_queued=max_queued,
+            admission=Admission(self.store, max_queued, max_queued_of_account),
             clock=self.clock,
         )
         self.recovery = Recovery(self.store, self.storage, self.work_dir, max_attempts=3, clock=self.clock)

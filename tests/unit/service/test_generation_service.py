@@ -6,6 +6,7 @@ from service_house import CALLER, STRANGER, House, request
 from sqlalchemy import text
 
 from spark_avatar.errors import (
+    AccountQueueFull,
     AudioUrlInvalid,
     AudioUrlMissing,
     ImageUrlInvalid,
@@ -118,6 +119,18 @@ def test_a_full_queue_takes_nothing_more(tmp_path):
         house.submit()
     assert caught.value.retryable
     assert house.store.queue_facts(now=house.clock()).queued == 3
+    house.database.dispose()
+
+
+def test_one_accounts_full_queue_is_not_anothers(tmp_path):
+    house = House(tmp_path, max_queued_of_account=2)
+    for _ in range(2):
+        house.submit()
+    with pytest.raises(AccountQueueFull) as caught:
+        house.submit()
+    assert caught.value.retryable
+    assert house.generation.submit(request(), caller=STRANGER)
+    assert house.store.queued_by_account() == {"ada": 2, "bob": 1}
     house.database.dispose()
 
 

@@ -70,21 +70,9 @@ REMOVE = delete(tasks).where(_this_task, _column.status.in_([status.value for st
 
 RUNNING = select(tasks).where(_column.status == TaskStatus.RUNNING.value).order_by(_column.created_at, _column.id)
 
-AHEAD = select(func.count()).where(_column.status == TaskStatus.QUEUED.value, tuple_(_column.created_at, _column.id) < _mark)
-
-_oldest_queued = (
-    select(_column.id)
-    .where(_column.status == TaskStatus.QUEUED.value)
-    .order_by(_column.created_at, _column.id)
-    .limit(1)
-    # PostgreSQL: pass over a row that another worker is claiming. SQLite leaves the clause out, as it has one writer.
-    .with_for_update(skip_locked=True)
-    .scalar_subquery()
-)
-
-CLAIM_NEXT = (
+CLAIM = (
     update(tasks)
-    .where(_column.id == _oldest_queued, _column.status == TaskStatus.QUEUED.value)
+    .where(_queued)
     .values(
         status=TaskStatus.RUNNING.value,
         stage="starting",

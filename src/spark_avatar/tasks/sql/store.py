@@ -11,7 +11,7 @@ from spark_avatar.database.dialects import insert_if_missing
 from spark_avatar.database.engine import reading, writing
 from spark_avatar.database.schema import idempotency_keys
 from spark_avatar.errors import IdempotencyConflict, TaskNotFound
-from spark_avatar.tasks.sql import documents, statements
+from spark_avatar.tasks.sql import documents, statements, turns
 from spark_avatar.tasks.sql.rows import row_of, task_of
 from spark_avatar.tasks.store import PageMark, QueueFacts, SubmissionKey
 from spark_avatar.tasks.task import AccountId, Claim, Task, TaskFailure, TaskId, TaskOutput, TaskStatus, TaskUsage
@@ -112,19 +112,29 @@ class SqlTaskStore:
         """How many queued tasks come before a queued one, as things stand; 0 for any other."""
         if task.status is not TaskStatus.QUEUED:
             return 0
-        place = {"the_mark_time": task.created_at, "the_mark_id": task.id}
+        place = {"the_account": task.account_id, "the_time": task.created_at, "the_id": task.id}
         with reading(self._engine) as connection:
-            return connection.execute(statements.AHEAD, place).scalar_one()
+            ahead_in_account = connection.execute(turns.AHEAD_IN_ACCOUNT, place).scalar_one()
+            return turns.ahead_of(task, ahead_in_account, connection.execute(turns.QUEUES).all())
+
+    def queued_by_account(self) -> dict[AccountId, int]:
+        """How many tasks of each account wait."""
+        with reading(self._engine) as connection:
+            return {AccountId(row.account_id): row.tasks for row in connection.execute(turns.QUEUES)}
 
     def claim_next(self, worker: str, *, now: datetime, lease_until: datetime) -> Task | None:
-        """Gives the oldest queued task to the worker: running, attempts + 1. None when nothing waits. Two workers never
-        get the same task.
+        """Gives a queued task to the worker: running, attempts + 1. None when nothing waits. Accounts take turns; of an
+        account the oldest task comes first. Two workers never get the same task.
         """
+        claim = {"the_worker": worker, "the_now": now, "the_lease_until": lease_until}
         with writing(self._engine) as connection:
-            row = connection.execute(
-                statements.CLAIM_NEXT, {"the_worker": worker, "the_now": now, "the_lease_until": lease_until}
-            ).one_or_none()
-        return None if row is None else task_of(row)
+            turns.take_turns(connection)
+            while (task_id := connection.execute(turns.NEXT).scalar_one_or_none()) is not None:
+                row = connection.execute(statements.CLAIM, {"the_id": task_id, **claim}).one_or_none()
+                if row is not None:  # on PostgreSQL it may have been cancelled between the two statements
+                    turns.note_turn(connection, row.account_id, now)
+                    return task_of(row)
+        return None
 
     def renew(self, task_id: TaskId, claim: Claim, *, lease_until: datetime) -> bool:
         """Keeps the claim alive."""
