@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import spark_avatar
-from spark_avatar.cli import analyze, demo, doctor, engines, keys, render, serve, tasks
+from spark_avatar.cli import analyze, demo, doctor, engines, keys, render, serve, tasks, track
 from spark_avatar.errors import Canceled, ConfigurationError, InputError, SparkAvatarError
 
 EXIT_CODES: tuple[tuple[type[SparkAvatarError], int], ...] = ((InputError, 3), (ConfigurationError, 4), (Canceled, 130))
@@ -21,6 +21,7 @@ cli = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 cli.command("render")(render.render_command)
+cli.command("track")(track.track_command)
 cli.command("serve")(serve.serve)
 cli.command("analyze")(analyze.analyze)
 cli.command("demo")(demo.demo)

@@ -39,6 +39,8 @@ _LOOKS: Final = (
     _Look(1.80, (0.03, 0.00), -0.03, mirrored=False),
     _Look(1.40, (-0.02, -0.02), 0.00, mirrored=True),
 )
+_FOLLOWING_LOOKS: Final = _LOOKS[:4]
+"""Four looks at a frame of a video: what they misplace evens out over the frames."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,16 +89,23 @@ class FaceMesher:
             crop = extent.crop(FIRST_LOOK, (0, 0), 0, MESH_SIDE, mirrored=False)
             points, _presence = self._look(image, crop)
             extent = face_extent(points)
-        looks = [
-            self._look(image, extent.crop(look.size, look.shift, look.turn, MESH_SIDE, mirrored=look.mirrored)) for look in _LOOKS
-        ]
-        stack = np.stack([points for points, _ in looks])
-        median = np.median(stack, axis=0)
-        return FaceMesh(median, float(np.mean([presence for _, presence in looks])), _spread(stack, median))
+        return self._look_around(image, extent, _LOOKS)
+
+    def follow(self, image: RGBImage, before: FaceMesh) -> FaceMesh:
+        """The points of a face in a video's next frame."""
+        return self._look_around(image, face_extent(before.points), _FOLLOWING_LOOKS)
 
     def close(self) -> None:
         """Frees the network."""
         self._network.close()
+
+    def _look_around(self, image: RGBImage, extent: FaceExtent, looks: tuple[_Look, ...]) -> FaceMesh:
+        """The median of several looks."""
+        crops = [extent.crop(look.size, look.shift, look.turn, MESH_SIDE, mirrored=look.mirrored) for look in looks]
+        answers = [self._look(image, crop) for crop in crops]
+        stack = np.stack([points for points, _ in answers])
+        median = np.median(stack, axis=0)
+        return FaceMesh(median, float(np.mean([presence for _, presence in answers])), _spread(stack, median))
 
     def _look(self, image: RGBImage, crop: SquareCrop) -> tuple[Points, float]:
         points, presence = self._network.fit(crop.cut(image))

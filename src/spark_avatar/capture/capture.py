@@ -1,0 +1,167 @@
+"""A filmed face in, the animation track of what it does out."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import savgol_filter
+
+from spark_avatar.animation.blendshapes import BLENDSHAPES
+from spark_avatar.animation.track import AnimationTrack
+from spark_avatar.capture.eye_shapes import blink, brow_blendshapes, gaze_blendshapes
+from spark_avatar.capture.measurements import MEASUREMENTS, measure
+from spark_avatar.capture.mouth_shapes import MouthMotion, mouth_blendshapes
+from spark_avatar.engines.engine import RenderMonitor, SilentMonitor
+from spark_avatar.errors import FaceNotFound
+from spark_avatar.face.detector import FaceDetector
+from spark_avatar.face.mesh import FaceMesh, FaceMesher
+from spark_avatar.media.arrays import Curve, FloatArray, RGBImage
+from spark_avatar.media.video import probe_video, read_frames
+
+Measured = dict[str, Curve]
+"""Measurements by name, (frames,)."""
+
+LEAST_PRESENCE: Final = 0.5
+LEAST_SEEN: Final = 0.3
+"""Share of the frames that must show a face."""
+MOUTH_SECONDS: Final = 0.2
+HEAD_SECONDS: Final = 0.36
+"""Windows of the smoothing: a parabola through five frames at 25 fps, which leaves a syllable as high as it was."""
+CLOSED_QUANTILE: Final = 0.12
+"""Share of the frames whose lips are taken for closed and at rest."""
+MOST_CLOSED_GAP: Final = 0.03
+"""E that closed lips may measure; a mouth that is never closed is not taken for one."""
+CAMERA_DISTANCE: Final = 8.0
+"""E between camera and head, as the engine supposes."""
+
+_SILENT: Final = SilentMonitor()
+
+
+def capture_track(video: Path, monitor: RenderMonitor = _SILENT) -> AnimationTrack:
+    """The motion of the largest face in a video: mouth, blinks, brows, gaze and head, at the video's frame rate.
+
+    All of it is relative to the person: lips to their own closed lips, head, brows and gaze to the median of the clip.
+    Frames without a face are filled in from those around them. Memory doesn't grow with the size of the pictures, and by a
+    hundred bytes a frame with the length.
+
+    Raises `InputError` if there is no video, `FaceNotFound` if a face is seen in under a third of it, and what the monitor
+    raises.
+    """
+    facts = probe_video(video)
+    rows: list[FloatArray | None] = []
+    for row in _measured_frames(video):
+        rows.append(row)
+        monitor.checkpoint()
+        monitor.progress(len(rows) / max(facts.frames, 1), "tracking")
+    return track_of(_filled(rows), facts.frame_rate)
+
+
+def track_of(measured: Measured, frame_rate: Fraction) -> AnimationTrack:
+    """The track of measurements, each (frames,), without gaps."""
+    blendshapes = np.zeros((len(measured["gap"]), len(BLENDSHAPES)), np.float32)
+    eyes = {f"eyeBlink{side}": blink(measured[f"eye_{side.lower()}"]) for side in ("Right", "Left")}
+    blinking = np.maximum(eyes["eyeBlinkRight"], eyes["eyeBlinkLeft"])
+    calm = {name: _smooth(curve, HEAD_SECONDS, frame_rate) for name, curve in measured.items()}
+    shapes = {
+        **eyes,
+        **mouth_blendshapes(_mouth_motion(measured, frame_rate)),
+        **brow_blendshapes(calm["brow_right"], calm["brow_left"], calm["brow_inner"]),
+        **gaze_blendshapes(measured["iris_x"], measured["iris_y"], blinking),
+    }
+    for name, curve in shapes.items():
+        blendshapes[:, BLENDSHAPES.index(name)] = curve
+    rotation = np.stack([calm[name] - np.median(calm[name]) for name in ("yaw", "pitch", "roll")], axis=1)
+    unit = float(np.median(calm["scale"]))
+    place = np.stack([(calm[name] - np.median(calm[name])) / unit for name in ("x", "y")], axis=1)
+    nearer = CAMERA_DISTANCE * (unit / calm["scale"] - 1)
+    return AnimationTrack(
+        frame_rate=frame_rate,
+        blendshapes=blendshapes,
+        head_rotation=rotation.astype(np.float32),
+        head_translation=np.column_stack([place, nearer]).astype(np.float32),
+        breath=np.zeros(len(blendshapes), np.float32),
+    )
+
+
+def _measured_frames(video: Path) -> Iterator[FloatArray | None]:
+    """Measurements of each frame, None where no face is seen. A face is followed from frame to frame, or looked for anew."""
+    detector, mesher = FaceDetector(), FaceMesher()
+    try:
+        mesh: FaceMesh | None = None
+        for image in read_frames(video):
+            mesh = _seen(mesher.follow(image, mesh)) if mesh is not None else None
+            mesh = mesh or _found(image, detector, mesher)
+            yield None if mesh is None else measure(mesh.points)
+    finally:
+        detector.close()
+        mesher.close()
+
+
+def _found(image: RGBImage, detector: FaceDetector, mesher: FaceMesher) -> FaceMesh | None:
+    detections = detector.detect(image)
+    return _seen(mesher.locate(image, detections[0])) if detections else None
+
+
+def _seen(mesh: FaceMesh) -> FaceMesh | None:
+    return mesh if mesh.presence >= LEAST_PRESENCE else None
+
+
+def _filled(rows: list[FloatArray | None]) -> Measured:
+    """Measurements by name, linear over gaps. Raises `FaceNotFound`."""
+    seen = np.array([row is not None for row in rows], dtype=bool)
+    if not len(rows) or seen.mean() < LEAST_SEEN:
+        raise FaceNotFound(
+            f"A face is seen in {int(seen.sum())} of the video's {len(rows)} frames: use a video of one person's face, from the "
+            "front and well lit.",
+            facts={"frames": len(rows), "frames_with_face": int(seen.sum())},
+        )
+    values = np.stack([row for row in rows if row is not None])
+    frames = np.arange(len(rows))
+    return {
+        name: np.interp(frames, frames[seen], values[:, column]).astype(np.float32) for column, name in enumerate(MEASUREMENTS)
+    }
+
+
+def _mouth_motion(measured: Measured, frame_rate: Fraction) -> MouthMotion:
+    """Lips and jaw against this person's closed mouth."""
+    closed = _closed(measured)
+
+    def moved(name: str) -> Curve:
+        curve = measured[name] - measured[name][closed].mean()
+        return _smooth(curve, MOUTH_SECONDS, frame_rate)
+
+    gap = _smooth(measured["gap"], MOUTH_SECONDS, frame_rate)
+    at_rest = min(float(measured["gap"][closed].mean()), MOST_CLOSED_GAP)
+    return MouthMotion(
+        jaw=moved("chin"),
+        open=np.maximum(gap - at_rest, 0),
+        width=moved("width"),
+        upper_raise=-moved("upper"),
+        corner_right=-moved("corner_right"),
+        corner_left=-moved("corner_left"),
+        upper_thickness=moved("upper_height"),
+        lower_thickness=moved("lower_height"),
+        shift=moved("lips_x"),
+        jaw_shift=moved("chin_x"),
+    )
+
+
+def _closed(measured: Measured) -> NDArray[np.bool_]:
+    """(frames,): the lips are closed and neither spread nor pursed."""
+    gap, width = measured["gap"], measured["width"]
+    closed = gap <= np.quantile(gap, CLOSED_QUANTILE)
+    unusual = np.abs(width - np.median(width[closed]))
+    return np.asarray(closed & (unusual <= np.median(unusual[closed])), dtype=np.bool_)
+
+
+def _smooth(curve: Curve, seconds: float, frame_rate: Fraction) -> Curve:
+    """Without lag, by local parabolas (Savitzky and Golay 1964)."""
+    window = 2 * round(seconds * float(frame_rate) / 2) + 1
+    window = min(window, (len(curve) - 1) // 2 * 2 + 1)
+    if window <= 3:
+        return curve
+    smooth: Curve = savgol_filter(curve, window, 2).astype(np.float32)
+    return smooth
