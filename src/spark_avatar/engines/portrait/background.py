@@ -5,13 +5,15 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from spark_avatar.engines.portrait.canvas import Canvas
-from spark_avatar.engines.portrait.sampling import mix, resized
+from spark_avatar.engines.portrait.curves import smoothstep
+from spark_avatar.engines.portrait.sampling import mix, resized, sample
 from spark_avatar.media.arrays import FloatArray, Matte, RGBImage
 
 WORK_EYE_DISTANCE: Final = 150.0
-"""The rim is made at a size where E is at most this: it is soft anyway."""
+"""The rim and the hidden background's texture are made at a size where E is at most this: it is soft anyway."""
 PERSON: Final = 0.3
 """Matte above which a pixel moves with the person."""
 EDGE_DIAMETER: Final = 0.13
@@ -24,6 +26,11 @@ LEAST_PERSON_DIAMETER: Final = 5.0
 OPAQUE: Final = 0.997
 PLATE_EYE_DISTANCE: Final = 75.0
 """The hidden background is filled at a size where E is at most this: what comes out is smooth anyway."""
+DETAIL_SIZE: Final = 0.10
+"""E: what is larger is colour and shade, what is smaller is texture."""
+DETAIL_SMOOTHING: Final = 0.02
+DETAIL_FADE: Final = (0.35, 0.6)
+"""E from the outline to the inside over which the texture ends: nothing uncovers more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,18 +76,42 @@ def _plate(picture: RGBImage, matte: Matte, opacity: FloatArray, eye_distance: f
     only where the person is drawn fully opaque, so that a person at rest gives the picture itself.
     """
     grown = _disc(max(LEAST_PERSON_DIAMETER, TRUE_PERSON_DIAMETER * eye_distance))
-    person = cv2.dilate((matte > TRUE_PERSON).astype(np.uint8), grown)
+    person = cv2.dilate((matte > TRUE_PERSON).astype(np.uint8), grown).astype(np.uint8, copy=False)
     if person.all():
         return picture.copy()
     scale = min(1.0, PLATE_EYE_DISTANCE / eye_distance)
     size = (max(2, round(picture.shape[1] * scale)), max(2, round(picture.shape[0] * scale)))
     known = (cv2.resize(person * np.uint8(255), size, interpolation=cv2.INTER_AREA) == 0).astype(np.float32)
     filled = _pull_push(resized(picture, size, cv2.INTER_AREA).astype(np.float32), known)
+    scale = min(1.0, WORK_EYE_DISTANCE / eye_distance)
+    size = (max(2, round(picture.shape[1] * scale)), max(2, round(picture.shape[0] * scale)))
+    filled = resized(filled, size, cv2.INTER_CUBIC)
+    behind = resized(person, size, cv2.INTER_NEAREST)
+    filled += _mirrored_detail(resized(picture, size, cv2.INTER_AREA), filled, behind, eye_distance * scale)
     filled = resized(filled, (picture.shape[1], picture.shape[0]), cv2.INTER_CUBIC)
     share = cv2.GaussianBlur(person.astype(np.float32), (0, 0), 1.0) * (opacity > OPAQUE)
     plate = np.empty_like(picture)
     mix(np.clip(filled, 0, 255).astype(np.uint8), picture, (share * 255 + 0.5).astype(np.uint8), plate)
     return plate
+
+
+def _mirrored_detail(picture: RGBImage, filled: FloatArray, person: NDArray[np.uint8], eye_distance: float) -> FloatArray:
+    """(height, width, 3): texture for the smooth fill, that of the background mirrored at the person's outline."""
+    height, width = person.shape
+    distance, labels = cv2.distanceTransformWithLabels(person, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
+    rows, columns = np.nonzero(person == 0)
+    nearest = np.zeros((int(labels.max()) + 1, 2), np.float32)
+    nearest[labels[rows, columns]] = np.stack([columns, rows], axis=1)
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    places = 2 * nearest[labels] - np.dstack([x, y])
+    places = cv2.GaussianBlur(places, (0, 0), max(1.0, DETAIL_SMOOTHING * eye_distance)).astype(np.float32, copy=False)
+    seen = np.where(person[..., None] > 0, filled, picture).astype(np.float32)
+    cells = max(2, round(width / (DETAIL_SIZE * eye_distance))), max(2, round(height / (DETAIL_SIZE * eye_distance)))
+    detail = seen - resized(resized(seen, cells, cv2.INTER_AREA), (width, height), cv2.INTER_CUBIC)
+    share = sample((person == 0).astype(np.float32), places, outside=0)
+    share *= (1 - smoothstep(distance / eye_distance, *DETAIL_FADE)).astype(np.float32) * person
+    textured: FloatArray = sample(detail, places) * share[..., None]
+    return textured
 
 
 def _pull_push(values: FloatArray, known: FloatArray) -> FloatArray:
