@@ -1,0 +1,27 @@
+"""Parameters that are passed on to another server of our contract. Light to import.
+
+They are those of the engine that ships with it. Only what the caller gave is sent, so a server that knows other parameters, or
+other defaults, keeps its own.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Options(BaseModel):
+    """What a job on a remote server may set; what is not given is left to that server."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fps: Literal[24, 25, 30, 50, 60] = Field(default=25, description="Frames per second of the video.")
+    resolution: Literal["source", "360p", "480p", "720p", "1080p", "1440p", "2160p"] = Field(
+        default="source",
+        description="Length of the video's shorter side; `source` keeps the portrait's own size.",
+    )
+    expressiveness: float = Field(
+        default=1.0, ge=0, le=2, description="Strength of the mouth, brows and eyes: 0 is a still face, 1 is natural."
+    )
+    head_motion: float = Field(
+        default=1.0, ge=0, le=2, description="Strength of the head's movement: 0 holds it still, 1 is natural."
+    )

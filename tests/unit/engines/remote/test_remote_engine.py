@@ -1,0 +1,220 @@
+"""Another server of our contract as an engine: what is sent, how it is followed, and what every fault becomes."""
+
+import time
+from itertools import pairwise
+
+import pytest
+from contract_server import contract_server
+from remote_jobs import Watcher, remote_job, video_bytes
+
+from spark_avatar.engines.engine import SilentMonitor
+from spark_avatar.engines.remote.client import Polling, backoff, error_of
+from spark_avatar.engines.remote.engine import RemoteConfiguration, RemoteEngine
+from spark_avatar.engines.remote.options import Options
+from spark_avatar.errors import (
+    Canceled,
+    FaceNotFound,
+    GenerationError,
+    RemoteStatusError,
+    ResultParsingError,
+    SparkAvatarError,
+    StatusCheckError,
+    TaskCreationError,
+)
+
+WATCH = SilentMonitor()
+
+
+@pytest.fixture(scope="module")
+def finished():
+    return video_bytes()
+
+
+@pytest.fixture
+def far(finished):
+    with contract_server(finished) as server:
+        yield server
+
+
+@pytest.fixture
+def render(far, tmp_path):
+    def run(monitor=WATCH, *, options=None, **config):
+        settings = {"poll_seconds": 0.02, "job_seconds": 20.0, **config}
+        engine = RemoteEngine(RemoteConfiguration(far.url, "sk-far", "their_model", **settings))
+        return engine.render(remote_job(tmp_path, options or Options()), monitor)
+
+    return run
+
+
+def test_a_job_goes_there_and_comes_back(far, render):
+    watcher = Watcher()
+    rendition = render(watcher, options=Options(resolution="360p"))
+    assert (rendition.frames, rendition.job_id, rendition.compute_units, rendition.engine) == (25, "far-1", 31, "remote")
+    params = far.bodies[0]["input"][0]["params"]
+    assert far.bodies[0]["model"] == "their_model"
+    assert params["image_url"] == "https://store.example/1"
+    assert params["audio_url"] == "https://store.example/2"
+    assert (params["seed"], params["resolution"]) == (5, "360p")
+    assert "fps" not in params  # not given: the other server's own default holds
+    remote = rendition.diagnostics["remote"]
+    assert remote["usage"]["cost"] == "0.0420"
+    assert rendition.diagnostics["face"] == {"faces": 1}
+    fractions = [fraction for fraction, _ in watcher.stages]
+    assert fractions == sorted(fractions)
+    assert any(0.3 < fraction < 0.5 for fraction in fractions)  # 0.4 of the far task
+    assert all(headers["Authorization"] == "Bearer sk-far" for _, _, headers in far.requests)
+    assert any("Idempotency-Key" in headers for verb, path, headers in far.requests if path.endswith("generation"))
+
+
+def test_the_key_goes_to_no_other_host(far, render, finished):
+    with contract_server(finished) as store:
+        content = {"type": "video", "url": f"{store.url}/video"}
+        far.polls = [{"status": "completed", "output": [{"content": [content]}]}]
+        render()
+        assert [headers.get("Authorization") for _, _, headers in store.requests] == [None]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("003016014", FaceNotFound),
+        ("003016096", ResultParsingError),
+        ("003016095", GenerationError),
+        ("003016777", GenerationError),
+    ],
+)
+def test_a_failed_task_keeps_its_code(far, render, code, kind):
+    far.polls = [{"status": "failed", "error": {"code": code, "error_message": "Because.", "message": "Because."}}]
+    with pytest.raises(kind, match=r"Because\.") as caught:
+        render()
+    assert caught.value.code == code
+    assert far.asked("DELETE") == []  # it has ended: there is nothing to cancel
+
+
+def test_a_code_outside_the_contract_becomes_a_generation_error():
+    assert error_of("Boom", "x").code == "003016095"
+
+
+def test_a_refused_creation_keeps_the_contracts_code(far, render):
+    body = {"message": "Too wide.", "error": {"code": "003016012", "message": "Too wide."}}
+    far.faults["POST generation"] = lambda handler: handler.reply(body, 400)
+    with pytest.raises(SparkAvatarError, match="Too wide") as caught:
+        render()
+    assert caught.value.code == "003016012"
+
+
+@pytest.mark.parametrize(("status", "text"), [(401, "HTTP 401"), (402, "HTTP 402"), (404, "HTTP 404"), (500, "HTTP 500")])
+def test_any_other_refusal_is_a_task_that_could_not_be_created(far, render, status, text):
+    far.faults["POST generation"] = lambda handler: handler.reply({"message": "No.", "error": {"code": "word"}}, status)
+    with pytest.raises(TaskCreationError, match=text):
+        render()
+    assert len(far.bodies) == 1
+
+
+def test_retry_after_is_honoured_and_the_task_made_once(far, render):
+    times = []
+
+    def busy(handler):
+        times.append(time.monotonic())
+        if len(times) < 3:
+            handler.reply({}, 429, Retry_After="0.3")
+        else:
+            handler.reply({"id": "far-1"})
+
+    far.faults["POST generation"] = busy
+    render()
+    assert all(later - earlier >= 0.3 for earlier, later in pairwise(times))
+    keys = {headers.get("Idempotency-Key") for _, path, headers in far.requests if path.endswith("generation")}
+    assert len(keys) == 1
+
+
+def test_a_creation_whose_answer_is_lost_is_not_sent_twice(far, render):
+    far.faults["POST generation"] = lambda handler: handler.connection.close()
+    with pytest.raises(TaskCreationError):
+        render()
+    assert len(far.bodies) == 1
+
+
+def test_nobody_listens(tmp_path, monkeypatch):
+    monkeypatch.setattr("spark_avatar.engines.remote.client.backoff", lambda *_: 0.01)
+    engine = RemoteEngine(RemoteConfiguration("http://127.0.0.1:9", "k", "m"))
+    with pytest.raises(TaskCreationError, match="cannot be reached"):
+        engine.render(remote_job(tmp_path, Options()), WATCH)
+
+
+def test_an_upload_is_refused(far, render):
+    far.faults["POST files"] = lambda handler: handler.reply({"message": "Too large."}, 413)
+    with pytest.raises(RemoteStatusError, match="HTTP 413: Too large"):
+        render()
+
+
+@pytest.mark.parametrize("answer", [lambda h: h.reply(b"<html>"), lambda h: h.reply({"status": "?"}), lambda h: h.reply({}, 500)])
+def test_the_status_cannot_be_learnt(far, render, answer):
+    far.faults["GET task"] = answer
+    with pytest.raises(StatusCheckError):
+        render()
+    assert far.asked("DELETE") == ["/model/v1/generation/task/far-1"]
+
+
+def test_the_task_is_forgotten(far, render):
+    far.faults["GET task"] = lambda handler: handler.reply({"message": "No such task."}, 404)
+    with pytest.raises(StatusCheckError, match="No such task"):
+        render()
+
+
+def test_the_deadline(far, render):
+    far.polls = [{"status": "in_progress", "progress": 0.1}]
+    with pytest.raises(StatusCheckError, match="longer than it may"):
+        render(job_seconds=0.3)
+    assert len(far.asked("DELETE")) == 1
+
+
+def test_a_few_failures_are_forgiven(far, render):
+    left = [4]
+
+    def flaky(handler):
+        left[0] -= 1
+        handler.reply({}, 503, Retry_After="0") if left[0] >= 0 else handler.reply(handler.far.task())
+
+    far.faults["GET task"] = flaky
+    assert render().frames == 25
+
+
+@pytest.mark.parametrize("output", [[], None, [{"content": []}], [{"content": [{"type": "image", "url": "x"}]}]])
+def test_completed_without_a_video(far, render, output):
+    far.polls = [{"status": "completed", "output": output}]
+    with pytest.raises(ResultParsingError, match="without a video"):
+        render()
+
+
+def test_the_video_is_gone(far, render):
+    far.faults["GET video"] = lambda handler: handler.reply(b"", 403)
+    with pytest.raises(RemoteStatusError, match="HTTP 403"):
+        render()
+
+
+def test_the_video_is_none(far, render):
+    far.video = b"<!doctype html><p>Please log in."
+    with pytest.raises(ResultParsingError, match="HTML page instead of a video"):
+        render()
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_cancelling_reaches_the_other_server(far, render, older):
+    far.polls = [{"status": "in_progress", "progress": 0.1}]
+    if older:
+        far.faults["DELETE task"] = lambda handler: handler.reply({}, 405)
+    with pytest.raises(Canceled):
+        render(Watcher(Canceled(), "rendering"))
+    assert far.asked("DELETE") == ["/model/v1/generation/task/far-1"]
+    assert far.asked("PUT") == (["/model/v1/queue/their_model/requests/far-1/cancel"] if older else [])
+
+
+def test_looks_become_rarer_and_never_all_at_once():
+    pauses = [Polling(0.5, 5.0).succeeded() for _ in range(20)]
+    assert len(set(pauses)) > 10
+    polling = Polling(0.5, 5.0)
+    late = [polling.succeeded() for _ in range(30)][-1]
+    assert 5 * 0.75 <= late <= 5 * 1.25
+    assert backoff(0, 7.0) == 7.0
+    assert backoff(50, None) <= 75
