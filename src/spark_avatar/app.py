@@ -290,6 +290,7 @@ def _runner(name: str, control: WorkerControl, settings: Settings) -> TaskRunner
 
 def _ports(services: Services, registry: CollectorRegistry) -> Ports:
     from spark_avatar.api.ports import ApiLimits, Ports
+    from spark_avatar.api.rate_limits import RateLimits
 
     settings = services.settings
     return Ports(
@@ -300,6 +301,9 @@ def _ports(services: Services, registry: CollectorRegistry) -> Ports:
         authenticate=services.keys.authenticate,
         checks=services.checks,
         limits=ApiLimits(_limits(settings), settings.sync_seconds),
+        rates=RateLimits.of(
+            per_key=settings.rate_per_key, per_address=settings.rate_per_address, store_url=settings.rate_store_url
+        ),
         scratch=services.housekeeping.scratch,
         public_url=settings.public_url,
         registry=registry,

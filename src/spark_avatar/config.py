@@ -49,6 +49,12 @@ class Settings(BaseSettings):
     """Tasks that may wait; more are refused with 503."""
     max_queued_per_account: int = Field(default=5_000, ge=1)
     """Tasks of one account that may wait; more are refused with 429."""
+    rate_per_key: str = "30000/minute"
+    """Requests that one API key may make; empty for no limit."""
+    rate_per_address: str = "60000/minute"
+    """Requests that one address may make, with whatever keys; empty for no limit."""
+    rate_store_url: str | None = None
+    """Redis URL for the counts; by default each server process counts for itself."""
     sync_seconds: float = Field(default=300, gt=0)
     """How long the synchronous call waits for the task."""
 

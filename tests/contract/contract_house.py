@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import anyio
+import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
@@ -91,3 +93,14 @@ class House:
         app = build_api(registry=CollectorRegistry())
         app.state.ports = Ports(**{**vars(self.ports), **changes})  # type: ignore[arg-type]
         return app
+
+
+def call(app: FastAPI, method: str, path: str, key: str, **options: object) -> httpx.Response:
+    """One call of an app in this process."""
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.request(method, path, headers={"Authorization": f"Bearer {key}"}, **options)  # type: ignore[arg-type]
+
+    return anyio.run(send)

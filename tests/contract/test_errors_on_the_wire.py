@@ -2,11 +2,9 @@
 
 import json
 
-import anyio
 import httpx
 import pytest
-from contract_house import House
-from fastapi import FastAPI
+from contract_house import House, call
 from strict_client import StrictClient, decode_error
 
 from spark_avatar.errors import QueueFull, TaskCreationError
@@ -192,14 +190,3 @@ def test_metrics_count_by_route_and_not_by_address(http: httpx.Client) -> None:
     assert "no-such-task" not in text
     assert 'spark_avatar_tasks{status="queued"}' in text
     assert "spark_avatar_oldest_queued_seconds" in text
-
-
-def call(app: FastAPI, method: str, path: str, key: str, **options: object) -> httpx.Response:
-    """One call of an app in this process."""
-
-    async def send() -> httpx.Response:
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            return await client.request(method, path, headers={"Authorization": f"Bearer {key}"}, **options)  # type: ignore[arg-type]
-
-    return anyio.run(send)

@@ -36,7 +36,10 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                answered = MutableHeaders(scope=message)
+                answered["X-Request-Id"] = request_id
+                for name, value in scope["state"].get("rate_headers", {}).items():
+                    answered.setdefault(name, value)  # a refusal has its own
             await send(message)
 
         started = time.perf_counter()

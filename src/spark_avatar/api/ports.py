@@ -9,6 +9,7 @@ from fastapi import Request
 from prometheus_client import CollectorRegistry
 
 from spark_avatar.accounts.keys import Caller
+from spark_avatar.api.rate_limits import RateLimits
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.service.files import FileService
 from spark_avatar.service.generation import GenerationService
@@ -51,6 +52,7 @@ class Ports:
     limits: ApiLimits
     scratch: Path
     """An existing folder for uploads under way."""
+    rates: RateLimits = field(default_factory=RateLimits)
     public_url: str | None = None
     """How clients reach this server; by default taken from each request."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)

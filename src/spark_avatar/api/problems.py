@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from spark_avatar import errors
+from spark_avatar.api.rate_limits import refusal_headers
 from spark_avatar.api.request_ids import request_id_of
 from spark_avatar.schemas.problem import ErrorBody, ErrorDetail, ProblemBody
 
@@ -80,15 +81,15 @@ def answer_error(request: Request, error: errors.SparkAvatarError) -> Response:
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return internal_error(request_id_of(request), accept)
     return problem_response(
-        status, error.code, error.message, request_id=request_id_of(request), accept=accept, headers=_headers(status)
+        status, error.code, error.message, request_id=request_id_of(request), accept=accept, headers=_headers(status, error)
     )
 
 
-def _headers(status: int) -> dict[str, str]:
+def _headers(status: int, error: errors.SparkAvatarError) -> dict[str, str]:
     if status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": "Bearer"}
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
-        return {"Retry-After": str(RETRY_SECONDS)}
+        return {"Retry-After": str(RETRY_SECONDS)} | refusal_headers(error)
     return {}
 
 

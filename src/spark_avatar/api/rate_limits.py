@@ -1,0 +1,142 @@
+"""How many requests a key and an address may make: windows of fixed length, counted in memory or in Redis.
+
+In memory each server process counts for itself; several processes that are to share their counts need Redis.
+"""
+
+import ipaddress
+import logging
+import math
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import limits
+from limits.storage import MemoryStorage, RedisStorage, Storage
+from limits.strategies import FixedWindowRateLimiter
+
+from spark_avatar.errors import ConfigurationError, RateLimited, SparkAvatarError
+
+_LIMIT_FACT: Final = "limit"
+_RESET_FACT: Final = "reset_seconds"
+_TIMEOUTS: Final = "socket_timeout=0.5&socket_connect_timeout=0.5"
+_AWAY_SECONDS: Final = 5.0
+"""How long a store that failed is not asked."""
+_IPV6_NETWORK_BITS: Final = 64
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a caller stands in the present window."""
+
+    limit: int
+    remaining: int
+    reset_seconds: int
+    """Until the window ends, rounded up."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """For the answer (IETF draft "RateLimit header fields for HTTP", version 06)."""
+        return {
+            "RateLimit-Limit": str(self.limit),
+            "RateLimit-Remaining": str(self.remaining),
+            "RateLimit-Reset": str(self.reset_seconds),
+        }
+
+
+class Rate:
+    """One limit, counted for each name on its own. A store that does not answer limits nobody: requests go on."""
+
+    def __init__(self, rule: str, purpose: str, *, store_url: str | None = None) -> None:
+        """`rule` is a count and a time, such as `600/minute`. `store_url` is a Redis URL; by default memory. Raises
+        `ConfigurationError`.
+        """
+        try:
+            self._item = limits.parse(rule)
+        except ValueError:
+            raise ConfigurationError(f"{rule!r} is no rate limit: write a count and a time, such as 600/minute.") from None
+        self._purpose = purpose
+        self._strategy = FixedWindowRateLimiter(_store(store_url))
+        self._away_until = float("-inf")
+
+    def spend(self, name: str) -> tuple[bool, Standing | None]:
+        """Counts one request of this name: whether it is within the limit, and how the name then stands, where known."""
+        if time.monotonic() < self._away_until:
+            return True, None
+        try:
+            within = self._strategy.hit(self._item, self._purpose, name)
+            window = self._strategy.get_window_stats(self._item, self._purpose, name)
+        except Exception:  # noqa: BLE001 - each store has its own exceptions, and none may stop the service
+            _log.exception("rate limits cannot be counted; nobody is limited for a while")
+            self._away_until = time.monotonic() + _AWAY_SECONDS
+            return True, None
+        seconds = max(1, math.ceil(window.reset_time - time.time()))
+        return within, Standing(self._item.amount, window.remaining, seconds)
+
+
+@dataclass(frozen=True)
+class RateLimits:
+    """The limits of the API; None leaves one out."""
+
+    per_key: Rate | None = None
+    per_address: Rate | None = None
+
+    @classmethod
+    def of(cls, *, per_key: str, per_address: str, store_url: str | None) -> "RateLimits":
+        """From rules; an empty one stands for no limit. Raises `ConfigurationError`."""
+        return cls(
+            Rate(per_key, "key", store_url=store_url) if per_key else None,
+            Rate(per_address, "address", store_url=store_url) if per_address else None,
+        )
+
+    def admit_address(self, address: str) -> Standing | None:
+        """Counts a request from an IP address, before its key is looked at; raises `RateLimited`."""
+        return _admit(self.per_address, network_of(address), "this address")
+
+    def admit_key(self, key_id: str) -> Standing | None:
+        """Counts a request with a valid key; raises `RateLimited`."""
+        return _admit(self.per_key, key_id, "this API key")
+
+
+def refusal_headers(error: SparkAvatarError) -> dict[str, str]:
+    """The headers of an answer that refuses a request for its rate; none for other errors."""
+    limit, reset = error.facts.get(_LIMIT_FACT), error.facts.get(_RESET_FACT)
+    if not isinstance(error, RateLimited) or not isinstance(limit, int) or not isinstance(reset, int):
+        return {}
+    return {"Retry-After": str(reset), **Standing(limit, 0, reset).headers}
+
+
+def network_of(address: str) -> str:
+    """Whom an address stands for: a host has an IPv4 address, but a whole IPv6 network of 64 bits."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address  # a Unix socket has none
+    if isinstance(parsed, ipaddress.IPv6Address):
+        mapped = parsed.ipv4_mapped
+        return str(mapped or ipaddress.ip_network((parsed, _IPV6_NETWORK_BITS), strict=False))
+    return str(parsed)
+
+
+def _admit(rate: Rate | None, name: str, who: str) -> Standing | None:
+    if rate is None:
+        return None
+    within, standing = rate.spend(name)
+    if not within and standing is not None:
+        raise RateLimited(
+            f"Too many requests from {who}: {standing.limit} are accepted; go on in {standing.reset_seconds} s.",
+            facts={_LIMIT_FACT: standing.limit, _RESET_FACT: standing.reset_seconds},
+        )
+    return standing
+
+
+def _store(url: str | None) -> Storage:
+    if url is None:
+        return MemoryStorage()
+    if not url.startswith(("redis://", "rediss://")):
+        raise ConfigurationError("The store of rate limits must be Redis: `redis://host:6379/0` or `rediss://...`.")
+    try:
+        return RedisStorage(url + ("&" if "?" in url else "?") + _TIMEOUTS)
+    except limits.errors.ConfigurationError as missing:
+        raise ConfigurationError("Rate limits in Redis need its driver: install `spark-avatar[scale]`.") from missing
