@@ -10,11 +10,11 @@ from spark_avatar.engines.portrait.canvas import Canvas
 from spark_avatar.engines.portrait.curves import Array, smoothstep
 from spark_avatar.engines.portrait.outline import FACE_SIDES, FaceOutline
 from spark_avatar.engines.portrait.thin_plate import ThinPlateSpline
-from spark_avatar.engines.portrait.warp import Lattice
+from spark_avatar.engines.portrait.warp import Lattice, determinant
 from spark_avatar.media.arrays import FloatArray, Points
 
-DEPTH_SMOOTHING: Final = (4e-4, 3e-2)
-"""In the face's middle, and how much more at its sides. Ten times as much in the middle flattens the nose by an eighth, and
+DEPTH_SMOOTHING: Final = (8e-4, 3e-2)
+"""In the face's middle, and how much more at its sides. Five times as much in the middle flattens the nose by an eighth, and
 turned heads with it; less at the sides, where the cheeks fall off steeply, makes the face's outline jagged when it turns."""
 TURNED: Final = 6.0
 """Degrees of yaw at which the portrait's depth is smoothed twice as much: nose and far cheek of a turned face lie so close
@@ -36,10 +36,12 @@ MOST_DEGREES: Final = np.array([12.5, 12.5, 10.0])
 `KNEE` of a limit on the angles level off."""
 KNEE: Final = 0.75
 LEAST_DEGREES: Final = 3.0
-LEAST_WIDTH: Final = 0.35
-"""No part of the face may be foreshortened to less of its width or height: then folds begin."""
-FACE_SAMPLES: Final = 48
-"""Places along the face's longer side at which that is tested."""
+LIMIT_STEP: Final = 0.88
+LEAST_AREA: Final = 0.2
+MOST_AREA: Final = 1.75
+"""How much smaller and larger a turn may make any part of the head."""
+TEST_NODES: Final = 33
+"""Nodes per E at which that is tested."""
 MOST_SHIFT: Final = 0.08
 """Limit of each added translation in E."""
 
@@ -77,8 +79,10 @@ class HeadField:
     """Relative to the pivot, output pixels; y and z too."""
     y: FloatArray
     z: FloatArray
-    weight: FloatArray
-    """0..1, share of the head's motion."""
+    weight_x: FloatArray
+    """0..1, share of the head's motion across the picture."""
+    weight_y: FloatArray
+    """The same down the picture."""
     breath: FloatArray
     """Rise with a full breath, output pixels."""
 
@@ -89,8 +93,8 @@ class HeadField:
         if expression is not None:
             z = z + expression[2]
         moved = np.empty((*x.shape, 2), dtype=np.float32)
-        moved[..., 0] = self.weight * ((m[0, 0] - 1) * x + m[0, 1] * y + m[0, 2] * z + transform.shift[0])
-        moved[..., 1] = self.weight * (m[1, 0] * x + (m[1, 1] - 1) * y + m[1, 2] * z + transform.shift[1])
+        moved[..., 0] = self.weight_x * ((m[0, 0] - 1) * x + m[0, 1] * y + m[0, 2] * z + transform.shift[0])
+        moved[..., 1] = self.weight_y * (m[1, 0] * x + (m[1, 1] - 1) * y + m[1, 2] * z + transform.shift[1])
         if breath:
             moved[..., 1] -= np.float32(breath) * self.breath
         if expression is not None:
@@ -125,10 +129,12 @@ class Head:
         limits = np.where(rotation < 0, self._limits[0], self._limits[1])
         angles = np.copysign(_level_off(np.abs(rotation), limits), rotation)
         angles[:2] /= max(1.0, float(np.hypot(*(angles[:2] / limits[:2]))))
+        return self._unlimited(angles, np.clip(translation, -MOST_SHIFT, MOST_SHIFT))
+
+    def _unlimited(self, angles: Array, translation: FloatArray) -> HeadTransform:
         yaw, pitch, roll = np.radians(angles / READ_SHARE)
-        x, y, z = np.clip(translation, -MOST_SHIFT, MOST_SHIFT)
-        scale = CAMERA_DISTANCE / (CAMERA_DISTANCE + z)
-        matrix = rotation_matrix(yaw, pitch, roll) * scale
+        x, y, z = translation
+        matrix = rotation_matrix(yaw, pitch, roll) * (CAMERA_DISTANCE / (CAMERA_DISTANCE + z))
         return HeadTransform(
             matrix.astype(np.float32), np.array([x, y], dtype=np.float32) * np.float32(self._canvas.eye_distance)
         )
@@ -136,22 +142,31 @@ class Head:
     def _turning_limits(self) -> Array:
         """(2, 3): how far yaw, pitch and roll may go to the negative and to the positive side, degrees as the mesh reads them.
 
-        A turn by an angle foreshortens a surface of slope s by the factor cos - s sin.
+        Folds begin where a turned face is foreshortened too much, stretches where the picture's edge cuts the head off and
+        holds it.
         """
         outline = self._outline
-        step = 2 * outline.half_height / FACE_SAMPLES
-        reach = np.arange(-FACE_SAMPLES // 2, FACE_SAMPLES // 2 + 1, dtype=np.float32) * np.float32(step)
-        x, y = np.meshgrid(reach + np.float32(outline.centre[0]), reach + np.float32(outline.centre[1]))
-        depth = self._depth_at(x, y)
-        along_y, along_x = np.gradient(depth, step)
-        face = outline.ellipse_radius(x, y, 0.05, 0.05) < 1
-        limits = np.stack([-MOST_DEGREES, MOST_DEGREES])
-        for axis, slope in enumerate((along_x[face], along_y[face])):
-            for row, steepest in enumerate((-slope.min(), slope.max())):
-                turn = float(np.degrees((1 - LEAST_WIDTH) / max(float(steepest), 1e-3))) * float(READ_SHARE[axis])
-                limits[row, axis] = np.clip(turn, LEAST_DEGREES, MOST_DEGREES[axis])
-        sizes: Array = np.abs(limits)
-        return sizes
+        lattice = Lattice.covering((0, 0, *self._canvas.size), max(2, round(self._canvas.eye_distance / TEST_NODES)))
+        x, y = lattice.nodes()
+        head = outline.ellipse_radius(x, y, HEAD_SIDE, HEAD_HEIGHT, HEAD_RAISED) < 0.9
+        _, v = outline.local(x, y, outline.centre)
+        width, height = self._canvas.size
+        watched = head & (v < outline.chin) & (x >= 0) & (y >= 0) & (x < width) & (y < height)
+        field, still = self.field(lattice), np.zeros(3, np.float32)
+
+        def bears(axis: int, angle: float) -> bool:
+            angles = np.zeros(3)
+            angles[axis] = angle
+            area = determinant(field.displacement(self._unlimited(angles, still), 0.0, None), lattice.step)[watched]
+            return bool(area.min(initial=1.0) > LEAST_AREA and area.max(initial=1.0) < MOST_AREA)
+
+        limits = np.stack([MOST_DEGREES, MOST_DEGREES])
+        for row, sign in enumerate((-1, 1)):
+            for axis in range(3):
+                while limits[row, axis] > LEAST_DEGREES and not bears(axis, sign * limits[row, axis]):
+                    limits[row, axis] *= LIMIT_STEP
+        found: Array = limits
+        return found
 
     def _depth_at(self, x: FloatArray, y: FloatArray) -> FloatArray:
         """Depth at window pixels, output pixels."""
@@ -165,9 +180,11 @@ class Head:
         x, y = lattice.nodes()
         eye_distance = np.float32(self._canvas.eye_distance)
         depth = self._depth_at(x, y)
-        weight, breath = self._weights(x, y)
+        weight_x, weight_y, breath = self._weights(x, y)
         pivot = self.pivot.astype(np.float32)
-        return HeadField(x - pivot[0], y - pivot[1], depth - pivot[2], weight, breath * np.float32(BREATH_LIFT) * eye_distance)
+        return HeadField(
+            x - pivot[0], y - pivot[1], depth - pivot[2], weight_x, weight_y, breath * np.float32(BREATH_LIFT) * eye_distance
+        )
 
     def _depth_samples(self) -> tuple[Points, Points]:
         """The mesh's own depths, and two rings behind it for hair, ears, neck and shoulders."""
@@ -181,31 +198,38 @@ class Head:
             depths.append(self._back + (behind + chest * below) * eye_distance)
         return np.concatenate(sources), np.concatenate(depths)
 
-    def _weights(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _weights(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Shares of the head's motion across and down the picture, and of breathing."""
         outline, eye_distance = self._outline, self._canvas.eye_distance
         radius = outline.ellipse_radius(x, y, HEAD_SIDE, HEAD_HEIGHT, HEAD_RAISED)
         start, end = FADE_WITH_MATTE if self._has_matte else FADE_WITHOUT_MATTE
         _, v = outline.local(x, y, outline.centre)
         below_chin = (v - outline.chin) / eye_distance
         weight = (1 - smoothstep(radius, start, end)) * (1 - (1 - SHOULDER_SHARE) * smoothstep(below_chin, *NECK))
-        edge, bottom = self._edge_fades(x, y)
-        breath = smoothstep(below_chin, *BREATH_START) * edge * bottom
-        return (weight * edge * bottom).astype(np.float32), breath.astype(np.float32)
+        across, down = self._edge_fades(x, y)
+        breath = smoothstep(below_chin, *BREATH_START) * down
+        return (weight * across).astype(np.float32), (weight * down).astype(np.float32), breath.astype(np.float32)
 
-    def _edge_fades(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Factors that still the motion towards the window's left, right and upper edge, and towards its lower edge.
+    def _edge_fades(self, x: FloatArray, y: FloatArray) -> tuple[Array, Array]:
+        """Factors that still the motion across and down the picture towards the window's edges.
 
-        At the picture's own edges a little motion is left, so that hair that is cut off there doesn't look pinned.
+        At the picture's own edges only what goes over them must fade: along them everything may slide. A little is left
+        there too, so that hair that is cut off doesn't look pinned.
         """
         x0, y0, x1, y1 = self._canvas.window
         width, height = self._frame_size
         reach = min(EDGE_FADE * self._canvas.eye_distance, 0.10 * min(width, height))
-
-        def fade(distance: FloatArray, at_picture_edge: bool) -> FloatArray:
-            return smoothstep(distance, -0.16 * reach if at_picture_edge else 0.5, reach).astype(np.float32)
-
-        sides = fade(x, x0 == 0) * fade((x1 - x0 - 1) - x, x1 == width) * fade(y, y0 == 0)
-        return sides, fade((y1 - y0 - 1) - y, y1 == height)
+        across = down = np.ones_like(x, dtype=np.float64)
+        for distance, at_picture_edge, is_side in (
+            (x, x0 == 0, True),
+            ((x1 - x0 - 1) - x, x1 == width, True),
+            (y, y0 == 0, False),
+            ((y1 - y0 - 1) - y, y1 == height, False),
+        ):
+            fade = smoothstep(distance, -0.16 * reach if at_picture_edge else 0.5, reach)
+            across = across * (fade if is_side or not at_picture_edge else 1.0)
+            down = down * (fade if not is_side or not at_picture_edge else 1.0)
+        return across, down
 
     def reach(self, field: HeadField) -> float:
         """The furthest that the limits let any node of a field go, output pixels."""

@@ -73,3 +73,24 @@ def test_nothing_moves_further_than_the_head_says_it_can(rig):
     furthest = rig.head.reach(rig.body)
     transform = rig.head.transform(np.float32([99, -99, 99]), np.float32([1, -1, 1]))
     assert np.abs(rig.body.displacement(transform, 1.0, None)).max() <= furthest
+
+
+@pytest.mark.parametrize("box", [(150, 60, 300, 220), (100, 90, 420, 400), (165, 0, 400, 330)])
+def test_a_head_that_the_frame_cuts_off_is_not_stretched(cropped, rigged, box):
+    rig = rigged(cropped(*box))
+    width, height = rig.canvas.size
+    x, y = rig.face_lattice.nodes()
+    seen = on_the_face(rig) & (x > 0) & (y > 0) & (x < width) & (y < height)
+    for rotation in np.vstack([np.eye(3), -np.eye(3)]) * 12:
+        area = determinant(displacement(rig, rotation), rig.face_lattice.step)[seen]
+        assert area.min() > 0.15
+        assert area.max() < 2.0
+
+
+def test_what_lies_at_the_pictures_edge_slides_along_it_and_never_off_it(cropped, rigged):
+    rig = rigged(cropped(190, 0, 420, 400))  # her right cheek is cut off
+    moved = rig.body.displacement(rig.head.transform(np.float32([8, 8, 0]), STILL), 0.0, None)
+    x, y = rig.body_lattice.nodes()
+    edge = (np.abs(x) <= rig.body_lattice.step / 2) & (np.abs(y - rig.canvas.points[33, 1]) < 20)
+    assert np.abs(moved[edge][:, 1]).min() > 3
+    assert np.abs(moved[edge][:, 0]).max() < 0.35 * np.abs(moved[..., 0]).max()
