@@ -22,14 +22,13 @@ from spark_avatar.database.engine import open_database
 from spark_avatar.database.migrate import upgrade
 from spark_avatar.dispatch.in_process import InProcessDispatcher, WorkerEnd
 from spark_avatar.dispatch.presence import ServerPresence
-from spark_avatar.engines.registry import EngineRegistry
 from spark_avatar.errors import ObjectNotFound, SparkAvatarError
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.service.admission import Admission
 from spark_avatar.service.files import FileService
 from spark_avatar.service.generation import GenerationService
 from spark_avatar.service.inputs import RequestInputs
-from spark_avatar.service.models import ModelCatalog, picture_omni
+from spark_avatar.service.models import ModelCatalog
 from spark_avatar.service.prices import PriceList
 from spark_avatar.service.recovery import Recovery, Sweeper
 from spark_avatar.service.task_files import TaskFiles
@@ -40,6 +39,7 @@ from spark_avatar.storage.secret import load_secret
 from spark_avatar.storage.storage import ObjectKey
 from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.telemetry import configure_logging
+from spark_avatar.wiring import engine_registry, model_catalog
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -139,7 +139,7 @@ class Services:
 def build_services(settings: Settings, logging: Logging = _PLAIN) -> Services:
     """Puts the services together; starts nothing. Raises `ConfigurationError`."""
     database = open_database(_database_url(settings))
-    store, storage, catalog = SqlTaskStore(database), _storage(settings), _catalog(settings)
+    store, storage, catalog = SqlTaskStore(database), _storage(settings), model_catalog(settings)
     recovery = Recovery(store, storage, _work_dir(settings), settings.max_attempts)
     housekeeping = Housekeeping(ServerPresence(settings.data_dir / "servers"), recovery, settings.data_dir / "uploads-under-way")
     dispatcher = InProcessDispatcher(
@@ -266,9 +266,9 @@ def _runner(name: str, control: WorkerControl, settings: Settings) -> TaskRunner
     from spark_avatar.service.http_source import HttpSource
     from spark_avatar.service.runner import TaskRunner
 
-    storage, limits, catalog = _storage(settings), _limits(settings), _catalog(settings)
+    storage, limits, catalog = _storage(settings), _limits(settings), model_catalog(settings)
     http = HttpSource(AllowList.parse(settings.fetch_allow))
-    pipeline = Pipeline(EngineRegistry(), limits)
+    pipeline = Pipeline(engine_registry(settings), limits)
     try:
         pipeline.warm_up(settings.default_engine)
     except SparkAvatarError:
@@ -340,10 +340,6 @@ def _signer(settings: Settings) -> LinkSigner:
     if settings.secret_key is not None:
         return LinkSigner(settings.secret_key.get_secret_value().encode())
     return LinkSigner(load_secret(settings.data_dir / "secret"))
-
-
-def _catalog(settings: Settings) -> ModelCatalog:
-    return ModelCatalog([picture_omni(settings.default_engine)], EngineRegistry())
 
 
 def _limits(settings: Settings) -> MediaLimits:

@@ -35,6 +35,25 @@ class Settings(BaseSettings):
     """Worker processes inside the server; 0 runs none."""
     default_engine: str = "portrait"
 
+    models: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    """Model id = engine, comma-separated, beside or instead of those that come by themselves."""
+    fallback: Annotated[tuple[str, ...], NoDecode] = ()
+    """Engines, comma-separated, that take over in this order when a remote one fails."""
+    comfyui_urls: Annotated[tuple[str, ...], NoDecode] = ()
+    """ComfyUI servers, comma-separated: `http://gpu1:8188`, with `#rate=20&concurrency=2` where they differ from the usual."""
+    comfyui_workflows: Path | None = None
+    """Folder of workflows; by default the shipped example."""
+    comfyui_headers: dict[str, SecretStr] = Field(default_factory=dict)
+    """Headers for the ComfyUI servers, as a JSON object."""
+    remote_url: str | None = None
+    """Another server of this API, for the engine `remote`."""
+    remote_key: SecretStr | None = None
+    """API key of that server."""
+    remote_model: str = "spark_avatar_picture_omni_v2"
+    """Model that is asked for there."""
+    remote_seconds: float = Field(default=1500, gt=0)
+    """Time limit of one job on a ComfyUI or another remote server."""
+
     task_seconds: float = Field(default=1800, gt=0)
     """Time limit of one attempt."""
     max_attempts: int = Field(default=3, ge=1)
@@ -70,9 +89,19 @@ class Settings(BaseSettings):
     price_per_second: Decimal = Field(default=Decimal(0), ge=0)
     """US dollars per second of video."""
 
-    @field_validator("fetch_allow", mode="before")
+    @field_validator("fetch_allow", "comfyui_urls", "fallback", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _pairs(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        if any(not name.strip() or not engine.strip() for name, _, engine in pairs):
+            raise ValueError("write MODEL=ENGINE, comma-separated")
+        return {name.strip(): engine.strip() for name, _, engine in pairs}

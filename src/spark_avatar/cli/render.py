@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spark_avatar.cli.options import JsonOutput
+from spark_avatar.cli.options import JsonOutput, load_settings
 
 if TYPE_CHECKING:
     from spark_avatar.engines.engine import Rendition
+    from spark_avatar.pipeline import Pipeline
 
 Seed = Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Same inputs and seed: same frames.  [default: random]")]
 
@@ -34,7 +35,6 @@ def render_command(
     """Render a talking video from a portrait and a recording."""
     from spark_avatar.animation.track_io import read_track
     from spark_avatar.cli.progress import ProgressBar
-    from spark_avatar.pipeline import render
 
     if (audio is None) == (track is None):
         raise typer.BadParameter("give either a recording or --track", param_hint="AUDIO")
@@ -43,8 +43,16 @@ def render_command(
     given = {"fps": fps, "resolution": resolution, "expressiveness": expressiveness, "head_motion": head_motion}
     options = {name: value for name, value in given.items() if value is not None}
     with ProgressBar(quiet=quiet or json_output) as bar:
-        rendition = render(image, motion, output, engine=engine, options=options, seed=seed, monitor=bar)
+        rendition = _pipeline().render(image, motion, output, engine=engine, options=options, seed=seed, monitor=bar)
     report(rendition, json_output=json_output, quiet=quiet)
+
+
+def _pipeline() -> "Pipeline":
+    """With the engines that are set up, remote ones too."""
+    from spark_avatar.pipeline import Pipeline
+    from spark_avatar.wiring import engine_registry
+
+    return Pipeline(engine_registry(load_settings()))
 
 
 def report(rendition: "Rendition", *, json_output: bool, quiet: bool) -> None:

@@ -5,7 +5,8 @@ An engine is a folder with two modules and one entry point in the group `spark_a
     my_engine = "my_package.my_engine.engine:create"
 
 `create()` builds the engine; the module `options` beside it holds the engine's `Options`, so that a process that only
-describes or checks options need not load the engine and its libraries.
+describes or checks options need not load the engine and its libraries. Engines that need settings are given to the registry
+as an `EngineFactory`, by whoever reads the settings.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import importlib.util
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
@@ -29,10 +31,19 @@ GROUP = "spark_avatar.engines"
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class EngineFactory:
+    """An engine that is built from settings."""
+
+    create: Callable[[], Engine]
+    options: Callable[[], type[BaseModel]]
+    """Its `Options`; always the same class, and light to get."""
+
+
 class EngineRegistry:
     """The engines of this process, each built once, on first use."""
 
-    def __init__(self, factories: Mapping[str, Callable[[], Engine]] | None = None) -> None:
+    def __init__(self, factories: Mapping[str, Callable[[], Engine] | EngineFactory] | None = None) -> None:
         """Knows the installed engines, and those given here, which come first."""
         self._factories = dict(factories or {})
         self._entry_points = {point.name: point for point in entry_points(group=GROUP)}
@@ -51,7 +62,10 @@ class EngineRegistry:
             return self._built[name]
 
     def options(self, name: str) -> type[BaseModel]:
-        """The engine's `Options`, without loading the engine where its package has a module `options`."""
+        """The engine's `Options`, without loading the engine where its factory or its package's module `options` has them."""
+        factory = self._factories.get(name)
+        if isinstance(factory, EngineFactory):
+            return factory.options()
         point = None if name in self._factories else self._entry_points.get(name)
         module = None if point is None else _options_module(point)
         if module is None:
@@ -64,6 +78,8 @@ class EngineRegistry:
         try:
             if factory is None and name in self._entry_points:
                 factory = self._entry_points[name].load()
+            if isinstance(factory, EngineFactory):
+                return factory.create()
             if factory is not None:
                 return factory()
         except (ImportError, AttributeError, OSError) as error:

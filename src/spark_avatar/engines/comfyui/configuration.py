@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from spark_avatar.errors import ConfigurationError
 
+ENGINE_PREFIX: Final = "comfyui."
+"""Before a workflow's id: the engine's name."""
 DEFAULT_RATE: Final = 10.0
 """Compute units per second of execution: the unit is a tenth of a second, as for the engine that runs here."""
 _EXPECTED: Final = "http://host:8188, or http://host:8188#rate=20&concurrency=2"

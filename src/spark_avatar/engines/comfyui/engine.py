@@ -13,6 +13,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from spark_avatar.engines.comfyui.client import Refused, RemoteFile
+from spark_avatar.engines.comfyui.configuration import ENGINE_PREFIX
 from spark_avatar.engines.comfyui.job import RemoteJob, TryElsewhere
 from spark_avatar.engines.comfyui.outcome import Success, read_outcome, reported_units
 from spark_avatar.engines.comfyui.pool import FAULTS, Server, ServerPool
@@ -31,7 +32,6 @@ from spark_avatar.errors import (
     TaskCreationError,
 )
 
-NAME_PREFIX: Final = "comfyui."
 MAX_RESULT_BYTES: Final = 2 * 1024**3
 _DOWNLOAD_SECONDS: Final = 600.0
 _DOWNLOAD_TRIES: Final = 3
@@ -56,7 +56,7 @@ class ComfyEngine:
     """One workflow on a pool of servers."""
 
     def __init__(self, workflow: Workflow, pool: ServerPool) -> None:
-        self.name = NAME_PREFIX + workflow.id
+        self.name = ENGINE_PREFIX + workflow.id
         self.Options: type[BaseModel] = workflow.Options
         self._workflow = workflow
         self._pool = pool

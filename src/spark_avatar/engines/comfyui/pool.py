@@ -71,6 +71,18 @@ class Server:
         """What keeps the workflow from running here. Raises the client's faults."""
         return check_workflow(workflow, self._describe)
 
+    def report(self, workflow: Workflow) -> tuple[bool, str]:
+        """Whether the workflow can run here, and what was found, for the operator."""
+        try:
+            stats = self.client.system_stats()
+            found = self.check(workflow)
+        except FAULTS as fault:
+            return False, f"it answers {fault}" if isinstance(fault, Refused) else str(fault)
+        system = stats.get("system")
+        version = system.get("comfyui_version", "") if isinstance(system, dict) else ""
+        drained = "; it is drained" if self.places.drained else ""
+        return found.fine, f"ComfyUI {version}: {found.text()}{drained}"
+
     def forget(self) -> None:
         """The server may have another set of nodes now."""
         self._described_at = float("-inf")

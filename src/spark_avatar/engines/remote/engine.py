@@ -6,7 +6,6 @@ import logging
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -23,31 +22,17 @@ from spark_avatar.engines.remote.client import (
     task_error,
     wait,
 )
+from spark_avatar.engines.remote.configuration import NAME, RemoteConfiguration
 from spark_avatar.engines.remote.options import Options
 from spark_avatar.engines.remote_inputs import prepare_inputs
 from spark_avatar.engines.transport import Malformed, Transport, Unreachable
 from spark_avatar.errors import InvalidOptions, StatusCheckError
 
-NAME: Final = "remote"
 MAX_RESULT_BYTES: Final = 2 * 1024**3
 _DOWNLOAD_SECONDS: Final = 600.0
 _CREATED, _RENDERED, _FETCHED = 0.05, 0.9, 0.95
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class RemoteConfiguration:
-    """Which server, and how it is used."""
-
-    url: str
-    """Without a trailing slash."""
-    key: str = field(repr=False)
-    model: str
-    """The model that is asked for there."""
-    job_seconds: float = 1500.0
-    poll_seconds: float = 0.5
-    """To the second look; later ones come more slowly, up to ten times."""
 
 
 class RemoteEngine:

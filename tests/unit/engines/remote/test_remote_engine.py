@@ -9,7 +9,8 @@ from remote_jobs import Watcher, remote_job, video_bytes
 
 from spark_avatar.engines.engine import SilentMonitor
 from spark_avatar.engines.remote.client import Polling, backoff, error_of
-from spark_avatar.engines.remote.engine import RemoteConfiguration, RemoteEngine
+from spark_avatar.engines.remote.configuration import RemoteConfiguration
+from spark_avatar.engines.remote.engine import RemoteEngine
 from spark_avatar.engines.remote.options import Options
 from spark_avatar.errors import (
     Canceled,

@@ -1,0 +1,95 @@
+"""Settings -> engines and models: what the server, its workers and the command line have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from spark_avatar.config import Settings
+from spark_avatar.engines.comfyui.configuration import ComfyConfiguration, parse_servers
+from spark_avatar.engines.comfyui.places import Places
+from spark_avatar.engines.configured import ConfiguredEngines, EngineFinding
+from spark_avatar.engines.registry import EngineRegistry
+from spark_avatar.engines.remote.configuration import RemoteConfiguration, parse_url
+from spark_avatar.errors import ConfigurationError
+from spark_avatar.service.models import PICTURE_OMNI, Model, ModelCatalog, picture_omni
+
+
+def engine_registry(settings: Settings) -> EngineRegistry:
+    """The installed engines and those of the settings. Raises `ConfigurationError`."""
+    return _registry(_configured(settings))
+
+
+def model_catalog(settings: Settings) -> ModelCatalog:
+    """The models: the talking portrait, one for each workflow, and those of the settings.
+
+    Raises `ConfigurationError` for an engine that is not there.
+    """
+    configured = _configured(settings)
+    registry = _registry(configured)
+    workflows = {workflow.id: name for name, workflow in configured.workflows.items()}
+    engines = {PICTURE_OMNI: settings.default_engine, **workflows, **settings.models}
+    known = registry.names()
+    for name in (*engines.values(), *settings.fallback):
+        if name not in known:
+            raise ConfigurationError(f"there is no engine {name!r}; there are: {', '.join(known)}")
+    return ModelCatalog([_model(model_id, engine, configured) for model_id, engine in engines.items()], registry)
+
+
+def check_engines(settings: Settings) -> Iterator[EngineFinding]:
+    """Asks every remote server whether it can do its work. Raises `ConfigurationError`."""
+    yield from _configured(settings).check()
+
+
+def drain(settings: Settings, url: str, *, wanted: bool) -> None:
+    """Keeps new jobs from a ComfyUI server, or lets them there again; workers heed it at once.
+
+    Raises `ConfigurationError` for a server that is not in the settings.
+    """
+    config = _comfyui(settings)
+    (wanted_server,) = parse_servers([url])
+    known = {server.url: server for server in (config.servers if config else ())}
+    if config is None or wanted_server.url not in known:
+        raise ConfigurationError(f"{url} is not among SPARK_AVATAR_COMFYUI_URLS")
+    Places(config.state_dir, known[wanted_server.url]).drain(wanted=wanted)
+
+
+def _registry(configured: ConfiguredEngines) -> EngineRegistry:
+    registry = EngineRegistry(configured.factories(lambda name: registry.engine(name)))
+    return registry
+
+
+def _configured(settings: Settings) -> ConfiguredEngines:
+    return ConfiguredEngines(_comfyui(settings), settings.comfyui_workflows, _remote(settings), settings.fallback)
+
+
+def _comfyui(settings: Settings) -> ComfyConfiguration | None:
+    if not settings.comfyui_urls:
+        return None
+    return ComfyConfiguration(
+        servers=parse_servers(settings.comfyui_urls),
+        state_dir=settings.data_dir / "comfyui",
+        headers={name: value.get_secret_value() for name, value in settings.comfyui_headers.items()},
+        job_seconds=settings.remote_seconds,
+    )
+
+
+def _remote(settings: Settings) -> RemoteConfiguration | None:
+    if settings.remote_url is None:
+        return None
+    if settings.remote_key is None:
+        raise ConfigurationError("SPARK_AVATAR_REMOTE_URL needs SPARK_AVATAR_REMOTE_KEY, the API key of that server")
+    return RemoteConfiguration(
+        url=parse_url(settings.remote_url),
+        key=settings.remote_key.get_secret_value(),
+        model=settings.remote_model,
+        job_seconds=settings.remote_seconds,
+    )
+
+
+def _model(model_id: str, engine: str, configured: ConfiguredEngines) -> Model:
+    if model_id == PICTURE_OMNI:
+        return picture_omni(engine)
+    workflow = configured.workflows.get(engine)
+    if workflow is not None:
+        return Model(id=model_id, engine=engine, name=workflow.name, description=workflow.description)
+    return Model(id=model_id, engine=engine, name=model_id, description=picture_omni(engine).description)

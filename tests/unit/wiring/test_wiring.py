@@ -1,0 +1,120 @@
+"""What the settings make of engines and models."""
+
+import json
+
+import pytest
+from comfyui_server import ComfyServer, running
+from pydantic import ValidationError
+from typer.testing import CliRunner
+
+from spark_avatar.api.model_spec import describe, input_schema
+from spark_avatar.cli.app import cli
+from spark_avatar.config import Settings
+from spark_avatar.engines.comfyui.configuration import parse_servers
+from spark_avatar.engines.comfyui.places import Places
+from spark_avatar.engines.comfyui.workflow import SHIPPED
+from spark_avatar.engines.fallback import FallbackEngine
+from spark_avatar.errors import ConfigurationError
+from spark_avatar.media.limits import MediaLimits
+from spark_avatar.wiring import drain, engine_registry, model_catalog
+
+OMNI = "spark_avatar_picture_omni_v2"
+COMFY = {"comfyui_urls": "http://127.0.0.1:9"}
+
+
+def settings(tmp_path, **given):
+    return Settings(data_dir=tmp_path, **given)
+
+
+def test_without_settings_there_is_the_talking_portrait_alone(tmp_path):
+    catalog = model_catalog(settings(tmp_path))
+    assert [(model.id, model.engine) for model in catalog.all()] == [(OMNI, "portrait")]
+
+
+def test_every_workflow_is_a_model_with_its_own_parameters(tmp_path):
+    folder = tmp_path / "workflows"
+    folder.mkdir()
+    for name in ("one", "two"):
+        (folder / f"{name}.json").write_text((SHIPPED / "example.json").read_text())
+    options = {"fps": {"node": "5", "type": "number", "minimum": 1, "maximum": 60, "description": "Frames per second."}}
+    (folder / "two.mapping.json").write_text(json.dumps({"id": "talk", "name": "Talk", "options": options}))
+    catalog = model_catalog(settings(tmp_path, comfyui_workflows=folder, **COMFY))
+    assert [(model.id, model.engine) for model in catalog.all()] == [
+        (OMNI, "portrait"),
+        ("one", "comfyui.one"),
+        ("talk", "comfyui.talk"),
+    ]
+    talk = catalog.get("talk")
+    assert catalog.options(talk) is catalog.options(talk)
+    spec = describe(talk, input_schema(catalog.options(talk).model_json_schema(), MediaLimits()), base_url="http://here")
+    (fps,) = (parameter for parameter in spec.parameters if parameter.name == "fps")
+    assert (fps.type, fps.constraints.min, fps.constraints.max, fps.constraints.default) == ("number", 1, 60, 25)
+    assert "| fps | number | no | 1 to 60; default 25 | Frames per second. |" in spec.agent_prompt
+
+
+def test_a_model_can_be_routed_to_any_engine(tmp_path):
+    given = {"models": f"{OMNI}=comfyui.comfyui_example, fast=portrait", **COMFY}
+    catalog = model_catalog(settings(tmp_path, **given))
+    engines = {model.id: model.engine for model in catalog.all()}
+    assert engines == {OMNI: "comfyui.comfyui_example", "comfyui_example": "comfyui.comfyui_example", "fast": "portrait"}
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"models": "a=paint"}, "no engine 'paint'"),
+        ({"fallback": "paint"}, "no engine 'paint'"),
+        ({"default_engine": "comfyui.absent"}, "no engine"),
+        ({"comfyui_urls": "gpu1:8188"}, "COMFYUI_URLS"),
+        ({"remote_url": "https://far"}, "REMOTE_KEY"),
+        ({"remote_url": "far", "remote_key": "k"}, "REMOTE_URL"),
+        ({"comfyui_workflows": "absent", **COMFY}, "folder of workflows"),
+    ],
+)
+def test_settings_that_cannot_be(tmp_path, given, fault):
+    with pytest.raises(ConfigurationError, match=fault):
+        model_catalog(settings(tmp_path, **given))
+
+
+def test_models_are_pairs(tmp_path):
+    with pytest.raises(ValidationError, match="MODEL=ENGINE"):
+        settings(tmp_path, models="a")
+
+
+def test_secrets_are_not_shown(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPARK_AVATAR_COMFYUI_HEADERS", '{"Authorization": "Bearer hidden"}')
+    made = settings(tmp_path, remote_key="hidden", remote_url="http://far", **COMFY)
+    assert "hidden" not in repr(made)
+    registry = engine_registry(made)
+    assert "hidden" not in repr(vars(registry))
+    assert registry.engine("comfyui.comfyui_example")._pool.config.headers == {"Authorization": "Bearer hidden"}
+
+
+def test_the_fallback_stands_behind_remote_engines_only(tmp_path):
+    made = settings(tmp_path, fallback="remote,portrait", remote_key="k", remote_url="http://far", **COMFY)
+    registry = engine_registry(made)
+    assert isinstance(registry.engine("comfyui.comfyui_example"), FallbackEngine)
+    assert not isinstance(registry.engine("remote"), FallbackEngine)
+
+
+def test_draining(tmp_path):
+    made = settings(tmp_path, **COMFY)
+    places = Places(tmp_path / "comfyui", *parse_servers(made.comfyui_urls))
+    drain(made, "http://127.0.0.1:9/", wanted=True)
+    assert places.drained
+    drain(made, "http://127.0.0.1:9", wanted=False)
+    assert not places.drained
+    with pytest.raises(ConfigurationError, match="not among"):
+        drain(made, "http://other", wanted=True)
+
+
+def test_the_check_names_what_is_missing(tmp_path, monkeypatch):
+    with running(ComfyServer(make=lambda _graph, _uploads: b"")) as server:
+        monkeypatch.setenv("SPARK_AVATAR_COMFYUI_URLS", server.url)
+        fine = CliRunner().invoke(cli, ["engines", "check"])
+        assert (fine.exit_code, "ok" in fine.stdout) == (0, True)
+        del server.nodes["RepeatImageBatch"]
+        poor = CliRunner().invoke(cli, ["engines", "check", "--json"])
+        assert poor.exit_code == 1
+        (finding,) = json.loads(poor.stdout)
+        assert "not installed: RepeatImageBatch" in finding["detail"]
