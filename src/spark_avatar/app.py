@@ -10,7 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import ModelCatalog
 from spark_avatar.service.prices import PriceList
 from spark_avatar.service.recovery import Recovery, Sweeper
+from spark_avatar.service.retention import Retention, age
 from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.service.tasks import TaskService
 from spark_avatar.storage.links import LinkSigner
@@ -110,6 +111,7 @@ class Services:
     dispatcher: InProcessDispatcher
     housekeeping: Housekeeping
     sweeper: Sweeper
+    forgetter: Sweeper
 
     def checks(self) -> dict[str, bool]:
         """What must hold before this server can take work."""
@@ -126,10 +128,12 @@ class Services:
         self.housekeeping.take_up()
         self.dispatcher.start()
         self.sweeper.start()
+        self.forgetter.start()
 
     def stop(self) -> None:
         """Lets running tasks finish or be handed back; nothing of this run stays behind."""
         self.sweeper.stop()
+        self.forgetter.stop()
         self.dispatcher.stop(grace_seconds=self.settings.drain_seconds)
         self.housekeeping.presence.withdraw()
         shutil.rmtree(self.housekeeping.scratch, ignore_errors=True)
@@ -172,6 +176,7 @@ def build_services(settings: Settings, logging: Logging = _PLAIN) -> Services:
         dispatcher=dispatcher,
         housekeeping=housekeeping,
         sweeper=Sweeper(housekeeping.take_up, seconds=settings.lease_seconds),
+        forgetter=Sweeper(_retention(settings, store, storage).sweep, seconds=3600, first_seconds=60),
     )
 
 
@@ -250,7 +255,16 @@ def open_task_service(settings: Settings) -> TaskService:
 
 
 def _task_service(settings: Settings, store: SqlTaskStore, storage: ObjectStorage) -> TaskService:
-    return TaskService(store, TaskFiles(storage, RequestInputs(storage, _limits(settings))))
+    return TaskService(store, _task_files(settings, storage))
+
+
+def _task_files(settings: Settings, storage: ObjectStorage) -> TaskFiles:
+    return TaskFiles(storage, RequestInputs(storage, _limits(settings)))
+
+
+def _retention(settings: Settings, store: SqlTaskStore, storage: ObjectStorage) -> Retention:
+    ages = age(timedelta(days=settings.keep_days)), age(timedelta(hours=settings.keep_input_hours))
+    return Retention(store, storage, _task_files(settings, storage), *ages)
 
 
 def _open_current_database(settings: Settings) -> Engine:

@@ -74,6 +74,10 @@ class Settings(BaseSettings):
     """Requests that one address may make, with whatever keys; empty for no limit."""
     rate_store_url: str | None = None
     """Redis URL for the counts; by default each server process counts for itself."""
+    keep_days: float = Field(default=30, ge=0)
+    """How long ended tasks and their videos are kept; 0 keeps them."""
+    keep_input_hours: float = Field(default=24, ge=0)
+    """How long uploads, and inputs that came inside requests, are kept; 0 keeps them."""
     sync_seconds: float = Field(default=300, gt=0)
     """How long the synchronous call waits for the task."""
 

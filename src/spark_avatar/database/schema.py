@@ -92,3 +92,10 @@ Index(
     sqlite_where=tasks.c.failure_code.is_not(None),
     postgresql_where=tasks.c.failure_code.is_not(None),
 )
+# Partial, so that a new task does not pay for it.
+Index(
+    "ix_tasks_ended",
+    tasks.c.ended_at,
+    sqlite_where=tasks.c.ended_at.is_not(None),
+    postgresql_where=tasks.c.ended_at.is_not(None),
+)

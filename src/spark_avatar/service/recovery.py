@@ -118,16 +118,17 @@ class Recovery:
 
 
 class Sweeper:
-    """Repeats a recovery step from a thread of its own."""
+    """Repeats a step of housekeeping from a thread of its own."""
 
-    def __init__(self, step: Callable[[], None], *, seconds: float) -> None:
+    def __init__(self, step: Callable[[], None], *, seconds: float, first_seconds: float | None = None) -> None:
         self._step = step
+        self._first = seconds if first_seconds is None else first_seconds
         self._seconds = seconds
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
 
     def start(self) -> None:
-        """Begins after one interval."""
+        """Begins after `first_seconds`, by default one interval."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -137,8 +138,10 @@ class Sweeper:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._over.wait(self._seconds):
+        pause = self._first
+        while not self._over.wait(pause):
+            pause = self._seconds
             try:
                 self._step()
             except Exception:  # noqa: BLE001 - the next round may find the store again
-                _log.exception("recovery failed")
+                _log.exception("housekeeping failed")

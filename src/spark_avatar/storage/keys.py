@@ -16,6 +16,7 @@ _PART: Final = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,128}")
 """One step of a key: safe in a file name, a URL and a shell, and never `.`, `..` or hidden."""
 _SUFFIX: Final = re.compile(r"(\.[a-z0-9]{1,8})?")
 _MOST_PARTS: Final = 8
+_PARTS_OF_TASK_FILES: Final = 3
 
 
 def upload_key(account: AccountId, file_id: str, suffix: str) -> ObjectKey:
@@ -38,6 +39,14 @@ def input_key(account: AccountId, task_id: TaskId, kind: str) -> ObjectKey:
 def task_prefix(account: AccountId, task_id: TaskId) -> str:
     """What the keys of all outputs of a task start with."""
     return _key("outputs", account, task_id) + "/"
+
+
+def owner_of(key: str) -> tuple[AccountId, TaskId]:
+    """The account and the task whose input or output lies at this key; raises `ObjectNotFound` for other keys."""
+    kind, *parts = parse_key(key).split("/")
+    if kind not in ("inputs", "outputs") or len(parts) != _PARTS_OF_TASK_FILES:
+        raise ObjectNotFound
+    return AccountId(parts[0]), TaskId(parts[1])
 
 
 def parse_key(text: str) -> ObjectKey:

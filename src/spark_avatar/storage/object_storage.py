@@ -53,9 +53,10 @@ class ObjectStorage:
     def head(self, key: ObjectKey) -> StoredObject:
         """Its size; raises `ObjectNotFound`."""
         try:
-            return StoredObject(key=key, size=self._store.head(key)["size"])
+            found = self._store.head(key)
         except FileNotFoundError as missing:
             raise ObjectNotFound from missing
+        return StoredObject(key=key, size=found["size"], modified_at=found["last_modified"])
 
     def read(self, key: ObjectKey, start: int, end: int) -> Iterator[bytes]:
         """The bytes [start, end), as far as there are any, in chunks of 256 KiB at most; raises `ObjectNotFound` at once,
@@ -91,7 +92,7 @@ class ObjectStorage:
         # The store's own prefixes are whole folders.
         folder, _, _ = prefix.rpartition("/")
         return [
-            StoredObject(key=ObjectKey(found["path"]), size=found["size"])
+            StoredObject(key=ObjectKey(found["path"]), size=found["size"], modified_at=found["last_modified"])
             for batch in self._store.list(folder or None)
             for found in batch
             if found["path"].startswith(prefix)

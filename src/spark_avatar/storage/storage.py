@@ -1,7 +1,8 @@
 """Where bytes live: uploads and results."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import NewType, Protocol
 
@@ -15,6 +16,8 @@ class StoredObject:
 
     key: ObjectKey
     size: int
+    modified_at: datetime | None = field(default=None, compare=False)
+    """When it was written, in UTC; unknown straight after it was put."""
 
 
 class Storage(Protocol):

@@ -117,6 +117,14 @@ class TaskStore(Protocol):
         """Forgets an ended task for good, and the key that it was made with; False when there is none, or it has not ended."""
         ...
 
+    def ended_before(self, moment: datetime, *, limit: int) -> list[Task]:
+        """Tasks that ended before the moment, the oldest first."""
+        ...
+
+    def forget_keys(self, *, used_before: datetime) -> int:
+        """Forgets idempotency keys that were used before the moment; returns how many."""
+        ...
+
     def running(self) -> list[Task]:
         """All tasks that some worker has claimed."""
         ...

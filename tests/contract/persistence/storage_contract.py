@@ -1,6 +1,7 @@
 """What every `Storage` must do. A class of tests: inherit it, and give it a fixture `storage` that is empty."""
 
 import random
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -39,6 +40,12 @@ class StorageContract:
     def test_bytes_are_stored_like_a_file(self, storage):
         assert storage.put(KEY, b"12345") == StoredObject(KEY, 5)
         assert content_of(storage, KEY) == b"12345"
+
+    def test_a_file_tells_when_it_was_written(self, storage):
+        before = datetime.now(UTC) - timedelta(seconds=2)
+        storage.put(KEY, b"x")
+        for found in (storage.head(KEY), *storage.list("")):
+            assert before < found.modified_at < datetime.now(UTC) + timedelta(seconds=2)
 
     def test_a_file_replaces_what_was_there(self, storage, source):
         storage.put(KEY, source(b"a longer first version"))

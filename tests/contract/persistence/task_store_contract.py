@@ -242,6 +242,22 @@ class TaskStoreContract:
         ahead = [store.ahead_of(store.get(TaskId(f"t{number}"))) for number in range(4)]
         assert ahead == [0, 0, 1, 2]
 
+    def test_old_tasks_are_those_that_ended_before_a_moment(self, store):
+        for name, seconds in (("a", 0), ("b", 1), ("c", 2), ("open", 3)):
+            store.add(task(name, seconds=seconds))
+        for seconds in (30, 10, 20):
+            complete(store, claim(store), seconds=seconds)
+        assert [found.id for found in store.ended_before(later(25), limit=9)] == ["b", "c"]
+        assert [found.id for found in store.ended_before(later(99), limit=2)] == ["b", "c"]
+        assert store.ended_before(later(10), limit=9) == []
+
+    def test_keys_that_were_used_long_ago_are_forgotten(self, store):
+        store.add_once(task("old"), KEY)
+        store.add_once(task("new", seconds=50), replace(KEY, key="another"))
+        assert store.forget_keys(used_before=later(50)) == 1
+        assert store.made_with(ANNA, KEY) is None
+        assert store.made_with(ANNA, replace(KEY, key="another")).id == "new"
+
     def test_claiming_takes_the_oldest_first_and_only_once(self, store):
         for name, seconds in [("second", 2), ("first", 1), ("third", 3)]:
             store.add(task(name, seconds=seconds))

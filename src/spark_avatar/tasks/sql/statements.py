@@ -68,6 +68,12 @@ def recent(*, of_statuses: bool, after_mark: bool) -> Select[Any]:
 
 REMOVE = delete(tasks).where(_this_task, _column.status.in_([status.value for status in TaskStatus if status.ended]))
 
+ENDED_BEFORE = (
+    select(tasks).where(_column.ended_at < bindparam("the_moment")).order_by(_column.ended_at).limit(bindparam("the_limit"))
+)
+
+FORGET_KEYS = delete(idempotency_keys).where(_used.created_at < bindparam("the_moment"))
+
 RUNNING = select(tasks).where(_column.status == TaskStatus.RUNNING.value).order_by(_column.created_at, _column.id)
 
 CLAIM = (

@@ -102,6 +102,17 @@ class SqlTaskStore:
                 connection.execute(statements.FORGET_KEY_OF_TASK, {"the_id": task_id})
         return removed
 
+    def ended_before(self, moment: datetime, *, limit: int) -> list[Task]:
+        """Tasks that ended before the moment, the oldest first."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(statements.ENDED_BEFORE, {"the_moment": moment, "the_limit": limit}).all()
+        return [task_of(row) for row in rows]
+
+    def forget_keys(self, *, used_before: datetime) -> int:
+        """Forgets idempotency keys that were used before the moment; returns how many."""
+        with writing(self._engine) as connection:
+            return connection.execute(statements.FORGET_KEYS, {"the_moment": used_before}).rowcount
+
     def running(self) -> list[Task]:
         """All tasks that some worker has claimed."""
         with reading(self._engine) as connection:

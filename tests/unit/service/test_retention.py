@@ -1,0 +1,129 @@
+"""Old data goes, in the time of a clock that the tests set. Files get their age from the disk, so the tests set that too."""
+
+import os
+from datetime import datetime, timedelta
+
+import pytest
+from service_house import CALLER, House
+
+from spark_avatar.errors import TaskNotFound
+from spark_avatar.service.retention import Retention, age
+from spark_avatar.service.task_files import TaskFiles
+from spark_avatar.storage.keys import input_key, output_key, upload_key
+from spark_avatar.tasks.task import Task, TaskId
+
+DAY = timedelta(days=1)
+
+
+def retention(house: House, *, tasks: timedelta | None = 30 * DAY, inputs: timedelta | None = DAY) -> Retention:
+    return Retention(house.store, house.storage, TaskFiles(house.storage, house.inputs), tasks, inputs, clock=house.clock)
+
+
+def keys(house: House) -> list[str]:
+    return sorted(stored.key for stored in house.storage.list(""))
+
+
+def write(house: House, key: str, *, written: datetime | None = None) -> str:
+    """A file that was written at that time, by default now."""
+    house.storage.put(key, b"content")
+    set_age(house, key, written or house.clock())
+    return key
+
+
+def set_age(house: House, key: str, written: datetime) -> None:
+    os.utime(house.folder / "files" / key, (written.timestamp(), written.timestamp()))
+
+
+def completed(house: House, image_url: str, audio_url: str) -> Task:
+    task = house.submit(image_url=image_url, audio_url=audio_url)
+    runner = house.runner()
+    runner.run(runner.claim())
+    for key in keys(house):
+        if task.id in key:
+            set_age(house, key, house.clock())
+    return house.task(task)
+
+
+def test_an_ended_task_goes_with_its_files_when_its_time_is_over(house: House, image_url, audio_url):
+    task = completed(house, image_url, audio_url)
+    house.clock.forward(29 * 86400)
+    retention(house, inputs=None).sweep()
+    assert house.task(task) == task
+    assert len(keys(house)) == 3
+    house.clock.forward(2 * 86400)
+    younger = completed(house, image_url, audio_url)
+    retention(house, inputs=None).sweep()
+    with pytest.raises(TaskNotFound):
+        house.task(task)
+    assert len([key for key in keys(house) if younger.id in key]) == len(keys(house)) == 3
+
+
+def test_open_tasks_never_grow_old(house: House, image_url):
+    waiting, running = house.submit(image_url=image_url), house.submit(image_url=image_url)
+    house.runner().claim()
+    house.clock.forward(400 * 86400)
+    retention(house).sweep()
+    assert {house.task(task).id for task in (waiting, running)} == {waiting.id, running.id}
+    assert len(house.storage.list("inputs/")) == 2
+
+
+def test_more_tasks_than_one_batch_go_at_once(tmp_path):
+    house = House(tmp_path, max_queued=1000, max_queued_of_account=1000)
+    for _ in range(450):
+        house.tasks.cancel(house.submit().id, caller=CALLER)
+    house.clock.forward(31 * 86400)
+    retention(house).sweep()
+    assert house.generation.recent(caller=CALLER) == []
+    house.database.dispose()
+
+
+def test_uploads_and_inputs_of_ended_tasks_go_after_a_day(house: House, image_url, audio_url):
+    old = write(house, upload_key(CALLER.account_id, "old", ".png"))
+    task = completed(house, image_url, audio_url)
+    house.clock.forward(86400 + 60)
+    new = write(house, upload_key(CALLER.account_id, "new", ".png"))
+    retention(house).sweep()
+    assert keys(house) == sorted([new, task.outputs[0].key])
+    assert old not in keys(house)
+    assert house.task(task) == task
+
+
+def test_nothing_goes_when_everything_is_to_be_kept(house: House, image_url, audio_url):
+    assert age(timedelta(0)) is None
+    write(house, upload_key(CALLER.account_id, "old", ".png"))
+    completed(house, image_url, audio_url)
+    before = keys(house)
+    house.clock.forward(4000 * 86400)
+    retention(house, tasks=None, inputs=None).sweep()
+    assert keys(house) == before
+
+
+def test_files_that_no_task_names_go_after_a_day(house: House, image_url, audio_url):
+    task = completed(house, image_url, audio_url)
+    lost = [
+        write(house, output_key(CALLER.account_id, TaskId("gone"), 1)),
+        write(house, output_key(CALLER.account_id, task.id, 7)),
+        write(house, input_key(CALLER.account_id, TaskId("gone"), "image")),
+    ]
+    retention(house, inputs=None).sweep()
+    assert set(lost) <= set(keys(house)), "they may be those of a task that is just being stored"
+    house.clock.forward(86400 + 60)
+    retention(house, inputs=None).sweep()
+    assert len(keys(house)) == 3
+    assert not set(lost) & set(keys(house))
+
+
+def test_a_storage_that_is_away_loses_no_record(house: House, image_url, audio_url, monkeypatch):
+    task = completed(house, image_url, audio_url)
+    house.clock.forward(31 * 86400)
+
+    def away(_prefix):
+        raise OSError("away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(house.storage, "list", away)
+        with pytest.raises(OSError, match="away"):
+            retention(house).sweep()
+    assert house.task(task) == task
+    retention(house).sweep()
+    assert keys(house) == []
