@@ -118,7 +118,7 @@ class ComfyEngine:
         config, started = self._pool.config, time.perf_counter()
         monitor.progress(0.0, "uploading")
         token = uuid.uuid4().hex
-        image, audio = (_upload(server, file, token) for file in inputs)
+        image, audio = self._upload(server, inputs, token)
         monitor.checkpoint()
         values = JobValues(image, audio, job.seed, speech.facts.seconds, job.options.model_dump(), f"spark-avatar/{token}")
         graph = self._workflow.fill(values)
@@ -126,10 +126,12 @@ class ComfyEngine:
         remote = RemoteJob(server, deadline=deadline, poll_seconds=config.poll_seconds, silent_seconds=config.silent_seconds)
         try:
             record = remote.run(graph, self._workflow.output, MonitorSpan(monitor, _UPLOADED, _EXECUTED))
-        except TryElsewhere:
-            server.breaker.failed()
+        except TryElsewhere as fault:
             server.forget()
+            if fault.servers_fault:
+                server.breaker.failed()
             raise
+        server.breaker.succeeded()
         success = read_outcome(record, self._workflow.output)
         executed = time.perf_counter()
         monitor.progress(_EXECUTED, "downloading")
@@ -141,6 +143,14 @@ class ComfyEngine:
             "download": time.perf_counter() - executed,
         }
         return _Delivery(server, remote.prompt_id, success, video, timings)
+
+    def _upload(self, server: Server, inputs: tuple[InputFile, InputFile], token: str) -> tuple[str, str]:
+        try:
+            image, audio = inputs
+            return _upload(server, image, token), _upload(server, audio, token)
+        except TryElsewhere:
+            server.breaker.failed()
+            raise
 
     def _rendition(self, delivery: _Delivery, job: RenderJob, *, repeated: bool) -> Rendition:
         facts, units = delivery.video.facts, None

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, Final
 
 from spark_avatar.engines.comfyui.client import Graph, Refused
@@ -32,11 +33,13 @@ _log = logging.getLogger(__name__)
 class TryElsewhere(Exception):
     """The job cannot end on this server, but may on another one."""
 
-    def __init__(self, error: SparkAvatarError, *, may_have_run: bool) -> None:
+    def __init__(self, error: SparkAvatarError, *, may_have_run: bool, servers_fault: bool = True) -> None:
         super().__init__(str(error))
         self.error = error
         """What to tell when there is no other server."""
         self.may_have_run = may_have_run
+        self.servers_fault = servers_fault
+        """Whether other jobs are likely to fail there too."""
 
 
 class RemoteJob:
@@ -74,7 +77,8 @@ class RemoteJob:
         try:
             answer = self._client.submit(graph, client_id=self.client_id, prompt_id=self.prompt_id)
         except Refused as refused:
-            raise TryElsewhere(TaskCreationError(_refusal(refused)), may_have_run=False) from refused
+            trouble = refused.reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            raise TryElsewhere(TaskCreationError(_refusal(refused)), may_have_run=False, servers_fault=trouble) from refused
         except (Unreachable, Malformed) as fault:
             if isinstance(fault, Unreachable) and not fault.sent:
                 reason = TaskCreationError(f"The job could not be handed to ComfyUI server {self._server.number}: {fault}.")

@@ -45,7 +45,7 @@ class CircuitBreaker:
         return self._failures < _TRIP or self._clock() - self._opened >= _OPEN_SECONDS
 
     def succeeded(self) -> None:
-        """The server did what it should."""
+        """The server brought a job to its end; that it answers at all would not be enough."""
         self._failures = 0
 
     def failed(self) -> None:
@@ -172,7 +172,6 @@ def _ask(server: Server, workflow: Workflow) -> tuple[float, str]:
         server.forget()
         _log.warning("a ComfyUI server does not answer", extra={"server": server.address.url, "fault": str(fault)})
         return 0.0, f"it answers {fault}" if isinstance(fault, Refused) else str(fault)
-    server.breaker.succeeded()
     if not report.fine:
         _log.warning("a ComfyUI server cannot run a workflow", extra={"server": server.address.url, "workflow": workflow.id})
         server.forget()

@@ -70,6 +70,20 @@ def test_a_job_that_nobody_has_begun_goes_from_server_to_server_without_a_word(s
     assert len(well.bodies) == 4
 
 
+def test_a_server_that_takes_no_job_is_left_alone_after_three(start, engine, job):
+    broken, well = start(), start(seconds=0.1)
+    broken.faults["POST /prompt"] = lambda handler: handler.reply(b"500 Internal Server Error", 500)
+    for _ in range(2):
+        well.submit({"prompt": {"6": {"inputs": {"filename_prefix": "x"}}}, "client_id": "somebody"})
+    well.faults["GET /queue"] = lambda handler: handler.reply({"queue_running": [[0, "x"]], "queue_pending": [[1, "y"]]})
+    comfy = engine(broken, well)
+    well.jobs_api = True
+    for name in "abcde":
+        assert comfy.render(job(comfy, name), WATCH).frames == 25
+    assert sum(path == "/prompt" for _, path, _ in broken.requests) == 3
+    assert len(well.bodies) == 5
+
+
 def test_a_server_that_lacks_a_node_is_passed_over(start, engine, job):
     poor, rich = start(nodes={name: node for name, node in NODES.items() if name != "SaveVideo"}), start()
     comfy = engine(poor, rich)
