@@ -24,6 +24,8 @@ def analyze(
         kind = sniff_kind(file.read(SNIFF_BYTES))
     if kind == "image":
         found, warnings = _portrait(path, preview)
+    elif preview is not None:
+        raise typer.BadParameter("only a portrait can be drawn", param_hint="--preview")
     else:
         found, warnings = _recording(path, fps, seed)
     found["warnings"] = warnings
