@@ -16,10 +16,11 @@ from spark_avatar.engines.options import validate_options
 from spark_avatar.engines.registry import EngineRegistry
 from spark_avatar.engines.seed import MAX_SEED, draw_seed
 from spark_avatar.errors import GenerationError, InvalidOptions, SparkAvatarError
+from spark_avatar.media.arrays import RGBImage
 from spark_avatar.media.audio import probe_audio
-from spark_avatar.media.image import probe_image
+from spark_avatar.media.image import can_write_image, probe_image, read_image, write_image
 from spark_avatar.media.limits import MediaLimits
-from spark_avatar.media.video import probe_video
+from spark_avatar.media.video import probe_video, read_frames
 
 _DEFAULT_LIMITS = MediaLimits()
 _SILENT = SilentMonitor()
@@ -36,20 +37,24 @@ def render(
     limits: MediaLimits = _DEFAULT_LIMITS,
     monitor: RenderMonitor = _SILENT,
     workdir: Path | None = None,
+    thumbnail: Path | None = None,
 ) -> Rendition:
     """Makes a talking video of a portrait and a recording.
 
     `audio` may be a finished `AnimationTrack` instead: the portrait follows it, without sound. `output` appears whole or
     not at all, and replaces what was there. `seed` (0..2**32-1) makes it reproducible; without one a seed is drawn, and told
     in the result. Scratch files go to a folder of their own in `workdir` (by default the system's folder for them), which is
-    removed however this ends. Engines stay warm for the next call in this process.
+    removed however this ends. `thumbnail` gets a good frame of the video, JPEG or PNG by its suffix. Engines stay warm for the
+    next call in this process.
 
     Raises `InputError` for inputs and options that cannot be used (`ImageUnreadable`, `FaceNotFound`, `AudioSilent`,
     `InvalidOptions`, ...), `ConfigurationError` for an engine that is not installed, `GenerationError` when the engine
     fails, and what the monitor raises to end the job.
     """
     pipeline = Pipeline(_installed_engines(), limits)
-    return pipeline.render(image, audio, output, engine=engine, options=options, seed=seed, monitor=monitor, workdir=workdir)
+    return pipeline.render(
+        image, audio, output, engine=engine, options=options, seed=seed, monitor=monitor, workdir=workdir, thumbnail=thumbnail
+    )
 
 
 @functools.cache
@@ -79,11 +84,14 @@ class Pipeline:
         seed: int | None = None,
         monitor: RenderMonitor = _SILENT,
         workdir: Path | None = None,
+        thumbnail: Path | None = None,
     ) -> Rendition:
         """As `render` above."""
         started = time.perf_counter()
         if not output.parent.is_dir():
             raise InvalidOptions("the output's folder does not exist: make it first", facts={"option": "output"})
+        if thumbnail is not None and not can_write_image(thumbnail):
+            raise InvalidOptions("the thumbnail must be a .jpg or .png in a folder that exists", facts={"option": "thumbnail"})
         seed = _checked(seed)
         checked = validate_options(self.engines.options(engine), options or {})
         with tempfile.TemporaryDirectory(prefix="spark-avatar-", dir=workdir, ignore_cleanup_errors=True) as scratch:
@@ -93,10 +101,12 @@ class Pipeline:
             rendition = self.engines.engine(engine).render(job, monitor)
             rendered = time.perf_counter()
             _verify(rendition, has_sound=isinstance(motion, Speech))
+            if thumbnail is not None:
+                write_image(thumbnail, _good_frame(rendition))
             _move(rendition.path, output)
         ended = time.perf_counter()
         timings = {"probe": probed - started, **rendition.timings, "finish": ended - rendered, "total": ended - started}
-        return replace(rendition, path=output, timings=timings)
+        return replace(rendition, path=output, timings=timings, thumbnail=thumbnail)
 
     def _probe(
         self, image: Path, audio: Path | AnimationTrack, monitor: RenderMonitor
@@ -133,6 +143,13 @@ def _verify(rendition: Rendition, *, has_sound: bool) -> None:
         raise GenerationError(
             f"picture ({facts.seconds:.3f} s) and sound ({facts.audio_seconds:.3f} s) of the finished video differ in length"
         )
+
+
+def _good_frame(rendition: Rendition) -> RGBImage:
+    """The engine's own thumbnail, or the video's first frame."""
+    if rendition.thumbnail is not None:
+        return read_image(rendition.thumbnail)
+    return next(read_frames(rendition.path))
 
 
 def _move(source: Path, target: Path) -> None:

@@ -28,6 +28,9 @@ def render_command(
     resolution: Annotated[str | None, typer.Option(help="source, 360p, 480p, 720p, 1080p, 1440p or 2160p.")] = None,
     expressiveness: Annotated[float | None, typer.Option(help="0 (calm) to 2 (lively).")] = None,
     head_motion: Annotated[float | None, typer.Option(help="0 (still) to 2 (lively).")] = None,
+    crop: Annotated[str | None, typer.Option(help="face: a square around the face; none: the whole portrait.")] = None,
+    background: Annotated[str | None, typer.Option(help="keep, or a colour like #00B140 behind the person.")] = None,
+    thumbnail: Annotated[Path | None, typer.Option(dir_okay=False, help="Also save a good frame here, as JPEG or PNG.")] = None,
     engine: Annotated[str, typer.Option(help="Which engine renders; see `engines list`.")] = "portrait",
     json_output: JsonOutput = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
@@ -40,10 +43,19 @@ def render_command(
         raise typer.BadParameter("give either a recording or --track", param_hint="AUDIO")
     motion = read_track(track) if track is not None else audio
     assert motion is not None
-    given = {"fps": fps, "resolution": resolution, "expressiveness": expressiveness, "head_motion": head_motion}
+    given = {
+        "fps": fps,
+        "resolution": resolution,
+        "crop": crop,
+        "background": background,
+        "expressiveness": expressiveness,
+        "head_motion": head_motion,
+    }
     options = {name: value for name, value in given.items() if value is not None}
     with ProgressBar(quiet=quiet or json_output) as bar:
-        rendition = _pipeline().render(image, motion, output, engine=engine, options=options, seed=seed, monitor=bar)
+        rendition = _pipeline().render(
+            image, motion, output, engine=engine, options=options, seed=seed, monitor=bar, thumbnail=thumbnail
+        )
     report(rendition, json_output=json_output, quiet=quiet)
 
 
@@ -76,6 +88,7 @@ def summary(rendition: "Rendition") -> dict[str, object]:
     rate = rendition.frame_rate
     return {
         "path": str(rendition.path),
+        "thumbnail": str(rendition.thumbnail) if rendition.thumbnail else None,
         "seconds": round(rendition.seconds, 4),
         "frames": rendition.frames,
         "frame_rate": rate.numerator if rate.denominator == 1 else round(float(rate), 6),

@@ -65,6 +65,8 @@ class Rendition:
     diagnostics: dict[str, object] = field(default_factory=dict)
     """`face` and `audio`: what was measured of the inputs."""
     warnings: tuple[QualityWarning, ...] = ()
+    thumbnail: Path | None = None
+    """A JPEG of the video's first good frame, where the engine makes one."""
 
 
 class RenderMonitor(Protocol):

@@ -50,6 +50,8 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     """What a JSON Schema property admits, in words; empty where the schema does not tell."""
     if "enum" in schema:
         return "one of " + ", ".join(str(value) for value in schema["enum"])
+    if "pattern" in schema and "examples" in schema:
+        return "a value like " + " or ".join(str(value) for value in schema["examples"])
     nouns = {"number": "a number", "integer": "a whole number", "boolean": "true or false", "string": "a text"}
     noun = nouns.get(str(schema.get("type", "")), "")
     low, high = schema.get("minimum"), schema.get("maximum")

@@ -139,6 +139,11 @@ def write_image(path: Path, image: RGBImage) -> None:
     Image.fromarray(image).save(path, name, **options)
 
 
+def can_write_image(path: Path) -> bool:
+    """Whether `write_image` knows the suffix, and there is a folder for the file."""
+    return path.suffix.lower() in _SUFFIXES and path.parent.is_dir()
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[ImageFile.ImageFile, str]]:
     """The picture, its header read, and what `sniff_media` calls it. Damage found inside the block becomes `ImageUnreadable`."""

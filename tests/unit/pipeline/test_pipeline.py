@@ -212,3 +212,21 @@ def test_a_border_of_file_systems_is_crossed_by_a_copy(image, tmp_path, monkeypa
 def test_the_public_function_uses_the_installed_engines(image, tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline_module, "_installed_engines", lambda: EngineRegistry({"plain": PlainEngine}))
     assert pipeline_module.render(image, still(), tmp_path / "out.mp4", engine="plain", options={"loudness": 1.5}).frames == 10
+
+
+def test_a_thumbnail_is_the_videos_first_frame_where_the_engine_makes_none(
+    pipeline: Pipeline, image: Path, audio: Path, tmp_path: Path
+) -> None:
+    rendition = pipeline.render(image, audio, tmp_path / "a.mp4", engine="plain", thumbnail=tmp_path / "a.png")
+    assert rendition.thumbnail == tmp_path / "a.png"
+    first = next(read_frames(tmp_path / "a.mp4"))
+    assert np.array_equal(np.array(Image.open(tmp_path / "a.png")), first)
+
+
+@pytest.mark.parametrize("name", ["a.gif", "missing/a.jpg"])
+def test_a_thumbnail_that_cannot_be_written_is_refused_before_the_work(
+    pipeline: Pipeline, image: Path, audio: Path, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(InvalidOptions, match="thumbnail"):
+        pipeline.render(image, audio, tmp_path / "a.mp4", engine="plain", thumbnail=tmp_path / name)
+    assert not (tmp_path / "a.mp4").exists()

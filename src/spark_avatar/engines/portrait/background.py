@@ -82,7 +82,7 @@ def _plate(picture: RGBImage, matte: Matte, opacity: FloatArray, eye_distance: f
     scale = min(1.0, PLATE_EYE_DISTANCE / eye_distance)
     size = (max(2, round(picture.shape[1] * scale)), max(2, round(picture.shape[0] * scale)))
     known = (cv2.resize(person * np.uint8(255), size, interpolation=cv2.INTER_AREA) == 0).astype(np.float32)
-    filled = _pull_push(resized(picture, size, cv2.INTER_AREA).astype(np.float32), known)
+    filled = fill_smoothly(resized(picture, size, cv2.INTER_AREA).astype(np.float32), known)
     scale = min(1.0, WORK_EYE_DISTANCE / eye_distance)
     size = (max(2, round(picture.shape[1] * scale)), max(2, round(picture.shape[0] * scale)))
     filled = resized(filled, size, cv2.INTER_CUBIC)
@@ -114,7 +114,7 @@ def _mirrored_detail(picture: RGBImage, filled: FloatArray, person: NDArray[np.u
     return textured
 
 
-def _pull_push(values: FloatArray, known: FloatArray) -> FloatArray:
+def fill_smoothly(values: FloatArray, known: FloatArray) -> FloatArray:
     """Fills unknown pixels smoothly from the known ones around them (Gortler et al., The Lumigraph, 1996).
 
     `values` is (height, width, 3), `known` (height, width) with 1 where they hold. Coarser and coarser means of what is known
@@ -128,7 +128,7 @@ def _pull_push(values: FloatArray, known: FloatArray) -> FloatArray:
     half = ((width + 1) // 2, (height + 1) // 2)
     weight = resized(known, half, cv2.INTER_AREA)
     sums = resized(values * known[..., None], half, cv2.INTER_AREA)
-    coarse = _pull_push(sums / np.maximum(weight, 1e-6)[..., None], np.minimum(1, weight * 4))
+    coarse = fill_smoothly(sums / np.maximum(weight, 1e-6)[..., None], np.minimum(1, weight * 4))
     fill = cv2.GaussianBlur(resized(coarse, (width, height)), (0, 0), 1.0).astype(np.float32, copy=False)
     shares = known[..., None]
     return fill + (values - fill) * shares

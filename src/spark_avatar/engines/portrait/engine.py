@@ -24,10 +24,12 @@ from spark_avatar.engines.portrait.framing import frame_size
 from spark_avatar.engines.portrait.lip_space import lip_space
 from spark_avatar.engines.portrait.options import Options
 from spark_avatar.engines.portrait.portrait_rig import PortraitRig, build_rig
+from spark_avatar.engines.portrait.setting import before_colour, cropped_to_face
 from spark_avatar.errors import InvalidOptions
 from spark_avatar.face.analyzer import FaceAnalyzer
 from spark_avatar.face.rig import FaceDiagnostics
-from spark_avatar.media.image import read_image
+from spark_avatar.media.arrays import RGBImage
+from spark_avatar.media.image import read_image, write_image
 from spark_avatar.media.quality import QualityWarning
 from spark_avatar.media.video import VideoWriter
 from spark_avatar.speech.analyzer import analyze_speech
@@ -40,6 +42,13 @@ RENDERED: Final = 0.98
 """Shares of the job that are done after a stage."""
 UNITS_PER_SECOND: Final = 10
 FILE_NAME: Final = "portrait.mp4"
+THUMBNAIL_NAME: Final = "portrait.jpg"
+OPEN_EYES: Final = 0.2
+"""Blink under which a frame may stand for the video."""
+
+
+_Options = Options
+"""The name within the class, where `Options` is the attribute."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ class PortraitEngine:
         # Frames are drawn in parallel, so that OpenCV's own threads would only get in each other's way.
         cv2.setNumThreads(1)
         self._analyzer = FaceAnalyzer()
-        self._subjects: OrderedDict[tuple[bytes, str], _Subject] = OrderedDict()
+        self._subjects: OrderedDict[tuple[bytes, str, str, str], _Subject] = OrderedDict()
 
     def warm_up(self) -> None:
         """Loads the face networks and the lip space."""
@@ -81,10 +90,11 @@ class PortraitEngine:
         monitor.progress(0.0, "analysing")
         monitor.checkpoint()
         with _timed(timings, "analysing"):
-            subject, speech = self._analyse(job, job.options.resolution)
+            subject, speech = self._analyse(job, job.options)
             track = _track(job, job.options, speech)
         path = job.workdir / FILE_NAME
-        self._write(path, subject.rig, track, job.motion, monitor, timings)
+        thumbnail = self._write(path, subject.rig, track, job.motion, monitor, timings)
+        write_image(path.with_name(THUMBNAIL_NAME), thumbnail)
         height, width = subject.rig.canvas.base.shape[:2]
         diagnostics: dict[str, object] = {"face": asdict(subject.diagnostics)}
         if speech is not None:
@@ -103,27 +113,32 @@ class PortraitEngine:
             timings=timings,
             diagnostics=diagnostics,
             warnings=subject.warnings + (speech.warnings if speech is not None else ()),
+            thumbnail=path.with_name(THUMBNAIL_NAME),
         )
 
-    def _analyse(self, job: RenderJob, resolution: str) -> tuple[_Subject, SpeechFeatures | None]:
+    def _analyse(self, job: RenderJob, options: _Options) -> tuple[_Subject, SpeechFeatures | None]:
         """Portrait and recording, at the same time."""
         motion = job.motion
         if not isinstance(motion, Speech):
-            return self._subject(job.portrait.path, resolution), None
+            return self._subject(job.portrait.path, options), None
         with ThreadPoolExecutor(1, thread_name_prefix="speech") as pool:
             speech = pool.submit(analyze_speech, motion.path, motion.facts)
-            return self._subject(job.portrait.path, resolution), speech.result()
+            return self._subject(job.portrait.path, options), speech.result()
 
-    def _subject(self, path: Path, resolution: str) -> _Subject:
+    def _subject(self, path: Path, options: _Options) -> _Subject:
         """The rigged portrait, from memory if it was seen before."""
-        key = (hashlib.sha256(path.read_bytes()).digest(), resolution)
+        key = (hashlib.sha256(path.read_bytes()).digest(), options.resolution, options.crop, options.background)
         known = self._subjects.get(key)
         if known is not None:
             self._subjects.move_to_end(key)
             return known
         face = self._analyzer.analyze(read_image(path))
+        if options.crop == "face":
+            face = cropped_to_face(face)
+        if options.background != "keep":
+            face = before_colour(face, options.background)
         height, width = face.image.shape[:2]
-        rig = build_rig(face, frame_size((width, height), resolution))
+        rig = build_rig(face, frame_size((width, height), options.resolution))
         subject = _Subject(rig, face.diagnostics, face.warnings)
         self._subjects[key] = subject
         if len(self._subjects) > REMEMBERED_PORTRAITS:
@@ -138,9 +153,11 @@ class PortraitEngine:
         motion: Speech | AnimationTrack,
         monitor: RenderMonitor,
         timings: dict[str, float],
-    ) -> None:
+    ) -> RGBImage:
+        """Writes the video; returns a frame that may stand for it."""
         height, width = rig.canvas.base.shape[:2]
         audio = motion.path if isinstance(motion, Speech) else None
+        shown, thumbnail = _good_frame(track), rig.canvas.base
         with VideoWriter(
             path, width=width, height=height, frame_rate=track.frame_rate, audio=audio, seconds=track.seconds
         ) as video:
@@ -149,14 +166,23 @@ class PortraitEngine:
                     monitor.checkpoint()
                     monitor.progress(ANALYSED + (RENDERED - ANALYSED) * i / len(track), "rendering")
                     video.write(frame)
+                    if i == shown:
+                        thumbnail = frame.copy()
             monitor.progress(RENDERED, "encoding")
             with _timed(timings, "encoding"):
                 video.close()
+        return thumbnail
 
 
 def create() -> PortraitEngine:
     """Builds the engine: the entry point `portrait`."""
     return PortraitEngine()
+
+
+def _good_frame(track: AnimationTrack) -> int:
+    """The first frame with open eyes."""
+    blink = np.maximum(track.curve("eyeBlinkLeft"), track.curve("eyeBlinkRight"))
+    return int(np.argmax(blink < OPEN_EYES))
 
 
 def _track(job: RenderJob, options: Options, speech: SpeechFeatures | None) -> AnimationTrack:

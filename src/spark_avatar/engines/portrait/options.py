@@ -15,6 +15,15 @@ class Options(BaseModel):
         default="source",
         description="Length of the video's shorter side; `source` keeps the portrait's own size.",
     )
+    crop: Literal["none", "face"] = Field(
+        default="none", description="`face` cuts the portrait to a square around the face; `none` keeps all of it."
+    )
+    background: str = Field(
+        default="keep",
+        pattern="^(keep|#[0-9a-fA-F]{6})$",
+        examples=["keep", "#00B140"],
+        description="`keep`, or a colour like `#00B140` that replaces what is behind the person.",
+    )
     expressiveness: float = Field(
         default=1.0, ge=0, le=2, description="Strength of the mouth, brows and eyes: 0 is a still face, 1 is natural."
     )

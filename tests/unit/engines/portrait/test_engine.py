@@ -1,5 +1,6 @@
 """The engine: inputs in, a video out."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -9,12 +10,13 @@ import skimage.data
 from spark_avatar.animation.blendshapes import BLENDSHAPES
 from spark_avatar.animation.track import AnimationTrack
 from spark_avatar.engines.engine import Portrait, RenderJob, SilentMonitor
+from spark_avatar.engines.options import validate_options
 from spark_avatar.engines.portrait.engine import create
 from spark_avatar.engines.portrait.frames import frames
 from spark_avatar.engines.portrait.options import Options
-from spark_avatar.errors import Canceled
-from spark_avatar.media.image import ImageFacts, write_image
-from spark_avatar.media.video import probe_video
+from spark_avatar.errors import Canceled, InvalidOptions
+from spark_avatar.media.image import ImageFacts, read_image, write_image
+from spark_avatar.media.video import probe_video, read_frames
 
 
 def nodding(frame_count):
@@ -98,3 +100,38 @@ def test_stopping_leaves_no_video(engine, job):
     with pytest.raises(Canceled):
         engine.render(job, CountingMonitor(stop_after=4))
     assert list(job.workdir.iterdir()) == []
+
+
+def test_crop_and_colour_reach_the_video_and_the_thumbnail(engine, job):
+    rendition = engine.render(
+        replace(job, options=Options(resolution="360p", crop="face", background="#2040C0")), SilentMonitor()
+    )
+    assert (rendition.width, rendition.height) == (360, 360)
+    picture = read_image(rendition.thumbnail)
+    assert picture.shape == (360, 360, 3)
+    assert np.abs(picture[:30, :30].astype(int) - [0x20, 0x40, 0xC0]).max() <= 6
+    first = next(read_frames(rendition.path))
+    assert np.abs(first[:30, :30].astype(int) - [0x20, 0x40, 0xC0]).max() <= 8
+    plain = engine.render(job, SilentMonitor())
+    assert np.abs(next(read_frames(plain.path)).astype(int) - first).mean() > 20
+
+
+def test_thumbnail_has_open_eyes(engine, job):
+    track = nodding(12)
+    for name in ("eyeBlinkLeft", "eyeBlinkRight"):
+        track.blendshapes[:, BLENDSHAPES.index(name)] = np.arange(12) < 5
+    rendition = engine.render(replace(job, motion=track), SilentMonitor())
+    shown = list(read_frames(rendition.path))
+    differences = [np.abs(read_image(rendition.thumbnail).astype(int) - frame).mean() for frame in shown]
+    assert int(np.argmin(differences)) == 5
+
+
+@pytest.mark.parametrize("value", ["green", "#12345", "#12345g", "", "transparent"])
+def test_a_background_that_is_no_colour_is_refused_with_examples(value):
+    with pytest.raises(InvalidOptions, match="#00B140"):
+        validate_options(Options, {"background": value})
+
+
+@pytest.mark.parametrize("fps", [24, 25, 30, 50, 60])
+def test_every_frame_rate_is_offered(fps):
+    assert Options(fps=fps).fps == fps
