@@ -27,8 +27,11 @@ def test_every_error_code_is_documented() -> None:
 
 def test_every_warning_is_documented() -> None:
     text = (ROOT / "docs" / "errors.md").read_text()
-    judges = [ROOT / "src" / "spark_avatar" / layer / "quality.py" for layer in ("face", "speech", "engines")]
+    sources = ROOT / "src" / "spark_avatar"
+    judges = [sources / layer / "quality.py" for layer in ("face", "speech")]
     raised = {code for judge in judges for code in re.findall(r'"([a-z]+(?:_[a-z]+)+)"', judge.read_text())}
+    for path in sources.rglob("*.py"):
+        raised.update(re.findall(r'QualityWarning\(\s*"([a-z_]+)"', path.read_text()))
     documented = set(re.findall(r"^\| `(\w+)` \|", text.split("# Warnings")[1], re.MULTILINE))
     assert raised
     assert raised == documented

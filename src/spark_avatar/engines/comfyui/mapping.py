@@ -54,8 +54,11 @@ class FrameCount(Place):
     """What the node takes at most."""
 
 
-def _as_frame_count(value: object) -> object:
-    return _as_place(value)
+class Seed(Place):
+    """Where the seed goes."""
+
+    maximum: int = Field(default=2**32 - 1, ge=1)
+    """The largest that the node takes; larger ones are folded into its range."""
 
 
 class MappedOption(Place):
@@ -81,10 +84,10 @@ class Mapping(BaseModel):
     description: str | None = None
     image: PlaceOrNode | None = None
     audio: PlaceOrNode | None = None
-    seed: PlaceOrNode | None = None
+    seed: Annotated[Seed, BeforeValidator(_as_place)] | None = None
     prompt: PlaceOrNode | None = None
     seconds: PlaceOrNode | None = None
-    frames: Annotated[FrameCount, BeforeValidator(_as_frame_count)] | None = None
+    frames: Annotated[FrameCount, BeforeValidator(_as_place)] | None = None
     output: str | None = None
     """The node that saves the video, by id or title."""
     compute_units: str | None = None

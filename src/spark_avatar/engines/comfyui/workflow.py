@@ -58,6 +58,7 @@ class Workflow:
     options: Mapping[str, Slot]
     Options: type[BaseModel]
     frames: maps.FrameCount | None
+    seed_maximum: int
     output: str | None
     """Id of the node that saves the video."""
     compute_units: str | None
@@ -68,7 +69,7 @@ class Workflow:
         by_role: dict[str, object] = {
             "image": values.image,
             "audio": values.audio,
-            "seed": values.seed,
+            "seed": values.seed % (self.seed_maximum + 1),
             "seconds": values.seconds,
         }
         if self.frames is not None:
@@ -175,6 +176,7 @@ class _Reader:
             options={name: slot for name, slot in places.items() if slot is not None},
             Options=self._model(options),
             frames=frames,
+            seed_maximum=(mapping.seed or maps.Seed(node="")).maximum,
             output=self._node(mapping.output) if mapping.output else self._by_title("#output"),
             compute_units=self._node(mapping.compute_units) if mapping.compute_units else None,
         )
@@ -238,10 +240,15 @@ class _Reader:
         return found
 
     def _by_title(self, title: str) -> str | None:
-        found = [key for key, node in self.graph.items() if (node.get("_meta") or {}).get("title", "").strip().lower() == title]
+        found = [key for key, node in self.graph.items() if _title(node) == title]
         if len(found) > 1:
             raise _fault(self.path, f"two of its nodes have the title {title!r}")
         return found[0] if found else None
+
+
+def _title(node: Mapping[str, Any]) -> str:
+    meta = node.get("_meta")
+    return str(meta.get("title", "")).strip().lower() if isinstance(meta, dict) else ""
 
 
 def _fault(path: Path, reason: str) -> ConfigurationError:

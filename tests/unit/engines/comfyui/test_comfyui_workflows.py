@@ -70,6 +70,12 @@ def test_a_mapping_names_nodes_inputs_and_options(workflow):
         talk.fill(JobValues(**{**VALUES, "seconds": 6.0}, options={}))
 
 
+def test_a_seed_that_is_too_large_for_the_node_is_folded(workflow):
+    talk = workflow({"seed": {"node": "3", "input": "noise_seed", "maximum": 2**31 - 1}})
+    filled = talk.fill(JobValues(**{**VALUES, "seed": 2**31 + 4}, options={}))
+    assert filled["3"]["inputs"]["noise_seed"] == 4
+
+
 @pytest.mark.parametrize(
     ("mapping", "graph", "fault"),
     [
