@@ -128,6 +128,8 @@ def _pictures(image: RGBImage, size: tuple[int, int], window: tuple[int, int, in
         base = _resized(image, size)
         whole = _resized(image, (size[0] * TEXTURE_SCALE, size[1] * TEXTURE_SCALE))
         texture = whole[y0 * TEXTURE_SCALE : y1 * TEXTURE_SCALE, x0 * TEXTURE_SCALE : x1 * TEXTURE_SCALE]
+        if size[0] < image.shape[1]:
+            texture = _calmed(texture, base[y0:y1, x0:x1])
     return base, _consistent(texture, base[y0:y1, x0:x1])
 
 
@@ -147,6 +149,16 @@ def _resized(image: RGBImage, size: tuple[int, int]) -> RGBImage:
     shrinks = size[0] <= image.shape[1] and size[1] <= image.shape[0]
     kernel = cv2.INTER_AREA if shrinks else cv2.INTER_LANCZOS4
     return resized(image, size, kernel)
+
+
+def _calmed(texture: RGBImage, base: RGBImage) -> RGBImage:
+    """The texture with half of the detail that is too fine for the frame.
+
+    All of it would make grain and hair flicker: averaged away at rest, they would stand out by a third more whenever the
+    sampling falls on single pixels. None of it would make motion soft.
+    """
+    smooth = cv2.resize(base, (texture.shape[1], texture.shape[0]), interpolation=cv2.INTER_LANCZOS4)
+    return cv2.addWeighted(texture, 0.5, smooth, 0.5, 0).astype(np.uint8, copy=False)
 
 
 def _consistent(texture: RGBImage, base: RGBImage) -> RGBImage:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE
 from spark_avatar.engines.portrait.framing import RESOLUTIONS, build_canvas, frame_size
+from spark_avatar.engines.portrait.sampling import sample
 
 
 @pytest.mark.parametrize(
@@ -89,3 +90,18 @@ def test_black_and_white_is_noticed(astronaut):
     assert not build_canvas(astronaut, (512, 512)).grey
     grey = np.repeat(astronaut.image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
     assert build_canvas(replace(astronaut, image=grey), (512, 512)).grey
+
+
+@pytest.mark.parametrize("shift", [0.25, 0.5, 0.75])
+def test_grain_of_a_large_picture_is_as_strong_in_motion_as_at_rest(painted_face, shift):
+    grain = np.random.default_rng(2).normal(0, 30, painted_face.image.shape[:2])[..., None]
+    noisy = replace(painted_face, image=np.clip(painted_face.image + grain, 0, 255).astype(np.uint8))
+    canvas = build_canvas(noisy, (256, 256))
+    x, y = np.meshgrid(np.arange(60, 120, dtype=np.float32), np.arange(60, 120, dtype=np.float32))
+
+    def strength(dx):
+        places = np.dstack([(x + dx + 0.5) * TEXTURE_SCALE - 0.5, (y + 0.5) * TEXTURE_SCALE - 0.5])
+        grey = sample(canvas.texture, places).mean(axis=2)
+        return float(np.abs(np.diff(grey, axis=1)).mean())
+
+    assert 0.75 < strength(shift) / strength(0) < 1.25
