@@ -299,6 +299,7 @@ def _runner(name: str, control: WorkerControl, settings: Settings) -> TaskRunner
         must_stop=lambda: control.aborting,
         lease_seconds=settings.lease_seconds,
         task_seconds=settings.task_seconds,
+        most_running=settings.max_running_per_account or None,
     )
 
 

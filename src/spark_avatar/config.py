@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     """Tasks that may wait; more are refused with 503."""
     max_queued_per_account: int = Field(default=5_000, ge=1)
     """Tasks of one account that may wait; more are refused with 429."""
+    max_running_per_account: int = Field(default=0, ge=0)
+    """Tasks of one account that may run at the same time; 0 for no limit."""
     rate_per_key: str = "30000/minute"
     """Requests that one API key may make; empty for no limit."""
     rate_per_address: str = "60000/minute"

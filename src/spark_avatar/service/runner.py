@@ -52,12 +52,15 @@ class TaskRunner:
     """Whether the running task has to be handed back now."""
     lease_seconds: float = 15.0
     task_seconds: float = 1800.0
+    most_running: int | None = None
+    """Tasks of one account that may run at the same time, in all workers together."""
     clock: Clock = utc_now
 
     def claim(self) -> Task | None:
         """The next task for this worker, if any waits."""
         now = self.clock()
-        return self.store.claim_next(self.worker, now=now, lease_until=now + timedelta(seconds=self.lease_seconds))
+        lease_until = now + timedelta(seconds=self.lease_seconds)
+        return self.store.claim_next(self.worker, now=now, lease_until=lease_until, most_running=self.most_running)
 
     def run(self, task: Task) -> None:
         """Brings a task that `claim` gave to an end, or hands it back. When this returns, no file of the attempt is left

@@ -76,9 +76,10 @@ class TaskStore(Protocol):
         """How many tasks of each account wait; accounts without any are left out."""
         ...
 
-    def claim_next(self, worker: str, *, now: datetime, lease_until: datetime) -> Task | None:
+    def claim_next(self, worker: str, *, now: datetime, lease_until: datetime, most_running: int | None = None) -> Task | None:
         """Gives a queued task to the worker: running, attempts + 1. None when nothing waits. Accounts take turns; of an
-        account the oldest task comes first. Two workers never get the same task.
+        account the oldest task comes first, and one that has `most_running` tasks running is passed over. Two workers never
+        get the same task.
         """
         ...
 

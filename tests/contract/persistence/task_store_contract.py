@@ -218,6 +218,20 @@ class TaskStoreContract:
             store.remove(held.id)
         assert served == [ANNA, OTTO, ANNA, OTTO]
 
+    def test_an_account_that_has_its_share_running_is_passed_over(self, store):
+        for number in range(3):
+            store.add(task(f"a{number}", seconds=number))
+        store.add(task("o", seconds=9, account=OTTO))
+
+        def next_one(number, most):
+            held = store.claim_next(f"w{number}", now=later(20 + number), lease_until=later(99), most_running=most)
+            return held and held.id
+
+        assert [next_one(number, 1) for number in range(3)] == ["a0", "o", None]
+        assert next_one(4, 2) == "a1"
+        complete(store, store.get(TaskId("a0")))
+        assert (next_one(5, 1), next_one(6, 2)) == (None, "a2")
+
     def test_tasks_ahead_are_counted_in_the_order_in_which_they_are_claimed(self, store):
         for account, count in ((ANNA, 5), (OTTO, 2), (AccountId("paul"), 1)):
             for number in range(count):

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Delete, Engine, Row, Select, Update
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,6 +15,8 @@ from spark_avatar.tasks.sql import documents, statements, turns
 from spark_avatar.tasks.sql.rows import row_of, task_of
 from spark_avatar.tasks.store import PageMark, QueueFacts, SubmissionKey
 from spark_avatar.tasks.task import AccountId, Claim, Task, TaskFailure, TaskId, TaskOutput, TaskStatus, TaskUsage
+
+_NO_LIMIT: Final = 2**31 - 1
 
 
 class SqlTaskStore:
@@ -133,14 +135,16 @@ class SqlTaskStore:
         with reading(self._engine) as connection:
             return {AccountId(row.account_id): row.tasks for row in connection.execute(turns.QUEUES)}
 
-    def claim_next(self, worker: str, *, now: datetime, lease_until: datetime) -> Task | None:
+    def claim_next(self, worker: str, *, now: datetime, lease_until: datetime, most_running: int | None = None) -> Task | None:
         """Gives a queued task to the worker: running, attempts + 1. None when nothing waits. Accounts take turns; of an
-        account the oldest task comes first. Two workers never get the same task.
+        account the oldest task comes first, and one that has `most_running` tasks running is passed over. Two workers never
+        get the same task.
         """
+        turn = {"the_most_running": _NO_LIMIT if most_running is None else most_running}
         claim = {"the_worker": worker, "the_now": now, "the_lease_until": lease_until}
         with writing(self._engine) as connection:
             turns.take_turns(connection)
-            while (task_id := connection.execute(turns.NEXT).scalar_one_or_none()) is not None:
+            while (task_id := connection.execute(turns.NEXT, turn).scalar_one_or_none()) is not None:
                 row = connection.execute(statements.CLAIM, {"the_id": task_id, **claim}).one_or_none()
                 if row is not None:  # on PostgreSQL it may have been cancelled between the two statements
                     turns.note_turn(connection, row.account_id, now)

@@ -46,12 +46,13 @@ _its_first = (
     .scalar_subquery()
 )
 _its_oldest = select(func.min(_its_queue.created_at)).where(_its_queue.status == _QUEUED, _its_queue.account_id == _account)
+_its_running = select(func.count()).where(_its_queue.status == TaskStatus.RUNNING.value, _its_queue.account_id == _account)
 _served = func.coalesce(turns.c.served_at, literal(_NEVER, turns.c.served_at.type))
 
 NEXT = (
     select(_its_first.label("id"))
     .select_from(_account.table.outerjoin(turns, turns.c.account_id == _account))
-    .where(_account.is_not(None))
+    .where(_account.is_not(None), _its_running.scalar_subquery() < bindparam("the_most_running"))
     .order_by(_served, _its_oldest.scalar_subquery(), _account)
     .limit(1)
 )
