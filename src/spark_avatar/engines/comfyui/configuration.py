@@ -38,8 +38,10 @@ class ComfyConfiguration:
     """Sent to these servers and nobody else, over HTTP and websocket."""
     job_seconds: float = 1500.0
     """From the search for a server to the end of the job."""
+    patience_seconds: float = 30.0
+    """How long a job waits for a first server to answer at all: one that is being started anew costs no task."""
     poll_seconds: float = 1.0
-    answer_seconds: float = 15.0
+    answer_seconds: float = 30.0
     """How long the next bytes of an answer may take."""
     silent_seconds: float = 120.0
     """A server that accepts connections and says nothing for so long is taken for dead. Heavy nodes keep it from answering

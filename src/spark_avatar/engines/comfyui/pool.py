@@ -23,7 +23,7 @@ from spark_avatar.errors import TaskCreationError
 FAULTS: Final = (Unreachable, Malformed, Refused)
 """Everything that a call may raise."""
 _TRIP: Final = 3
-_OPEN_SECONDS: Final = 30.0
+_OPEN_SECONDS: Final = 10.0
 """A server that failed so often in a row is left alone for so long, then tried again."""
 _DESCRIBED_SECONDS: Final = 300.0
 _WAIT_SECONDS: Final = 0.5
@@ -101,6 +101,8 @@ class _Survey:
 
     able: tuple[Server, ...]
     reasons: tuple[str, ...]
+    may_change: bool
+    """Whether one of the others is only away."""
 
 
 class ServerPool:
@@ -128,12 +130,12 @@ class ServerPool:
     def _find(
         self, workflow: Workflow, checkpoint: Callable[[], None], deadline: float, avoid: Collection[Server]
     ) -> tuple[Server, FileLock]:
+        patience_ends = time.monotonic() + (0 if avoid else self.config.patience_seconds)
         while True:
             survey = self._survey(workflow, avoid)
-            if not survey.able:
-                raise TaskCreationError(
-                    "No ComfyUI server can take the job: " + ("; ".join(survey.reasons) or "there is none") + "."
-                )
+            if not survey.able and not (survey.may_change and time.monotonic() < patience_ends):
+                reasons = "; ".join(survey.reasons) or "there is none"
+                raise TaskCreationError(f"No ComfyUI server can take the job: {reasons}.")
             for server in survey.able:
                 lock = server.places.take()
                 if lock is not None:
@@ -146,23 +148,26 @@ class ServerPool:
     def _survey(self, workflow: Workflow, avoid: Collection[Server]) -> _Survey:
         able: list[tuple[float, float, Server]] = []
         reasons: list[str] = []
+        may_change = False
         for server in self.servers:
             if server in avoid:
                 continue
-            load, reason = _ask(server, workflow)
+            load, reason, away = _ask(server, workflow)
+            may_change = may_change or away
             if reason:
                 reasons.append(f"server {server.number}: {reason}")
             else:
                 able.append((load, random.random(), server))  # noqa: S311 - evens the load, guards nothing
-        return _Survey(tuple(server for _, _, server in sorted(able, key=lambda item: item[:2])), tuple(reasons))
+        ordered = tuple(server for _, _, server in sorted(able, key=lambda item: item[:2]))
+        return _Survey(ordered, tuple(reasons), may_change)
 
 
-def _ask(server: Server, workflow: Workflow) -> tuple[float, str]:
-    """How busy a server is, in jobs per place, or why it takes none."""
+def _ask(server: Server, workflow: Workflow) -> tuple[float, str, bool]:
+    """How busy a server is, in jobs per place, or why it takes none, and whether that is only because it is away."""
     if server.places.drained:
-        return 0.0, "it is drained"
+        return 0.0, "it is drained", False
     if not server.breaker.closed:
-        return 0.0, "it failed several times and is left alone for a while"
+        return 0.0, "it failed several times and is left alone for a while", True
     try:
         server.client.system_stats()
         report = server.check(workflow)
@@ -171,9 +176,9 @@ def _ask(server: Server, workflow: Workflow) -> tuple[float, str]:
         server.breaker.failed()
         server.forget()
         _log.warning("a ComfyUI server does not answer", extra={"server": server.address.url, "fault": str(fault)})
-        return 0.0, f"it answers {fault}" if isinstance(fault, Refused) else str(fault)
+        return 0.0, f"it answers {fault}" if isinstance(fault, Refused) else str(fault), True
     if not report.fine:
         _log.warning("a ComfyUI server cannot run a workflow", extra={"server": server.address.url, "workflow": workflow.id})
         server.forget()
-        return 0.0, report.text()
-    return waiting / server.address.concurrency, ""
+        return 0.0, report.text(), False
+    return waiting / server.address.concurrency, "", False

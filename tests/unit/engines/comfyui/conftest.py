@@ -35,7 +35,14 @@ def engine(tmp_path: Path) -> Callable[..., ComfyEngine]:
 
     def build(*servers: ComfyServer, workflow: Path = SHIPPED / "example.json", **config: object) -> ComfyEngine:
         addresses = tuple(ServerAddress(server.url) for server in servers)
-        patience = {"poll_seconds": 0.05, "answer_seconds": 0.5, "silent_seconds": 1.0, "job_seconds": 20.0, **config}
+        patience = {
+            "patience_seconds": 0.0,
+            "poll_seconds": 0.05,
+            "answer_seconds": 0.5,
+            "silent_seconds": 1.0,
+            "job_seconds": 20.0,
+            **config,
+        }
         pool = ServerPool(ComfyConfiguration(addresses, tmp_path / "state", **patience))
         return ComfyEngine(read_workflow(workflow), pool)
 

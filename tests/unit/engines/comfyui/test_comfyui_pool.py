@@ -103,6 +103,14 @@ def test_places_are_shared_between_processes_and_waited_for(start, engine, job):
     assert comfy.render(job(comfy, "again"), WATCH).frames == 25
 
 
+def test_a_server_that_is_being_started_anew_costs_no_task(start, engine, job):
+    server = start()
+    server.faults["GET /system_stats"] = lambda handler: handler.connection.close()
+    threading.Timer(0.8, server.faults.clear).start()
+    comfy = engine(server, patience_seconds=10.0)
+    assert comfy.render(job(comfy), WATCH).frames == 25
+
+
 def test_a_circuit_opens_and_is_tried_again():
     now = [0.0]
     breaker = CircuitBreaker(lambda: now[0])

@@ -8,6 +8,7 @@ from contract_server import contract_server
 from remote_jobs import Watcher, remote_job, video_bytes
 
 from spark_avatar.engines.engine import SilentMonitor
+from spark_avatar.engines.portrait.options import Options as PortraitOptions
 from spark_avatar.engines.remote.client import Polling, backoff, error_of
 from spark_avatar.engines.remote.configuration import RemoteConfiguration
 from spark_avatar.engines.remote.engine import RemoteEngine
@@ -65,6 +66,10 @@ def test_a_job_goes_there_and_comes_back(far, render):
     assert any(0.3 < fraction < 0.5 for fraction in fractions)  # 0.4 of the far task
     assert all(headers["Authorization"] == "Bearer sk-far" for _, _, headers in far.requests)
     assert any("Idempotency-Key" in headers for verb, path, headers in far.requests if path.endswith("generation"))
+
+
+def test_every_parameter_of_our_own_servers_can_be_passed_on():
+    assert Options.model_json_schema()["properties"] == PortraitOptions.model_json_schema()["properties"]
 
 
 def test_the_key_goes_to_no_other_host(far, render, finished):
