@@ -4,6 +4,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE, Canvas
 from spark_avatar.engines.portrait.sampling import resized
@@ -20,6 +21,9 @@ SOURCE_LONG_SIDE: Final = 1920
 LONGEST_SIDE: Final = 4096
 SHORTEST_SIDE: Final = 16
 
+BAND: Final = 64
+BAND_MARGIN: Final = 4
+"""Rows of the frame that are sharpened at once, and rows around them that the smooth corrections reach."""
 MOST_CORRECTIONS: Final = 6
 """Exact corrections of the texture: where it is at black or white already, one gives only a part of what is missing."""
 
@@ -167,15 +171,27 @@ def _consistent(texture: RGBImage, base: RGBImage) -> RGBImage:
     Iterative back-projection (Irani and Peleg, 1991): what the average loses is added back, first smoothly, in the end
     per pixel. Sampling the texture half-way between its pixels, as an unmoved frame does, then returns the picture itself.
     """
+    height = base.shape[0]
+    sharp = np.empty(texture.shape, dtype=np.uint8)
+    # Band by band: all of a large picture at once is slow, and the most memory that a job needs.
+    for y0 in range(0, height, BAND):
+        y1 = min(y0 + BAND, height)
+        top, bottom = max(0, y0 - BAND_MARGIN), min(height, y1 + BAND_MARGIN)
+        band = _sharpened(texture[top * TEXTURE_SCALE : bottom * TEXTURE_SCALE], base[top:bottom])
+        sharp[y0 * TEXTURE_SCALE : y1 * TEXTURE_SCALE] = band[(y0 - top) * TEXTURE_SCALE : (y1 - top) * TEXTURE_SCALE]
+    return sharp
+
+
+def _sharpened(texture: RGBImage, base: RGBImage) -> NDArray[np.int16]:
     height, width = base.shape[:2]
-    sharp = texture.astype(np.int16)
+    wanted, sharp = base.astype(np.int16), texture.astype(np.int16)
     for kernel in (cv2.INTER_LINEAR, cv2.INTER_LINEAR, *[cv2.INTER_NEAREST] * MOST_CORRECTIONS):
-        lost = base.astype(np.int16) - cv2.resize(sharp, (width, height), interpolation=cv2.INTER_AREA)
-        if kernel == cv2.INTER_NEAREST and np.abs(lost).max() <= 1:
+        lost = cv2.subtract(wanted, cv2.resize(sharp, (width, height), interpolation=cv2.INTER_AREA))
+        if kernel == cv2.INTER_NEAREST and cv2.norm(lost, cv2.NORM_INF) <= 1:
             break
-        sharp += cv2.resize(lost, (width * TEXTURE_SCALE, height * TEXTURE_SCALE), interpolation=kernel).astype(np.int16)
+        cv2.add(sharp, cv2.resize(lost, (width * TEXTURE_SCALE, height * TEXTURE_SCALE), interpolation=kernel), dst=sharp)
         np.clip(sharp, 0, 255, out=sharp)
-    return np.ascontiguousarray(sharp.astype(np.uint8))
+    return sharp
 
 
 def _window_matte(matte: Matte, size: tuple[int, int], window: tuple[int, int, int, int], image_shape: tuple[int, ...]) -> Matte:

@@ -5,7 +5,7 @@ features of the same frame (see data/README.md). It explains 96 % of the lips' m
 outer-eye-corner distances (E, about 90 mm).
 """
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -41,7 +41,7 @@ class MouthControls:
 
     def vector(self) -> FloatArray:
         """(8,) in the order of the basis."""
-        return np.array(astuple(self), dtype=np.float32)
+        return np.array([getattr(self, name) for name in CONTROLS], dtype=np.float32)
 
 
 CONTROLS: Final = ("jaw", "open", "width", "upper_raise", "lower_drop", "corner", "upper_thickness", "lower_thickness")

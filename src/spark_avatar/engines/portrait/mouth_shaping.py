@@ -5,7 +5,7 @@ with opposite signs on both sides, blended across the middle. What the measureme
 pushed forward, the lower lip under the upper teeth) is built on the mean face.
 """
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -39,7 +39,7 @@ class MouthShaping:
 
     def vector(self) -> FloatArray:
         """(8,) in the order of `SHAPINGS`."""
-        return np.array(astuple(self), dtype=np.float32)
+        return np.array([getattr(self, name) for name in SHAPINGS], dtype=np.float32)
 
 
 AS_MEASURED: Final = MouthShaping()
