@@ -13,6 +13,7 @@ from typing import Any, Final
 from spark_avatar.engines.comfyui.client import Graph, Refused
 from spark_avatar.engines.comfyui.pool import FAULTS, Server
 from spark_avatar.engines.comfyui.progress import ProgressListener
+from spark_avatar.engines.comfyui.tickets import ticket
 from spark_avatar.engines.engine import RenderMonitor
 from spark_avatar.engines.transport import Malformed, Unreachable
 from spark_avatar.errors import SparkAvatarError, StatusCheckError, TaskCreationError
@@ -64,7 +65,10 @@ class RemoteJob:
         """
         address = self._server.address
         headers = self._client.transport.headers
-        with ProgressListener(address.url, headers, self.client_id, len(graph)) as listener:
+        with (
+            ticket(self._server.places.tickets, self.prompt_id),
+            ProgressListener(address.url, headers, self.client_id, len(graph)) as listener,
+        ):
             try:
                 self._submit(graph, output_node)
                 return self._follow(lambda: listener.fraction, monitor)

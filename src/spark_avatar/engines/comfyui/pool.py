@@ -16,6 +16,7 @@ from spark_avatar.engines.comfyui.check import Report, check_workflow
 from spark_avatar.engines.comfyui.client import ComfyClient, Refused
 from spark_avatar.engines.comfyui.configuration import ComfyConfiguration, ServerAddress
 from spark_avatar.engines.comfyui.places import Places
+from spark_avatar.engines.comfyui.tickets import cancel_orphans
 from spark_avatar.engines.comfyui.workflow import Workflow
 from spark_avatar.engines.transport import Malformed, Transport, Unreachable
 from spark_avatar.errors import TaskCreationError
@@ -171,6 +172,7 @@ def _ask(server: Server, workflow: Workflow) -> tuple[float, str, bool]:
     try:
         server.client.system_stats()
         report = server.check(workflow)
+        cancel_orphans(server.places.tickets, server.client.cancel)
         waiting = len(server.client.queue())
     except FAULTS as fault:
         server.breaker.failed()

@@ -7,6 +7,7 @@ from comfyui_server import NODES
 
 from spark_avatar.engines.comfyui.configuration import ServerAddress, parse_servers
 from spark_avatar.engines.comfyui.pool import CircuitBreaker
+from spark_avatar.engines.comfyui.tickets import ticket
 from spark_avatar.engines.engine import SilentMonitor
 from spark_avatar.errors import ConfigurationError, StatusCheckError, TaskCreationError
 
@@ -108,6 +109,25 @@ def test_a_server_that_is_being_started_anew_costs_no_task(start, engine, job):
     server.faults["GET /system_stats"] = lambda handler: handler.connection.close()
     threading.Timer(0.8, server.faults.clear).start()
     comfy = engine(server, patience_seconds=10.0)
+    assert comfy.render(job(comfy), WATCH).frames == 25
+
+
+def test_the_job_of_a_worker_that_was_killed_is_cancelled_and_a_living_ones_is_not(start, engine, job):
+    server = start(seconds=20.0)
+    comfy = engine(server)
+    orphan = server.submit({"prompt": {}, "client_id": "dead"})["prompt_id"]
+    waiting = server.submit({"prompt": {"6": {"inputs": {"filename_prefix": "x"}}}, "client_id": "alive"})["prompt_id"]
+    tickets = comfy._pool.servers[0].places.tickets
+    tickets.mkdir(parents=True)
+    (tickets / f"{orphan}.job").touch()
+    with ticket(tickets, waiting):
+        server.seconds = 0.0
+        assert comfy._pool._survey(comfy._workflow, ()).able
+        assert server.interrupted == [orphan]
+        assert server.deleted == []
+        assert [path.stem for path in tickets.iterdir()] == [waiting]
+    assert list(tickets.iterdir()) == []
+    server.forget()
     assert comfy.render(job(comfy), WATCH).frames == 25
 
 
