@@ -77,9 +77,9 @@ class Compositor:
 
     def _shade_lips(self, window: RGBImage, places: _Places, pose: FramePose) -> None:
         x0, y0, x1, y1 = box = self._rig.lip_box
-        if max(pose.shaping.protrusion, pose.press) > 0:
+        if max(pose.shaping.protrusion, pose.press, pose.mouth.open) > 0:
             upper_map = self._upper_map(places, box)
-            self._rig.relief.shade(window[y0:y1, x0:x1], upper_map, pose.shaping.protrusion, pose.press)
+            self._rig.relief.shade(window[y0:y1, x0:x1], upper_map, pose.shaping.protrusion, pose.press, pose.mouth.open)
 
     def _show_eyes(self, pose: FramePose) -> None:
         """Puts the eyes' patches into the texture where they changed."""
@@ -102,7 +102,7 @@ class Compositor:
         lips = mouth.vector()
         missing = mouth.open - float(lips @ basis.gap[: len(lips)])
         lips[OPEN] += np.clip(missing / basis.gap[OPEN], -MOST_GAP_CORRECTION, MOST_GAP_CORRECTION)
-        shaping = shaped(pose.shaping, self._rig.limits).vector()
+        shaping = shaped(pose.shaping, self._rig.limits, mouth.open).vector()
         return np.concatenate([lips, shaping, np.array([pose.brow, pose.brow_inner, 1.0], dtype=np.float32)])
 
     def _solve(self, coefficients: FloatArray, transform: HeadTransform, breath: float) -> _Places:
@@ -205,7 +205,7 @@ class Compositor:
         lower = np.pad(lower, ((above, 0), (0, 0), (0, 0)))
         cover = sample(rig.layers.cover, self._upper_map(places, box) - corner, outside=255)
         lip, opacity = split(lower)
-        rig.relief.shade(lip[above:], lower_map, pose.shaping.protrusion, pose.press)
+        rig.relief.shade(lip[above:], lower_map, pose.shaping.protrusion, pose.press, pose.mouth.open)
         target = window[y0:y1, x0:x1]
         self._draw_inside(target, (x0, y0), cover, opacity, state)
         mix(lip, target, opacity, target)

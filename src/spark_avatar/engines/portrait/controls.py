@@ -172,13 +172,16 @@ def limited(mouth: MouthControls, limits: MouthLimits) -> MouthControls:
     The limits lie at the 95th to 99th percentile of the lip space, or where the skin would fold.
     """
     gain, damping = limits.gain, 1 - SMILE_DAMPING * limits.smile
+    raised = _level_off(mouth.upper_raise, 0.06 * gain, 0.10 * gain)
+    # Corners that drop below a raised lip fold its outer edge.
+    lowest = 0.04 + 0.06 * (1 - max(raised, 0.0) / 0.10)
     return MouthControls(
         jaw=_level_off(mouth.jaw, 0.14 * gain, 0.22 * gain),
         open=_level_off(max(mouth.open, 0.0), 0.24 * gain, 0.36 * gain),
         width=float(np.clip(mouth.width * (damping if mouth.width > 0 else 1.0), *WIDTH_RANGE)),
-        upper_raise=_level_off(mouth.upper_raise, 0.06, 0.10),
+        upper_raise=raised,
         lower_drop=-_level_off(-_level_off(mouth.lower_drop, 0.09 * gain, 0.14 * gain), 0.05, 0.09),
-        corner=mouth.corner * (damping if mouth.corner > 0 else 1.0),
+        corner=mouth.corner * damping if mouth.corner > 0 else -_level_off(-mouth.corner, 0.6 * lowest, lowest),
         upper_thickness=max(mouth.upper_thickness, -ROLLED_SHARE * limits.upper_thickness),
         lower_thickness=max(mouth.lower_thickness, -ROLLED_SHARE * limits.lower_thickness),
     )
@@ -195,13 +198,22 @@ SIDE_LIMITS: Final = {
 """Most that the sides differ from their mean, and that lips and jaw go sideways, E."""
 
 
-def shaped(shaping: MouthShaping, limits: MouthLimits) -> MouthShaping:
-    """The shaping within what the portrait can show."""
-    levelled = {name: _level_off_both(getattr(shaping, name), most) for name, most in SIDE_LIMITS.items()}
-    damping = 1 - SMILE_DAMPING * limits.smile
+PURSED_DAMPING: Final = 0.7
+"""Share of a one-sided pull at the corners that pushing the lips forward takes back."""
+TUCKED_UP_TO: Final = 0.08
+"""Gap of the lips, E, from which on the lower lip has left the teeth."""
+
+
+def shaped(shaping: MouthShaping, limits: MouthLimits, opening: float = 0.0) -> MouthShaping:
+    """The shaping within what the portrait can show.
+
+    `opening` is the gap between the lips, E: open lips show the teeth already and need not be tucked apart.
+    """
+    levelled = {name: _level_off_both(getattr(shaping, name), most * limits.gain) for name, most in SIDE_LIMITS.items()}
+    damping = (1 - SMILE_DAMPING * limits.smile) * (1 - PURSED_DAMPING * min(shaping.protrusion, 1.0))
     levelled["width_side"] *= damping
     levelled["corner_side"] *= damping
-    return replace(shaping, **levelled)
+    return replace(shaping, **levelled, tuck=shaping.tuck * max(0.0, 1 - opening / TUCKED_UP_TO))
 
 
 def _level_off_both(value: float, most: float) -> float:

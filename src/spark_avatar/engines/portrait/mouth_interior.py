@@ -12,7 +12,7 @@ import numpy as np
 from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE, Canvas, MouthFrame
 from spark_avatar.engines.portrait.lip_shadow import lip_light
 from spark_avatar.engines.portrait.mouth_colours import MouthColours, measure_colours
-from spark_avatar.engines.portrait.picture_traits import blur_sigma, head_turn, luma, picture_seed
+from spark_avatar.engines.portrait.picture_traits import blur_sigma, head_turn, luma, picture_seed, skin_grain
 from spark_avatar.engines.portrait.teeth import LOWER_ARCH, MM_PER_EYE_DISTANCE, UPPER_ARCH, ToothVariation, draw_arch
 from spark_avatar.engines.portrait.tongue import (
     LEFT,
@@ -213,12 +213,14 @@ def _draw_layers(
     jaw = np.dstack([lower * _LOWER_LIGHT * lower_cover[..., None], lower_cover * 255])
     tongue = draw_tongue(colours.tongue)
     blur = softness * TEXTURE_SCALE
-    skull_layer = _finished(skull, 0.75 * blur, canvas.grey)
+    drawn = np.ones(a.shape, np.float32) if seen is None else 1 - cv2.GaussianBlur(seen.mask, (0, 0), 1.0)
+    grain = skin_grain(canvas, (a.shape[0], a.shape[1]))
+    skull_layer = _finished(skull, 0.75 * blur, canvas.grey, grain * drawn[..., None])
     shade = cv2.GaussianBlur(skull_layer[..., 3], (0, 0), 0.035 * place.eye_distance * TEXTURE_SCALE)
     return _Layers(
         skull=skull_layer,
         skull_shadow=(shade * 0.55).astype(np.uint8),
-        jaw=_finished(jaw, blur, canvas.grey),
+        jaw=_finished(jaw, blur, canvas.grey, grain),
         tongue=tongue,
         cavity=colours.cavity,
         shadow_hue=None if canvas.grey else _RED_SHADOW,
@@ -233,9 +235,10 @@ def _seen_from_above(across: FloatArray) -> FloatArray:
     return raised
 
 
-def _finished(layer: FloatArray, sigma: float, grey: bool) -> RGBImage:
-    """As soft as the picture, and without colour in a black-and-white one."""
+def _finished(layer: FloatArray, sigma: float, grey: bool, grain: FloatArray) -> RGBImage:
+    """As soft and as grainy as the picture, and without colour in a black-and-white one."""
     soft = cv2.GaussianBlur(layer.astype(np.float32), (0, 0), max(0.5, sigma)).astype(np.float32, copy=False)
+    soft[..., :3] += grain * (soft[..., 3:] * np.float32(1 / 255))
     if grey:
         soft[..., :3] = luma(soft[..., :3])[..., None]
     done: RGBImage = np.clip(soft + 0.5, 0, 255).astype(np.uint8)

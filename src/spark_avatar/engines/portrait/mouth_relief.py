@@ -23,6 +23,7 @@ REACH_DOWN: Final = 0.42
 """E around the mouth's centre where anything is shaded."""
 LEAST: Final = 0.02
 """Protrusion and pressure under which nothing is seen."""
+NO_LINE_FROM: Final = 0.12
 WHISKER: Final = 0.11
 """E: dark lines narrower than this beside the corners are the closed lips' line, and go when the lips are pushed forward."""
 
@@ -38,10 +39,11 @@ class MouthRelief:
     skin: RGBImage
     """(height, width, 4): skin, and where it replaces the line of the lips beside the corners at full protrusion, 0..255."""
 
-    def shade(self, picture: RGBImage, places: FloatArray, protrusion: float, press: float) -> None:
+    def shade(self, picture: RGBImage, places: FloatArray, protrusion: float, press: float, opening: float = 0.0) -> None:
         """Shades a warped picture (height, width, 3) in place.
 
-        `places` (height, width, 2) are the texture positions that its pixels come from; the two strengths are 0..1.
+        `places` (height, width, 2) are the texture positions that its pixels come from; the two strengths are 0..1,
+        `opening` is the gap between the lips in E: open lips have no closed line beside them.
         """
         if max(protrusion, press) < LEAST:
             return
@@ -49,9 +51,10 @@ class MouthRelief:
         here = places * scale + (np.float32(0.5) * scale - np.float32(0.5) - self.corner)
         added = cv2.transform(sample(self.fields, here, outside=0), np.array([[protrusion, press]] * 3, np.float32))
         cv2.multiply(picture, added + np.float32(1), dst=picture, dtype=cv2.CV_8U)
-        if protrusion > LEAST:
+        replaced = protrusion * max(0.0, 1 - opening / NO_LINE_FROM)
+        if replaced > LEAST:
             skin, opacity = split(sample(self.skin, here, outside=0))
-            mix(skin, picture, cv2.convertScaleAbs(opacity, alpha=protrusion).astype(np.uint8, copy=False), picture)
+            mix(skin, picture, cv2.convertScaleAbs(opacity, alpha=replaced).astype(np.uint8, copy=False), picture)
 
 
 def build_relief(canvas: Canvas, mouth: MouthFrame) -> MouthRelief:
@@ -104,7 +107,7 @@ class _LipCoordinates:
         plain = cv2.GaussianBlur(plain, (0, 0), 0.15 * size)
         darker = smoothstep(luma(plain.astype(np.uint8, copy=False)) / np.maximum(luma(picture), 8) - 1, 0.04, 0.25)
         beside = smoothstep(np.abs(self.across), 0.72, 0.92) * (1 - smoothstep(np.abs(self.across), 1.15, 1.45))
-        found = cv2.GaussianBlur(darker * beside * _hill(self.from_line, 0, 0.06), (0, 0), 0.08 * size)
+        found = cv2.GaussianBlur(darker * beside * _hill(self.from_line, 0, 0.035), (0, 0), 0.08 * size)
         return np.dstack([plain, np.clip(found * 255 + 0.5, 0, 255).astype(np.uint8)])
 
     def pressed(self) -> Array:

@@ -15,6 +15,11 @@ LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
 _SHARP_SIGMA = 0.6  # what `blur_sigma` reads on a crisp picture: the pixel itself and the pre-blur against noise
 _REBLUR = 2.0
 
+_PLAIN_SKIN = (50, 280, 101, 330, 151)  # cheeks and forehead
+_GRAIN_PATCH = 0.14
+_FINE = 0.012  # sigma in E: what is larger is shading
+_STRONGEST = 20.0
+
 
 def luma(rgb: FloatArray | RGBImage) -> FloatArray:
     """(..., 3) RGB to (...) brightness, same scale."""
@@ -43,6 +48,24 @@ def blur_sigma(canvas: Canvas) -> float:
     ratio = float(np.median(before[strong] / np.maximum(after[strong], 1e-3)))
     sigma = _REBLUR / np.sqrt(max(ratio * ratio - 1, 1e-3)) / TEXTURE_SCALE
     return float(np.clip(np.sqrt(max(sigma**2 - _SHARP_SIGMA**2, 0.0)), 0.35, 2.5))
+
+
+def skin_grain(canvas: Canvas, shape: tuple[int, int]) -> FloatArray:
+    """Grain, noise or brush strokes of the picture, (height, width, 3), mean 0, at the texture's scale: for what is drawn.
+
+    It is what is fine in the plainest of some patches of skin, laid out again and again, mirrored.
+    """
+    side = max(4, round(_GRAIN_PATCH * canvas.eye_distance * TEXTURE_SCALE))
+    height, width = canvas.texture.shape[:2]
+    patches = []
+    for x, y in (canvas.points[list(_PLAIN_SKIN), :2] * TEXTURE_SCALE).astype(int):
+        left, top = np.clip(x - side // 2, 0, max(0, width - side)), np.clip(y - side // 2, 0, max(0, height - side))
+        patch = canvas.texture[top : top + side, left : left + side].astype(np.float32)
+        patches.append(patch - cv2.GaussianBlur(patch, (0, 0), 0.25 + _FINE * canvas.eye_distance * TEXTURE_SCALE))
+    plainest = np.clip(min(patches, key=lambda patch: float(patch.std())), -_STRONGEST, _STRONGEST)
+    rows, columns = plainest.shape[:2]
+    tiled = np.pad(plainest, ((0, max(0, shape[0] - rows)), (0, max(0, shape[1] - columns)), (0, 0)), mode="symmetric")
+    return tiled[: shape[0], : shape[1]]
 
 
 def picture_seed(canvas: Canvas) -> int:

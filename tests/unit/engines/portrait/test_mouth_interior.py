@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import painted_portrait as paint
 import pytest
@@ -170,3 +171,16 @@ def test_any_state_gives_a_picture(opening, drop, lower_drop, tongue, turn, shif
 
 
 _CLOSED = interior_of(paint.painted_canvas())
+
+
+def test_teeth_are_as_grainy_as_the_picture():
+    canvas = paint.painted_canvas()
+    noise = np.random.default_rng(4).normal(0, 8, canvas.texture.shape[:2])[..., None]
+    grainy = replace(canvas, texture=np.clip(canvas.texture + noise, 0, 255).astype(np.uint8))
+    fine = []
+    for picture in (canvas, grainy):
+        skull = build_interior(picture, build_mouth_frame(picture), None)._layers.skull.astype(np.float32)
+        enamel = cv2.erode((skull[..., 3] > 250).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        detail = skull[..., 1] - cv2.GaussianBlur(skull[..., 1], (0, 0), 2)
+        fine.append(float(detail[enamel].std()))
+    assert np.hypot(fine[0], 5) < fine[1] < np.hypot(fine[0], 11)
