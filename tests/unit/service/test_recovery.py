@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 
 from service_house import House
@@ -144,3 +145,11 @@ def test_a_stopped_sweeper_is_quiet():
     sweeper.start()
     sweeper.stop()
     assert calls == []
+
+
+def test_a_sweeper_may_begin_earlier_than_its_interval():
+    done = threading.Event()
+    sweeper = Sweeper(done.set, seconds=3600, first_seconds=0.01)
+    sweeper.start()
+    assert done.wait(5)
+    sweeper.stop()
