@@ -131,6 +131,28 @@ def test_cancelling_reaches_the_far_end(client: httpx.Client, comfy: ComfyServer
     assert finish(client, task_id)["error"]["code"] == "003016031"
 
 
+def test_two_servers_share_the_load_and_one_dies_without_losing_a_task(host: str, tmp_path: Path) -> None:
+    video = video_bytes()
+    with ExitStack() as stack:
+        dying, well = (
+            stack.enter_context(running(ComfyServer(make=lambda _graph, _uploads: video, seconds=3.0))) for _ in range(2)
+        )
+        urls = f"{dying.url},{well.url}"
+        settings = {"SPARK_AVATAR_COMFYUI_URLS": urls, "SPARK_AVATAR_DEFAULT_ENGINE": "comfyui.comfyui_example"}
+        front = Server(tmp_path / "data", workers=2, **settings).start()
+        stack.callback(front.stop)
+        client = stack.enter_context(front.client(front.key()))
+        ids = [create(client, host) for _ in range(4)]
+        wait_for(lambda: dying.running and well.running)
+        dying.die()
+        tasks = [finish(client, task_id) for task_id in ids]
+        assert [task["status"] for task in tasks] == ["completed"] * 4, tasks
+        codes = [[warning["code"] for warning in task["metadata"]["warnings"]] for task in tasks]
+        assert codes.count(["remote_job_repeated"]) == 1
+        assert codes.count([]) == 3
+        assert {task["output"][0]["content"][0]["jobId"] for task in tasks} == set(well.history)
+
+
 def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
