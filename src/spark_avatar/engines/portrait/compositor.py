@@ -13,6 +13,7 @@ from spark_avatar.engines.portrait.expression import EXPRESSION
 from spark_avatar.engines.portrait.head import HeadTransform
 from spark_avatar.engines.portrait.lip_space import MouthControls
 from spark_avatar.engines.portrait.mouth_interior import InteriorState
+from spark_avatar.engines.portrait.mouth_relief import LEAST as LEAST_RELIEF
 from spark_avatar.engines.portrait.portrait_rig import PortraitRig, above_lips
 from spark_avatar.engines.portrait.sampling import Bytes, lay_over, mix, resized, sample, split
 from spark_avatar.engines.portrait.warp import Inverter, Lattice
@@ -21,6 +22,9 @@ from spark_avatar.media.arrays import FloatArray, RGBImage
 Box = tuple[int, int, int, int]
 
 OPEN: Final = EXPRESSION.index("open")
+RELIEF_SIDE: Final = 0.16
+RELIEF_UP: Final = 0.32
+"""E around the lower lip, and above it when it is closed, where the mouth's relief may be."""
 JAW_SHIFT: Final = EXPRESSION.index("jaw_shift")
 MOST_GAP_CORRECTION: Final = 0.08
 """E by which `open` may be changed so that the lips' gap is the one that was asked for."""
@@ -76,10 +80,15 @@ class Compositor:
         return frame
 
     def _shade_lips(self, window: RGBImage, places: _Places, pose: FramePose) -> None:
-        x0, y0, x1, y1 = box = self._rig.lip_box
-        if max(pose.shaping.protrusion, pose.press, pose.mouth.open) > 0:
-            upper_map = self._upper_map(places, box)
-            self._rig.relief.shade(window[y0:y1, x0:x1], upper_map, pose.shaping.protrusion, pose.press, pose.mouth.open)
+        strengths = pose.shaping.protrusion, pose.press
+        if max(strengths) < LEAST_RELIEF:
+            return
+        eye_distance, (left, top, right, bottom) = self._rig.canvas.eye_distance, self._rig.lip_box
+        side, up = int(RELIEF_SIDE * eye_distance), int((RELIEF_UP + pose.mouth.open) * eye_distance)
+        x0, y0, x1, y1 = places.lip_box
+        x0, y0, x1, y1 = max(left, x0 - side), max(top, y0 - up), min(right, x1 + side), min(bottom, y1 + side)
+        upper_map = self._upper_map(places, (x0, y0, x1, y1))
+        self._rig.relief.shade(window[y0:y1, x0:x1], upper_map, *strengths, pose.mouth.open)
 
     def _show_eyes(self, pose: FramePose) -> None:
         """Puts the eyes' patches into the texture where they changed."""
