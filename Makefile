@@ -7,7 +7,7 @@ LOCK := uv pip compile pyproject.toml requirements/build.in --override requireme
 	--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint format bench lock clean
+.PHONY: help setup setup-dev demo test lint format bench lock clean train
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -55,4 +55,27 @@ $(VENV)/.runtime: $(BIN)/python requirements/runtime.txt pyproject.toml
 
 $(VENV)/.development: $(VENV)/.runtime requirements/development.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/development.txt
+	@touch $@
+
+# The articulation network anew, from synthesised speech; see training/README.md. Debian 12's synthesisers must be installed.
+# 22 hours of speech (Festival 12, Flite 5, eSpeak NG 4.8), each in two versions, and 0.5 hours of noise; seeds 0 and 1; versions
+# pinned in training/requirements.txt. About 15 minutes of synthesis, 11 of features and 25 of training on one core.
+TRAINING ?= output/training
+TRAIN = PYTHONPATH=src:. OMP_NUM_THREADS=1 $(TRAINING)/venv/bin/python -m training
+TRAIN_STEPS ?= 11000
+TRAIN_NOISE_STEPS ?= 2000
+
+train: $(TRAINING)/venv/.ready ## train the articulation network (needs espeak-ng, festival, flite; about an hour)
+	$(TRAIN).synthesis --out $(TRAINING)/corpora --espeak-hours 4.8 --festival-hours 12 --flite-hours 5 --held-out-hours 0.15 --seed 0
+	$(TRAIN).noises --out $(TRAINING)/noise --hours 0.5 --seed 0
+	$(TRAIN).features --corpora $(TRAINING)/corpora --out $(TRAINING)/features --versions 1 2
+	$(TRAIN).features --corpora $(TRAINING)/noise --out $(TRAINING)/features-noise --versions 1 2
+	$(TRAIN).train --features $(TRAINING)/features --out $(TRAINING)/first.pt --steps $(TRAIN_STEPS) --seed 0
+	$(TRAIN).train --features $(TRAINING)/features $(TRAINING)/features-noise --start $(TRAINING)/first.pt \
+		--out $(TRAINING)/articulation.pt --steps $(TRAIN_NOISE_STEPS) --seed 1
+	$(TRAIN).export $(TRAINING)/articulation.pt $(TRAINING)/articulation.onnx
+
+$(TRAINING)/venv/.ready: training/requirements.txt $(BIN)/python
+	$(BIN)/python -m venv $(TRAINING)/venv
+	$(TRAINING)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r training/requirements.txt
 	@touch $@

@@ -49,12 +49,12 @@ def _heard(wave: Wave, babble: Wave, random: Generator) -> Wave:
         wave = signal.sosfilt(high, wave)
     level = _rms(wave)
     if random.random() < 0.6:
-        wave = wave + _at(_coloured_noise(len(wave), random), level, -random.uniform(5, 40))
+        wave = wave + _at(coloured_noise(len(wave), random), level, -random.uniform(5, 40))
     if random.random() < 0.12:
         start = random.integers(0, max(1, len(babble) - len(wave)))
         wave = wave + _at(np.resize(babble[start:], len(wave)), level, -random.uniform(8, 25))
     if random.random() < 0.15:
-        wave = wave + _at(_chords(len(wave), random), level, -random.uniform(3, 25))
+        wave = wave + _at(chords(len(wave), random), level, -random.uniform(3, 25))
     if random.random() < 0.2:
         drive = random.uniform(1, 4) / (np.abs(wave).max() + 1e-9)
         wave = np.tanh(wave * drive) / drive
@@ -77,7 +77,8 @@ def _in_a_room(wave: Wave, random: Generator) -> Wave:
     return heard
 
 
-def _coloured_noise(length: int, random: Generator) -> Wave:
+def coloured_noise(length: int, random: Generator) -> Wave:
+    """Noise that falls off with frequency, now and then in one band only."""
     size = 1 << int(np.ceil(np.log2(max(length, 2))))
     spectrum = np.fft.rfft(random.standard_normal(size))
     frequency = np.maximum(1, np.arange(len(spectrum))) / len(spectrum)
@@ -87,7 +88,7 @@ def _coloured_noise(length: int, random: Generator) -> Wave:
     return np.fft.irfft(spectrum)[:length]
 
 
-def _chords(length: int, random: Generator) -> Wave:
+def chords(length: int, random: Generator) -> Wave:
     """Plucked chords with a drum now and then."""
     wave = np.zeros(length)
     beat = int(random.uniform(0.25, 0.9) * SAMPLE_RATE)

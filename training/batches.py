@@ -18,7 +18,7 @@ from training.features import FeatureFile
 
 # How much of the training each kind of synthesiser gets, per hour of it: recorded diphones and statistical voices sound
 # like people, eSpeak NG's formants bring the languages.
-_WEIGHTS: Final = {"festival": 1.0, "flite": 1.5, "espeak": 0.8}
+_WEIGHTS: Final = {"festival": 1.0, "flite": 1.5, "espeak": 0.8, "noise": 10.0}
 _STEP: Final = MEL_RATE // FEATURE_RATE
 _HEARD_RANGE: Final = 8.0
 """Mean log power under the loudest frame of a crop where its pauses begin."""
@@ -63,9 +63,10 @@ class Batches:
         return normalised.astype(np.float32), file.channels[first:last:_STEP], file.classes[first:last:_STEP]
 
 
-def load_features(folder: Path) -> tuple[list[FeatureFile], list[float]]:
-    """All training features in a folder and their weights. Raises `FileNotFoundError` if there are none."""
-    names = sorted(path.name.removesuffix(".mel.npy") for path in folder.glob("train_*.mel.npy"))
-    if not names:
-        raise FileNotFoundError(f"no features in {folder}; run training.features first")
-    return [FeatureFile.load(folder / name) for name in names], [_WEIGHTS[name.split("_")[1]] for name in names]
+def load_features(folders: list[Path]) -> tuple[list[FeatureFile], list[float]]:
+    """All training features in the folders and their weights. Raises `FileNotFoundError` if there are none."""
+    paths = [path for folder in folders for path in sorted(folder.glob("train_*.mel.npy"))]
+    if not paths:
+        raise FileNotFoundError(f"no features in {', '.join(map(str, folders))}; run training.features first")
+    stems = [path.with_name(path.name.removesuffix(".mel.npy")) for path in paths]
+    return [FeatureFile.load(stem) for stem in stems], [_WEIGHTS[stem.name.split("_")[1]] for stem in stems]

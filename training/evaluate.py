@@ -140,7 +140,7 @@ class HeldOutScores:
 
 def score_held_out(predictor: Predictor, recordings: list[Recording]) -> HeldOutScores:
     """Compares predictions with the targets made from the known sounds."""
-    agreement, distances, real_count, peak_count = [], [], 0, 0
+    agreement, distances, real_count, peak_count, right_count = [], [], 0, 0, 0
     for recording in recordings:
         channels = predictor.channels(recording.samples.astype(np.float32) / 32768)
         wanted = targets(recording.segments, len(recording.samples) * MEL_RATE // SAMPLE_RATE).channels[::2]
@@ -150,11 +150,12 @@ def score_held_out(predictor: Predictor, recordings: list[Recording]) -> HeldOut
         moments = closing_moments(recording.segments, BILABIAL_STOPS)
         real_count += len(moments)
         peak_count += len(peaks)
+        right_count += sum(any(start - _NEAR_SECONDS <= peak <= end + _NEAR_SECONDS for start, end in moments) for peak in peaks)
         distances += _nearest(peaks, moments)
     return HeldOutScores(
         float(np.mean(agreement)),
         len(distances) / max(real_count, 1),
-        min(len(distances) / max(peak_count, 1), 1.0),
+        right_count / max(peak_count, 1),
         1000 * float(np.median(distances)) if distances else np.nan,
     )
 

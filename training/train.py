@@ -1,4 +1,4 @@
-"""Trains the network: python -m training.train --features FOLDER --out WEIGHTS.pt --steps N [--seed N].
+"""Trains the network: python -m training.train --features FOLDER ... --out WEIGHTS.pt --steps N [--seed N] [--start WEIGHTS.pt].
 
 The result depends on the steps, the seed, the features and the versions of PyTorch and NumPy, not on the time it takes.
 """
@@ -24,6 +24,7 @@ from training.network import ArticulationNet
 _CROPS: Final = 12
 _CROP_SECONDS: Final = 4.0
 _LEARNING_RATE: Final = 2e-3
+_SECOND_STAGE_RATE: Final = 7e-4
 _WARM_UP: Final = 200
 _WEIGHT_DECAY: Final = 0.01
 _CLIP: Final = 2.0
@@ -33,16 +34,26 @@ _SAVE_EVERY: Final = 500
 
 
 def fit(
-    batches: Batches, *, steps: int, seed: int, report: Callable[[int, Loss], None], keep: Callable[[nn.Module], None]
+    batches: Batches,
+    *,
+    steps: int,
+    seed: int,
+    report: Callable[[int, Loss], None],
+    keep: Callable[[nn.Module], None],
+    start: dict[str, torch.Tensor] | None = None,
 ) -> ArticulationNet:
     """The network after `steps` batches: the running mean of its weights, in evaluation mode.
 
-    `report` hears of every step; `keep` gets the averaged network now and then.
+    `report` hears of every step; `keep` gets the averaged network now and then. `start` are the weights of an earlier
+    stage, from which it goes on at a lower rate.
     """
     torch.manual_seed(seed)
     network = ArticulationNet()
+    if start is not None:
+        network.load_state_dict(start)
+    rate = _LEARNING_RATE if start is None else _SECOND_STAGE_RATE
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(_AVERAGING), use_buffers=True)
-    optimiser = torch.optim.AdamW(network.parameters(), _LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
+    optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=_WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
     for step in range(1, steps + 1):
         batch = batches.draw()
@@ -86,10 +97,11 @@ class Printer:
 def main() -> None:
     """Trains and saves."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--features", type=Path, required=True)
+    parser.add_argument("--features", type=Path, nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="weights of an earlier stage")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -100,7 +112,8 @@ def main() -> None:
     def keep(network: nn.Module) -> None:
         torch.save(network.state_dict(), given.out)
 
-    keep(fit(batches, steps=given.steps, seed=given.seed, report=Printer(), keep=keep))
+    start = torch.load(given.start, weights_only=True) if given.start else None
+    keep(fit(batches, steps=given.steps, seed=given.seed, report=Printer(), keep=keep, start=start))
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def test_the_mouth_rests_in_pauses_over_noise_and_music(speech, background):
     pause = slice(round((1.3 + len(sentence(1)) / RATE) * 50), round((2.2 + len(sentence(1)) / RATE) * 50))
     assert not features.activity[:40].any()
     assert not features.activity[pause].any()
-    assert opened(features)[pause].max() < 0.2
+    assert opened(features)[pause].max() < 0.25
     assert features.activity[60:150].mean() > 0.9
 
 
@@ -137,11 +137,12 @@ def test_an_open_vowel_opens_a_rounded_one_rounds_and_a_nasal_closes():
         return float(np.mean([channels[name][round((0.5 + 0.62 * k + offset) * 50)] for k in range(5)]))
 
     a, m, u = 0.2, 0.36, 0.52
-    assert at("open", a) > 0.6
-    assert at("open", u) < 0.4
-    assert at("round", u) > 0.5 > 0.3 > at("round", a)
+    assert at("open", a) > 0.5
+    assert at("open", u) < 0.25
+    assert at("round", u) > 0.2 > 0.15 > at("round", a)
+    assert at("wide", u) < at("wide", a) - 0.15
     assert at("close", m) > 0.3 > 0.1 > at("close", a)
-    assert channels["open"][:15].max() < 0.2
+    assert channels["open"][:15].max() < 0.25
 
 
 def test_a_single_word_and_a_telephone_voice_still_open_the_mouth():
