@@ -1,5 +1,7 @@
 """Finished frames."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -140,6 +142,19 @@ def test_frames_do_not_depend_on_what_was_drawn_before(rig, pose):
     assert (other.frame(wanted) == first).all()
     assert first.flags.c_contiguous
     assert first.dtype == np.uint8
+
+
+@pytest.mark.parametrize("has_background", [True, False])
+def test_a_frame_drawn_over_an_earlier_one_is_the_same(astronaut, rig, pose, has_background):
+    # Frames are drawn over old ones: whatever any frame touches, every frame must draw again.
+    chosen = rig if has_background else build_rig(replace(astronaut, matte=None), (512, 512))
+    wild = pose(open=0.36, jaw=0.22, lower_drop=0.14, width=0.15, rotation=(8, 8, 8), translation=(0.08, 0.08, -0.08), breath=1.0)
+    wanted = pose(open=0.05, rotation=(-6, -4, 3), gaze_x=0.2)
+    fresh, compositor = Compositor(chosen).frame(wanted), Compositor(chosen)
+    old = compositor.frame(wild)
+    again = compositor.frame(wanted, old)
+    assert again is old
+    assert (again == fresh).all()
 
 
 def test_eyes_open_again_to_the_picture(compositor, pose, rig):
