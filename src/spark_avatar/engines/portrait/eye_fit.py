@@ -18,6 +18,7 @@ _VERY_CLEAR_EDGE = 0.20  # no photo has it
 
 PHOTO_OVERSHOOT = 0.03
 DRAWN_OVERSHOOT = 0.085
+DRAWN_CORNERS = 0.08  # drawn eyes are round at the corners, where the mesh's outline is pointed: so much wider it holds them
 
 
 def fit_outline(texture: RGBImage, outline: Points, iris: Points, iris_radius: float, to_temple: Points) -> tuple[Points, float]:
@@ -54,7 +55,8 @@ def fit_outline(texture: RGBImage, outline: Points, iris: Points, iris_radius: f
     scores = [clarity(*place) for place in tries]
     best = int(np.argmax(scores))
     if scores[best] > _VERY_CLEAR_EDGE:
-        return placed(outline, *tries[best]), DRAWN_OVERSHOOT
+        found = placed(outline, *tries[best])
+        return found + DRAWN_CORNERS * ((found - found.mean(0)) @ to_temple)[:, None] * to_temple, DRAWN_OVERSHOOT
     if scores[best] > _CLEAR_EDGE and scores[best] > scores[0] + _BETTER_BY:
         return placed(outline, *tries[best]), PHOTO_OVERSHOOT
     return outline, PHOTO_OVERSHOOT
