@@ -25,6 +25,7 @@ OPEN: Final = EXPRESSION.index("open")
 RELIEF_SIDE: Final = 0.16
 RELIEF_UP: Final = 0.32
 """E around the lower lip, and above it when it is closed, where the mouth's relief may be."""
+TUCK: Final = EXPRESSION.index("tuck")
 JAW_SHIFT: Final = EXPRESSION.index("jaw_shift")
 MOST_GAP_CORRECTION: Final = 0.08
 """E by which `open` may be changed so that the lips' gap is the one that was asked for."""
@@ -195,6 +196,7 @@ class Compositor:
             open=mouth.open,
             jaw_drop=float(coefficients[:lips] @ rig.expression.chin[:lips]),
             lower_drop=mouth.lower_drop,
+            tuck=float(coefficients[TUCK]),
             jaw_shift=float(coefficients[JAW_SHIFT]) * rig.canvas.eye_distance,
             tongue=pose.tongue,
             rotation=transform.matrix.astype(np.float64),

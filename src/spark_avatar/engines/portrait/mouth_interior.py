@@ -36,6 +36,7 @@ _UPPER_EDGE_MM = 2.2  # below the closed lips' line
 _LOWER_EDGE_MM = 2.4
 _LOWER_LIGHT = np.array([0.84, 0.78, 0.75], np.float32)  # they stand in the reddish shadow of lips and upper teeth
 
+_LIT_WHEN_TUCKED = 0.6  # of the lips' shadow that goes when the teeth stand before the lower lip
 _RED_SHADOW = np.array([0.84, 1.04, 1.06], np.float32)  # light reaches the shadow by way of the lips, and is red then
 
 
@@ -57,6 +58,8 @@ class InteriorState:
     """(2,): the head's shift, output pixels."""
     pivot: Points
     """(3,): what the head turns about, window pixels and depth."""
+    tuck: float = 0.0
+    """0..1: the lower lip lies behind the upper teeth, which then stand in the light."""
     jaw_shift: float = 0.0
     """Output pixels along `MouthFrame.across` that the jaw has moved."""
 
@@ -119,6 +122,7 @@ class MouthInterior:
         inside *= (1 - shadow * np.float32(1 / 255))[..., None]
         inside = _over(upper, inside, 1.0)
         light = lip_light(cover, place.eye_distance)
+        light += (1 - light) * np.float32(_LIT_WHEN_TUCKED * state.tuck)
         inside *= light[..., None] if layers.shadow_hue is None else 1 - (1 - light)[..., None] * layers.shadow_hue
         return np.clip(inside, 0, 255, out=inside)
 

@@ -57,7 +57,7 @@ FORWARD: Final = 0.10
 """E that fully protruded lips come nearer."""
 GROWTH: Final = 0.07
 """How much larger fully protruded lips look."""
-TUCKED: Final = MouthControls(open=0.030, upper_raise=0.026, width=0.015, lower_drop=-0.006, lower_thickness=-0.012)
+TUCKED: Final = MouthControls(open=0.046, upper_raise=0.042, width=0.015, lower_drop=-0.010, lower_thickness=-0.014)
 """What f and v do beside the roll of the lower lip: the upper lip uncovers the teeth's edges."""
 TUCK_BACK: Final = 0.04
 """E that the lower lip goes behind the upper teeth."""

@@ -103,6 +103,14 @@ def test_lips_shade_the_inside(closed):
     assert narrow < 0.9 * wide
 
 
+def test_teeth_on_the_lower_lip_stand_in_the_light(closed):
+    mouth, interior = closed
+    box = box_around(mouth)
+    cover = slit_cover(box, 3)
+    hidden, before = (interior.compose(box, cover, state(tuck=tuck))[26:28, 45:56].mean() for tuck in (0.0, 1.0))
+    assert before > 1.1 * hidden
+
+
 def test_own_teeth_stay_in_their_place_and_colour(smiling):
     mouth, interior = smiling
     box = box_around(mouth)
