@@ -56,7 +56,7 @@ class Reply:
         """The JSON object in it. Raises `Malformed`."""
         try:
             found = json.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Malformed("it is not JSON") from error
         if not isinstance(found, dict):
             raise Malformed(f"it is a JSON {type(found).__name__}, not an object")

@@ -169,10 +169,7 @@ def _touches(faults: Mapping[str, Any], output_node: str | None) -> bool:
     """Whether the output that is wanted is among those that a 200 with `node_errors` leaves out."""
     if not faults or output_node is None:
         return bool(faults)
-    return any(
-        output_node == node or (isinstance(fault, dict) and output_node in (fault.get("dependent_outputs") or ()))
-        for node, fault in faults.items()
-    )
+    return any(output_node == node or output_node in _listed(fault, "dependent_outputs") for node, fault in faults.items())
 
 
 def _refusal(refused: Refused) -> str:
@@ -194,7 +191,13 @@ def _node_faults(faults: Mapping[str, Any]) -> str:
         f"{fault.get('class_type', 'a node')}: {error.get('message', '')} ({str(error.get('details', ''))[:120]})"
         for fault in faults.values()
         if isinstance(fault, dict)
-        for error in fault.get("errors") or ()
+        for error in _listed(fault, "errors")
         if isinstance(error, dict)
     ]
     return "; ".join(told[:_SHOWN_FAULTS]) or "it does not say why"
+
+
+def _listed(fault: object, name: str) -> list[Any]:
+    """A list in an answer; empty where it is missing, or is something else."""
+    found = fault.get(name) if isinstance(fault, dict) else None
+    return found if isinstance(found, list) else []

@@ -16,7 +16,9 @@ _ENDS: Final = ("execution_success", "execution_error", "execution_interrupted")
 _REASON_CHARACTERS: Final = 300
 _PATH: Final = re.compile(r"(?:[A-Za-z]:\\|\\\\|~?/)[^\s'\",;:)]*[/\\][^\s'\",;:)]*")
 """A path of the server's machine: nobody else's business."""
-_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
+_NUMBER: Final = re.compile(r"\d{1,12}(?:\.\d+)?")
+_LATEST: Final = 1e14
+"""Milliseconds since 1970 in the year 5138."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def _end(status: object) -> tuple[str, Mapping[str, Any], float]:
 
 def _milliseconds(detail: Mapping[str, Any]) -> float | None:
     value = detail.get("timestamp")
-    return float(value) if isinstance(value, (int, float)) else None
+    return float(value) if isinstance(value, (int, float)) and 0 <= value < _LATEST else None
 
 
 def _reason(detail: Mapping[str, Any]) -> str:

@@ -49,7 +49,7 @@ class ProgressListener:
         try:
             content = json.loads(message)
             kind, data = content["type"], content["data"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return
         if not isinstance(data, dict):
             return
@@ -58,8 +58,8 @@ class ProgressListener:
                 self._note(node, state)
         elif kind == "progress":
             self._note(str(data.get("node")), data)
-        elif kind == "execution_cached":
-            self._shares.update(dict.fromkeys(map(str, data.get("nodes") or ()), 1.0))
+        elif kind == "execution_cached" and isinstance(data.get("nodes"), list):
+            self._shares.update(dict.fromkeys(map(str, data["nodes"]), 1.0))
         elif kind == "executed":
             self._shares[str(data.get("node"))] = 1.0
         self.fraction = max(self.fraction, min(1.0, sum(self._shares.values()) / self._nodes))
@@ -77,7 +77,7 @@ class ProgressListener:
         while not self._over.is_set():
             try:
                 self._hear()
-            except (OSError, WebSocketException, ValueError) as error:
+            except (OSError, WebSocketException, ValueError, ArithmeticError) as error:
                 _log.debug("the progress socket broke off", extra={"fault": type(error).__name__})
             self._over.wait(_AGAIN_SECONDS)
 

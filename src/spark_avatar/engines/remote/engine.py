@@ -119,7 +119,7 @@ class RemoteEngine:
             if task["status"] != "in_progress":
                 return task
             progress = task.get("progress")
-            done = min(max(float(progress), 0.0), 1.0) if isinstance(progress, (int, float)) else 0.0
+            done = min(1.0, max(0.0, progress)) if isinstance(progress, (int, float)) else 0.0
             monitor.progress(_CREATED + (_RENDERED - _CREATED) * done, "rendering")
             pause = polling.succeeded()
 

@@ -186,6 +186,14 @@ def test_a_few_failures_are_forgiven(far, render):
     assert render().frames == 25
 
 
+@pytest.mark.parametrize("progress", [float("nan"), 10**400, -1, "half", None])
+def test_odd_progress_changes_nothing(far, render, progress):
+    far.polls = [{"status": "in_progress", "progress": progress}, {"status": "completed"}]
+    watcher = Watcher()
+    assert render(watcher).frames == 25
+    assert all(0 <= fraction <= 1 for fraction, _ in watcher.stages)
+
+
 @pytest.mark.parametrize("output", [[], None, [{"content": []}], [{"content": [{"type": "image", "url": "x"}]}]])
 def test_completed_without_a_video(far, render, output):
     far.polls = [{"status": "completed", "output": output}]
