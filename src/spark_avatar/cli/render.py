@@ -32,6 +32,9 @@ def render_command(
     background: Annotated[str | None, typer.Option(help="keep, or a colour like #00B140 behind the person.")] = None,
     thumbnail: Annotated[Path | None, typer.Option(dir_okay=False, help="Also save a good frame here, as JPEG or PNG.")] = None,
     engine: Annotated[str, typer.Option(help="Which engine renders; see `engines list`.")] = "portrait",
+    option: Annotated[
+        list[str] | None, typer.Option("--option", metavar="NAME=VALUE", help="An option that only this engine has; repeatable.")
+    ] = None,
     json_output: JsonOutput = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
 ) -> None:
@@ -51,12 +54,26 @@ def render_command(
         "expressiveness": expressiveness,
         "head_motion": head_motion,
     }
-    options = {name: value for name, value in given.items() if value is not None}
+    options = {**_engine_options(option or []), **{name: value for name, value in given.items() if value is not None}}
     with ProgressBar(quiet=quiet or json_output) as bar:
         rendition = _pipeline().render(
             image, motion, output, engine=engine, options=options, seed=seed, monitor=bar, thumbnail=thumbnail
         )
     report(rendition, json_output=json_output, quiet=quiet)
+
+
+def _engine_options(pairs: list[str]) -> dict[str, object]:
+    """`NAME=VALUE` each; a value that reads as JSON is taken as such, any other as a text."""
+    options: dict[str, object] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"write NAME=VALUE, not {pair}", param_hint="--option")
+        try:
+            options[name.strip()] = json.loads(value)
+        except ValueError:
+            options[name.strip()] = value
+    return options
 
 
 def _pipeline() -> "Pipeline":
