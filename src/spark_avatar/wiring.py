@@ -14,6 +14,10 @@ from spark_avatar.errors import ConfigurationError
 from spark_avatar.service.models import PICTURE_OMNI, Model, ModelCatalog, picture_omni
 
 
+_PATIENCE, _SHORT_PATIENCE = 30.0, 3.0
+"""Seconds that a job waits for a first ComfyUI server to answer: little where another engine can take over."""
+
+
 def engine_registry(settings: Settings) -> EngineRegistry:
     """The installed engines and those of the settings. Raises `ConfigurationError`."""
     return _registry(_configured(settings))
@@ -70,6 +74,7 @@ def _comfyui(settings: Settings) -> ComfyConfiguration | None:
         state_dir=settings.data_dir / "comfyui",
         headers={name: value.get_secret_value() for name, value in settings.comfyui_headers.items()},
         job_seconds=settings.remote_seconds,
+        patience_seconds=_SHORT_PATIENCE if settings.fallback else _PATIENCE,
     )
 
 
