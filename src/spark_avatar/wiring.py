@@ -13,7 +13,6 @@ from spark_avatar.engines.remote.configuration import RemoteConfiguration, parse
 from spark_avatar.errors import ConfigurationError
 from spark_avatar.service.models import PICTURE_OMNI, Model, ModelCatalog, picture_omni
 
-
 _PATIENCE, _SHORT_PATIENCE = 30.0, 3.0
 """Seconds that a job waits for a first ComfyUI server to answer: little where another engine can take over."""
 
