@@ -25,6 +25,7 @@ OPEN: Final = EXPRESSION.index("open")
 RELIEF_SIDE: Final = 0.16
 RELIEF_UP: Final = 0.32
 """E around the lower lip, and above it when it is closed, where the mouth's relief may be."""
+PROTRUSION: Final = EXPRESSION.index("protrusion")
 TUCK: Final = EXPRESSION.index("tuck")
 JAW_SHIFT: Final = EXPRESSION.index("jaw_shift")
 MOST_GAP_CORRECTION: Final = 0.08
@@ -110,9 +111,10 @@ class Compositor:
         """
         basis = self._rig.expression
         lips = mouth.vector()
-        missing = mouth.open - float(lips @ basis.gap[: len(lips)])
-        lips[OPEN] += np.clip(missing / basis.gap[OPEN], -MOST_GAP_CORRECTION, MOST_GAP_CORRECTION)
         shaping = shaped(pose.shaping, self._rig.limits, mouth.open).vector()
+        forward = shaping[PROTRUSION - len(lips)] * basis.gap[PROTRUSION]
+        missing = mouth.open - float(lips @ basis.gap[: len(lips)]) - float(forward)
+        lips[OPEN] += np.clip(missing / basis.gap[OPEN], -MOST_GAP_CORRECTION, MOST_GAP_CORRECTION)
         return np.concatenate([lips, shaping, np.array([pose.brow, pose.brow_inner, 1.0], dtype=np.float32)])
 
     def _solve(self, coefficients: FloatArray, transform: HeadTransform, breath: float) -> _Places:

@@ -34,6 +34,10 @@ MOUTH_SHIFT: Final = 0.10
 """E that the lips go sideways at mouthLeft or mouthRight = 1."""
 JAW_SHIFT: Final = 0.09
 """E that the chin goes sideways at jawLeft or jawRight = 1."""
+TUCKED_FROM: Final = 0.2
+TUCKED_AT: Final = 0.8
+"""Roll of the lower lip beyond the upper one's from which on it goes under the teeth, and at which it lies there: a little
+roll belongs to every closed mouth and must not open it."""
 FUNNEL_PROTRUDES: Final = 0.7
 """Protrusion of a funnel against that of a pucker."""
 GAZE_SIDE: Final = 0.35
@@ -141,7 +145,7 @@ def mouth_shaping(track: AnimationTrack) -> FloatArray:
         "shift": MOUTH_SHIFT * (track.curve("mouthLeft") - track.curve("mouthRight")),
         "jaw_shift": JAW_SHIFT * (track.curve("jawLeft") - track.curve("jawRight")),
         "protrusion": np.maximum(purse, 0),
-        "tuck": np.clip(rolled, 0, 1),
+        "tuck": np.clip((rolled - TUCKED_FROM) / (TUCKED_AT - TUCKED_FROM), 0, 1),
     }
     stacked: FloatArray = np.stack(list(shapes.values()), axis=1).astype(np.float32)
     return stacked

@@ -96,7 +96,7 @@ class _LipCoordinates:
         lit = 0.17 * _hill(self.down, 0.36, 0.24) * _hill(self.across, 0, 0.45)
         shaded = 0.15 * _hill(self.down, 1.22, 0.24) * _hill(self.across, 0, 0.65)
         border = 0.08 * _hill(self.up, 0.85, 0.25) * _hill(self.across, 0, 0.5)
-        underside = 0.10 * _hill(self.up, 0.15, 0.25) * _hill(self.across, 0, 0.7)
+        underside = 0.05 * _hill(self.up, 0.15, 0.25) * _hill(self.across, 0, 0.7)
         total: Array = lit - shaded + border - underside
         return total
 
