@@ -273,5 +273,7 @@ def _in_texture(positions: FloatArray, lattice: Lattice) -> FloatArray:
 
 def _combined(coefficients: FloatArray, basis: FloatArray) -> FloatArray:
     """(3, rows, columns): the displacement that the coefficients add up to."""
-    total: FloatArray = (coefficients @ basis.reshape(len(basis), -1)).reshape(basis.shape[1:])
+    # Not a matrix product: the linear algebra library would wake threads of its own for it, which keep a processor from the
+    # encoder while they wait for more.
+    total: FloatArray = np.einsum("k,kn->n", coefficients, basis.reshape(len(basis), -1)).reshape(basis.shape[1:])
     return total
