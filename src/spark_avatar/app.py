@@ -6,8 +6,7 @@ Web libraries are imported where they are used: worker processes import this mod
 from __future__ import annotations
 
 import shutil
-import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,9 +23,11 @@ from spark_avatar.dispatch.in_process import InProcessDispatcher, WorkerEnd
 from spark_avatar.dispatch.presence import ServerPresence
 from spark_avatar.errors import ObjectNotFound, SparkAvatarError
 from spark_avatar.media.limits import MediaLimits
+from spark_avatar.service.addresses import AllowList
 from spark_avatar.service.admission import Admission
 from spark_avatar.service.files import FileService
 from spark_avatar.service.generation import GenerationService
+from spark_avatar.service.http_sender import HttpSender
 from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import ModelCatalog
 from spark_avatar.service.prices import PriceList
@@ -34,10 +35,12 @@ from spark_avatar.service.recovery import Recovery, Sweeper
 from spark_avatar.service.retention import Retention, age
 from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.service.tasks import TaskService
+from spark_avatar.service.webhooks import WebhookDeliverer, WebhookSigner
 from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.storage.secret import load_secret
 from spark_avatar.storage.storage import ObjectKey
+from spark_avatar.tasks.sql.deliveries import SqlDeliveryStore
 from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.telemetry import configure_logging
 from spark_avatar.wiring import engine_registry, model_catalog
@@ -110,8 +113,8 @@ class Services:
     files: FileService
     dispatcher: InProcessDispatcher
     housekeeping: Housekeeping
-    sweeper: Sweeper
-    forgetter: Sweeper
+    webhooks: WebhookDeliverer
+    sweepers: tuple[Sweeper, ...]
 
     def checks(self) -> dict[str, bool]:
         """What must hold before this server can take work."""
@@ -127,13 +130,13 @@ class Services:
         self.housekeeping.scratch.mkdir(parents=True, exist_ok=True)
         self.housekeeping.take_up()
         self.dispatcher.start()
-        self.sweeper.start()
-        self.forgetter.start()
+        for sweeper in self.sweepers:
+            sweeper.start()
 
     def stop(self) -> None:
         """Lets running tasks finish or be handed back; nothing of this run stays behind."""
-        self.sweeper.stop()
-        self.forgetter.stop()
+        for sweeper in self.sweepers:
+            sweeper.stop()
         self.dispatcher.stop(grace_seconds=self.settings.drain_seconds)
         self.housekeeping.presence.withdraw()
         shutil.rmtree(self.housekeeping.scratch, ignore_errors=True)
@@ -163,6 +166,7 @@ def build_services(settings: Settings, logging: Logging = _PLAIN) -> Services:
         limits=_limits(settings),
         admission=Admission(store, settings.max_queued, settings.max_queued_per_account),
     )
+    webhooks = _webhooks(settings, database, store)
     return Services(
         settings=settings,
         database=database,
@@ -175,8 +179,12 @@ def build_services(settings: Settings, logging: Logging = _PLAIN) -> Services:
         files=FileService(storage, _signer(settings), link_seconds=settings.link_seconds),
         dispatcher=dispatcher,
         housekeeping=housekeeping,
-        sweeper=Sweeper(housekeeping.take_up, seconds=settings.lease_seconds),
-        forgetter=Sweeper(_retention(settings, store, storage).sweep, seconds=3600, first_seconds=60),
+        webhooks=webhooks,
+        sweepers=(
+            Sweeper(housekeeping.take_up, seconds=settings.lease_seconds),
+            Sweeper(_retention(settings, store, storage).sweep, seconds=3600, first_seconds=60),
+            Sweeper(webhooks.step, seconds=1),
+        ),
     )
 
 
@@ -188,6 +196,7 @@ def create_app(settings: Settings, logging: Logging = _PLAIN) -> FastAPI:
     from spark_avatar.api.http import build_api
     from spark_avatar.api.metrics import QueueCollector
     from spark_avatar.console.pages import console_routes
+    from spark_avatar.console.samples import sample_files
 
     services = build_services(settings, logging)
 
@@ -203,7 +212,7 @@ def create_app(settings: Settings, logging: Logging = _PLAIN) -> FastAPI:
     registry.register(QueueCollector(lambda: services.store.queue_facts(now=datetime.now(UTC))))
     app = build_api(registry=registry, lifespan=lifespan)
     app.state.ports = _ports(services, registry)
-    app.include_router(console_routes(_samples(settings), public_url=settings.public_url))
+    app.include_router(console_routes(sample_files(settings.data_dir / "samples"), public_url=settings.public_url))
     return app
 
 
@@ -262,6 +271,11 @@ def _task_files(settings: Settings, storage: ObjectStorage) -> TaskFiles:
     return TaskFiles(storage, RequestInputs(storage, _limits(settings)))
 
 
+def _webhooks(settings: Settings, database: Engine, store: SqlTaskStore) -> WebhookDeliverer:
+    sender = HttpSender(AllowList.parse(settings.fetch_allow))
+    return WebhookDeliverer(SqlDeliveryStore(database), store, sender, WebhookSigner(_secret(settings)))
+
+
 def _retention(settings: Settings, store: SqlTaskStore, storage: ObjectStorage) -> Retention:
     ages = age(timedelta(days=settings.keep_days)), age(timedelta(hours=settings.keep_input_hours))
     return Retention(store, storage, _task_files(settings, storage), *ages)
@@ -275,7 +289,6 @@ def _open_current_database(settings: Settings) -> Engine:
 def _runner(name: str, control: WorkerControl, settings: Settings) -> TaskRunner:
     """The runner of this worker, its engine loaded. An engine that cannot be loaded is logged: every task then says so."""
     from spark_avatar.pipeline import Pipeline
-    from spark_avatar.service.addresses import AllowList
     from spark_avatar.service.fetch import InputFetcher
     from spark_avatar.service.http_source import HttpSource
     from spark_avatar.service.runner import TaskRunner
@@ -311,6 +324,7 @@ def _ports(services: Services, registry: CollectorRegistry) -> Ports:
     return Ports(
         generation=services.generation,
         tasks=services.tasks,
+        webhooks=services.webhooks,
         files=services.files,
         models=services.catalog,
         authenticate=services.keys.authenticate,
@@ -325,24 +339,6 @@ def _ports(services: Services, registry: CollectorRegistry) -> Ports:
     )
 
 
-def _samples(settings: Settings) -> Callable[[str], Path]:
-    """Finds the console's samples; the portrait is written on first use."""
-
-    def sample(name: str) -> Path:
-        from spark_avatar.media.samples import sample_portrait, sample_speech
-
-        if name == "speech.flac":
-            return sample_speech()
-        path = settings.data_dir / "samples" / "portrait.png"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f"{uuid.uuid4().hex}.png")  # two requests may come at once
-            sample_portrait(draft).replace(path)
-        return path
-
-    return sample
-
-
 def _database_url(settings: Settings) -> str:
     return settings.database_url or f"sqlite:///{settings.data_dir / 'spark-avatar.sqlite3'}"
 
@@ -352,9 +348,13 @@ def _storage(settings: Settings) -> ObjectStorage:
 
 
 def _signer(settings: Settings) -> LinkSigner:
+    return LinkSigner(_secret(settings))
+
+
+def _secret(settings: Settings) -> bytes:
     if settings.secret_key is not None:
-        return LinkSigner(settings.secret_key.get_secret_value().encode())
-    return LinkSigner(load_secret(settings.data_dir / "secret"))
+        return settings.secret_key.get_secret_value().encode()
+    return load_secret(settings.data_dir / "secret")
 
 
 def _limits(settings: Settings) -> MediaLimits:

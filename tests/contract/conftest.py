@@ -23,19 +23,24 @@ from spark_avatar.console.pages import console_routes
 from spark_avatar.database.engine import open_database
 from spark_avatar.database.migrate import upgrade
 from spark_avatar.engines.registry import EngineRegistry
+from spark_avatar.service.addresses import AllowList
 from spark_avatar.service.admission import Admission
 from spark_avatar.service.files import FileService
 from spark_avatar.service.generation import GenerationService
+from spark_avatar.service.http_sender import HttpSender
 from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import ModelCatalog, picture_omni
 from spark_avatar.service.prices import PriceList
 from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.service.tasks import TaskService
+from spark_avatar.service.webhooks import WebhookDeliverer, WebhookSigner
 from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.object_storage import ObjectStorage
+from spark_avatar.tasks.sql.deliveries import SqlDeliveryStore
 from spark_avatar.tasks.sql.store import SqlTaskStore
 
 _accounts = itertools.count()
+LOCAL = AllowList.parse(("127.0.0.1/32",))
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +58,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         generation=GenerationService(
             store, IdleDispatcher(), catalog, inputs=inputs, admission=Admission(store), prices=prices, limits=LIMITS
         ),
+        webhooks=WebhookDeliverer(SqlDeliveryStore(engine), store, HttpSender(LOCAL), WebhookSigner(bytes(32))),
         tasks=TaskService(store, TaskFiles(storage, inputs)),
         files=FileService(storage, LinkSigner(bytes(32)), link_seconds=600),
         models=catalog,

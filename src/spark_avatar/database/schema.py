@@ -99,3 +99,25 @@ Index(
     sqlite_where=tasks.c.ended_at.is_not(None),
     postgresql_where=tasks.c.ended_at.is_not(None),
 )
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("task_id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("url", String, nullable=False),
+    Column("created_at", UtcMicroseconds, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    # When to try next, once the task has ended; nothing when it is over, well or badly.
+    Column("next_at", UtcMicroseconds),
+    Column("delivered_at", UtcMicroseconds),
+    Column("last_status", Integer),
+    Column("last_error", String),
+)
+Index("ix_webhooks_account", webhooks.c.account_id, webhooks.c.created_at)
+Index(
+    "ix_webhooks_due",
+    webhooks.c.next_at,
+    sqlite_where=webhooks.c.next_at.is_not(None),
+    postgresql_where=webhooks.c.next_at.is_not(None),
+)

@@ -152,6 +152,7 @@ class GenerationService:
                 image_url=checked.image_url,
                 audio_url=checked.audio_url,
                 options=checked.options,
+                webhook_url=checked.webhook_url,
                 ignored=checked.ignored,
             ),
             created_at=self._clock(),

@@ -58,17 +58,17 @@ class HttpSource:
             if answer is None:
                 return
             current = _checked_redirect(current, answer.target, faults)
-        raise faults.remote(_shown_host(current), f"redirects more than {MAX_REDIRECTS} times: give the file's final address")
+        raise faults.remote(shown_host(current), f"redirects more than {MAX_REDIRECTS} times: give the file's final address")
 
     def _get(self, url: httpx.URL, destination: Path, faults: InputFaults, deadline: Deadline) -> _Redirect | None:
-        host = _shown_host(url)
+        host = shown_host(url)
         addresses = self._addresses(url, faults, deadline)
         try:
             with (
                 httpcore.ConnectionPool(
                     ssl_context=self.tls or public_tls(), network_backend=CheckedBackend(addresses, deadline), max_connections=1
                 ) as pool,
-                pool.stream("GET", _core_url(url), headers=_headers(url)) as response,
+                pool.stream("GET", core_url(url), headers=_headers(url)) as response,
             ):
                 return _receive(url, response, destination, faults)
         except (httpcore.TimeoutException, TimeoutError):
@@ -82,9 +82,9 @@ class HttpSource:
             ) from None
 
     def _addresses(self, url: httpx.URL, faults: InputFaults, deadline: Deadline) -> list[IPAddress]:
-        host, shown = url.raw_host.decode("ascii"), _shown_host(url)
+        host, shown = url.raw_host.decode("ascii"), shown_host(url)
         try:
-            found = resolve(host, _port(url), deadline)
+            found = resolve(host, port_of(url), deadline)
         except TimeoutError:
             raise faults.remote(shown, "could not be resolved in time: try again") from None
         except OSError:
@@ -97,7 +97,7 @@ class HttpSource:
 
 def _checked_redirect(source: httpx.URL, target: httpx.URL, faults: InputFaults) -> httpx.URL:
     if source.scheme == "https" and target.scheme == "http":
-        raise faults.remote(_shown_host(source), "redirects from https to http, which is not followed: give the final address")
+        raise faults.remote(shown_host(source), "redirects from https to http, which is not followed: give the final address")
     return parse_url(str(target), faults)
 
 
@@ -107,7 +107,7 @@ def _receive(url: httpx.URL, response: httpcore.Response, destination: Path, fau
         return _Redirect(_location(url, headers[b"location"], faults))
     if not 200 <= response.status < 300:
         raise faults.remote(
-            _shown_host(url),
+            shown_host(url),
             f"answered {_phrase(response.status)} instead of a file: check that the address is complete, public and not expired",
             status=response.status,
         )
@@ -131,7 +131,7 @@ def _location(url: httpx.URL, location: bytes, faults: InputFaults) -> httpx.URL
     try:
         return url.join(location.decode("utf-8"))
     except (httpx.InvalidURL, ValueError):
-        raise faults.remote(_shown_host(url), "redirects to something that is not an address: give the final address") from None
+        raise faults.remote(shown_host(url), "redirects to something that is not an address: give the final address") from None
 
 
 def _decoded(response: httpcore.Response, encoding: bytes, url: httpx.URL, faults: InputFaults) -> Iterator[bytes]:
@@ -142,7 +142,7 @@ def _decoded(response: httpcore.Response, encoding: bytes, url: httpx.URL, fault
         yield from response.iter_stream()
         return
     if encoding not in (b"gzip", b"x-gzip", b"deflate"):
-        raise faults.remote(_shown_host(url), "compresses the file in a way that was not asked for: turn that off")
+        raise faults.remote(shown_host(url), "compresses the file in a way that was not asked for: turn that off")
     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
     for chunk in response.iter_stream():
         pending = chunk
@@ -167,16 +167,18 @@ def _phrase(status: int) -> str:
         return str(status)
 
 
-def _port(url: httpx.URL) -> int:
+def port_of(url: httpx.URL) -> int:
+    """The port that is meant."""
     return url.port or DEFAULT_PORTS[url.scheme]
 
 
-def _shown_host(url: httpx.URL) -> str:
+def shown_host(url: httpx.URL) -> str:
     """The host, and its port where it is unusual, as it may be told and logged."""
     return url.netloc.decode("ascii", "replace")[:255]
 
 
-def _core_url(url: httpx.URL) -> httpcore.URL:
+def core_url(url: httpx.URL) -> httpcore.URL:
+    """The address as the transport takes it."""
     return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
 
 

@@ -16,7 +16,7 @@ from spark_avatar.service.urls import is_data_url, parse_url
 
 MAX_URL_CHARACTERS: Final = 8192
 _DATA_HEADER_CHARACTERS = 256
-_OWN_NAMES = ("image_url", "audio_url", "seed")
+_OWN_NAMES = ("image_url", "audio_url", "seed", "webhook_url")
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class CheckedRequest:
     """Those that were given, valid for the engine."""
     seed: int
     """0..`MAX_SEED`: the caller's, else drawn."""
+    webhook_url: str
+    """Empty where none was given."""
     ignored: tuple[str, ...]
 
 
@@ -45,6 +47,7 @@ def check_request(request: GenerationRequest, options: type[BaseModel], limits: 
         audio_url=audio_url,
         options=validated.model_dump(mode="json", include=set(given)),
         seed=_seed(params.get("seed")),
+        webhook_url=_webhook_url(params.get("webhook_url")),
         ignored=tuple(dict.fromkeys((*request.ignored, *unknown))),
     )
 
@@ -66,6 +69,21 @@ def _url(value: object, faults: InputFaults, missing: type[InputError]) -> str:
     if not is_data:
         parse_url(url, faults)
     return url
+
+
+class _WebhookFaults:
+    def invalid(self, reason: str) -> InvalidOptions:
+        return InvalidOptions(f"`webhook_url` {reason}", facts={"option": "webhook_url"})
+
+
+def _webhook_url(value: object) -> str:
+    faults = _WebhookFaults()
+    if value is None or value == "":
+        return ""
+    if not isinstance(value, str) or len(value) > MAX_URL_CHARACTERS or not value.lower().startswith(("http://", "https://")):
+        raise faults.invalid(f"must be one http(s) address of at most {MAX_URL_CHARACTERS} characters")
+    parse_url(value, faults)
+    return value
 
 
 def _seed(value: object) -> int:

@@ -1,15 +1,23 @@
 """The syntax of addresses. Where parsers disagree about one, it is refused."""
 
-from typing import Final
+from typing import Final, Protocol
 
 import httpx
 
+from spark_avatar.errors import InputError
 from spark_avatar.service.addresses import is_misspelt_ipv4
-from spark_avatar.service.faults import InputFaults
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _FORBIDDEN: Final = frozenset(map(chr, (*range(33), 127))) | {"\\"}
 """Control characters, the space and the backslash."""
+
+
+class UrlFaults(Protocol):
+    """Makes the error of an address that cannot be used."""
+
+    def invalid(self, reason: str) -> InputError:
+        """The error, for this reason."""
+        ...
 
 
 def is_data_url(url: str) -> bool:
@@ -17,7 +25,7 @@ def is_data_url(url: str) -> bool:
     return url[:5].lower() == "data:"
 
 
-def parse_url(url: str, faults: InputFaults) -> httpx.URL:
+def parse_url(url: str, faults: UrlFaults) -> httpx.URL:
     """An http or https address. Raises the input's `...UrlInvalid` for any other, for malformed ones, and for those with a
     user name or password. Nothing is resolved.
     """

@@ -53,6 +53,8 @@ class TaskRequest:
     audio_url: str
     options: dict[str, object] = field(default_factory=dict)
     """Validated options of the engine."""
+    webhook_url: str = ""
+    """Who is told of the end; empty for nobody."""
     ignored: tuple[str, ...] = ()
     """Names of members and params that this server does not know."""
 

@@ -34,7 +34,8 @@ def test_a_submitted_task_is_stored_as_asked_and_a_worker_is_woken(house: House)
     assert (stored.account_id, stored.key_id, stored.request_id) == ("ada", "key-1", "request-1")
     assert stored.request.image_url == "https://example.org/face.jpg"
     assert stored.request.options == {"loudness": 0.5}
-    assert stored.request.ignored == ("moustache", "webhook_url")
+    assert stored.request.webhook_url == "https://example.org/hook"
+    assert stored.request.ignored == ("moustache",)
     assert stored.metadata == {"engine": "plain", "seed": 7}
     assert uuid.UUID(stored.id)
     assert house.dispatcher.woken == 1

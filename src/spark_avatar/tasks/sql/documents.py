@@ -21,7 +21,10 @@ class UnknownVersion(ValueError):
 
 def request_document(request: TaskRequest) -> Document:
     """What was asked, as a document."""
-    return _document({**asdict(request), "options": _finite(request.options)})
+    fields = {**asdict(request), "options": _finite(request.options)}
+    if not request.webhook_url:
+        del fields["webhook_url"]  # as the first release wrote it, which knows no such field
+    return _document(fields)
 
 
 def read_request(document: Document) -> TaskRequest:

@@ -12,6 +12,7 @@ from spark_avatar.database.engine import reading, writing
 from spark_avatar.database.schema import idempotency_keys
 from spark_avatar.errors import IdempotencyConflict, TaskNotFound
 from spark_avatar.tasks.sql import documents, statements, turns
+from spark_avatar.tasks.sql.deliveries import drop_delivery, plan_delivery
 from spark_avatar.tasks.sql.rows import row_of, task_of
 from spark_avatar.tasks.store import PageMark, QueueFacts, SubmissionKey
 from spark_avatar.tasks.task import AccountId, Claim, Task, TaskFailure, TaskId, TaskOutput, TaskStatus, TaskUsage
@@ -41,6 +42,7 @@ class SqlTaskStore:
         row = row_of(task)
         with writing(self._engine) as connection:
             connection.execute(statements.ADD, row)
+            plan_delivery(connection, task)
 
     def add_once(self, task: Task, key: SubmissionKey) -> Task:
         """Stores a new task, unless its account used the key already; returns the task that was made with the key. Of
@@ -60,6 +62,7 @@ class SqlTaskStore:
             first_use = insert_if_missing(connection, idempotency_keys).returning(idempotency_keys.c.key)
             if connection.execute(first_use, use).one_or_none() is not None:
                 connection.execute(statements.ADD, row_of(task))
+                plan_delivery(connection, task)
                 return task
             return _made_with(connection.execute(statements.MADE_WITH, asked).one(), key)
 
@@ -102,6 +105,7 @@ class SqlTaskStore:
             removed = _changed(connection, statements.REMOVE, {"the_id": task_id})
             if removed:
                 connection.execute(statements.FORGET_KEY_OF_TASK, {"the_id": task_id})
+                drop_delivery(connection, task_id)
         return removed
 
     def ended_before(self, moment: datetime, *, limit: int) -> list[Task]:
