@@ -64,9 +64,9 @@ class Settings(BaseSettings):
     """How long a stopping server lets running tasks finish before it hands them back."""
     link_seconds: int = Field(default=24 * 3600, ge=60)
     """How long a result's link works."""
-    max_queued: int = Field(default=10_000, ge=1)
+    max_queued: int = Field(default=100_000, ge=1)
     """Tasks that may wait; more are refused with 503."""
-    max_queued_per_account: int = Field(default=5_000, ge=1)
+    max_queued_per_account: int = Field(default=50_000, ge=1)
     """Tasks of one account that may wait; more are refused with 429."""
     max_running_per_account: int = Field(default=0, ge=0)
     """Tasks of one account that may run at the same time; 0 for no limit."""

@@ -14,7 +14,7 @@ import typer
 
 from spark_avatar.cli.options import DataDir, load_settings
 
-LIBRARIES = ("av", "PIL", "cv2", "numpy", "mediapipe", "onnxruntime", "fastapi", "sqlalchemy", "obstore", "httpx")
+LIBRARIES = ("av", "PIL", "cv2", "numpy", "onnxruntime", "fastapi", "sqlalchemy", "obstore", "httpx")
 DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-contrib-python-headless"}
 
 
@@ -31,7 +31,7 @@ def doctor(data_dir: DataDir = None) -> None:
     """Check this installation."""
     folder = load_settings(data_dir).data_dir
     checks: list[Callable[[], Finding]] = [_python, *(lambda name=name: _library(name) for name in LIBRARIES)]
-    checks += [_encoder, _weights, lambda: _folder(folder)]
+    checks += [_encoder, _face_models, _weights, lambda: _folder(folder)]
     findings = [check() for check in checks]
     for finding in findings:
         typer.echo(f"{'ok     ' if finding.fine else 'MISSING'}  {finding.name:<14} {finding.detail}")
@@ -60,6 +60,16 @@ def _encoder() -> Finding:
     return Finding(
         "encoders", not missing, "libx264, aac" if not missing else f"{', '.join(missing)}: reinstall `av` from its wheel"
     )
+
+
+def _face_models() -> Finding:
+    from spark_avatar.face.analyzer import FaceAnalyzer
+
+    try:
+        FaceAnalyzer().warm_up()
+    except Exception as error:  # noqa: BLE001  (whatever keeps the models from loading is the finding)
+        return Finding("face models", False, f"{type(error).__name__}: run `make setup`")
+    return Finding("face models", True, f"mediapipe {importlib.metadata.version('mediapipe')} runs")
 
 
 def _weights() -> Finding:
