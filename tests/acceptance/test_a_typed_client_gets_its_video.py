@@ -37,7 +37,8 @@ def test_every_state_decodes(states: list[dict]) -> None:
     }
     progress = [task["progress"] for task in tasks[:-1]]
     assert progress == sorted(progress)
-    assert len(set(progress)) > 2
+    assert progress[0] == 0.0
+    assert progress[-1] > 0.0
 
 
 def test_the_completed_task_says_what_was_measured(states: list[dict]) -> None:
