@@ -84,6 +84,7 @@ IMAGES: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "drawing.svg": (lambda: b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', "003016013", "SVG"),
     "noise.png": (lambda: encoded(noise(400, 400), "PNG"), "003016014", "face"),
     "cat.png": (lambda: encoded(Image.fromarray(data.cat()), "PNG"), "003016014", "face"),
+    "profile.png": (lambda: encoded(Image.fromarray(data.camera()), "PNG"), "003016014", "turned"),
 }
 
 AUDIOS: dict[str, tuple[Callable[[Path], object], str, str]] = {
@@ -95,6 +96,23 @@ AUDIOS: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "long.wav": (long_silence, "003016021", "720"),
     "none.wav": (lambda path: path.write_bytes(b""), "003016022", "empty"),
 }
+
+
+MEASURED: dict[str, tuple[str, object]] = {
+    "large.png": ("image_bytes", None),
+    "wide.png": ("image_width", 5000),
+    "bomb.png": ("image_width", 50_000),
+    "long.wav": ("audio_seconds", None),
+    "silent.wav": ("audio_peak_db", None),
+}
+"""A fact that the failed task's metadata must hold, and its value where it is known beforehand."""
+
+
+def assert_measured(name: str, task: dict) -> None:
+    if name in MEASURED:
+        fact, value = MEASURED[name]
+        assert fact in task["metadata"], task["metadata"]
+        assert value is None or task["metadata"][fact] == value
 
 
 def failed(server: Server, key: str, image: str, audio: str, **params: object) -> dict:
@@ -119,6 +137,7 @@ def test_a_picture_that_cannot_be_used(name: str, server: Server, key: str, host
     make, code, words = IMAGES[name]
     (media / name).write_bytes(make())
     task = failed(server, key, f"{host}/{name}", f"{host}/{GOOD_AUDIO}")
+    assert_measured(name, task)
     assert task["error"]["code"] == code
     assert words in task["error"]["message"]
 
@@ -128,6 +147,7 @@ def test_a_recording_that_cannot_be_used(name: str, server: Server, key: str, ho
     make, code, words = AUDIOS[name]
     make(media / name)
     task = failed(server, key, f"{host}/{GOOD_IMAGE}", f"{host}/{name}")
+    assert_measured(name, task)
     assert task["error"]["code"] == code, task["error"]
     assert words in task["error"]["message"]
 
