@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from figures import Figure
-from spark_avatar.app import open_tasks
+from spark_avatar.app.openings import open_tasks
 from spark_avatar.config import Settings
 from spark_avatar.schemas.identity import AccountId
 from spark_avatar.tasks.task import Task, TaskId, TaskRequest

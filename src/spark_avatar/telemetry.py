@@ -7,6 +7,7 @@ logged below carries it, whichever thread it comes from.
 import logging
 import sys
 from collections.abc import MutableMapping
+from dataclasses import dataclass
 from typing import TextIO
 
 import structlog
@@ -16,6 +17,17 @@ SECRET_NAMES = ("authorization", "api_key", "secret", "token", "password", "sign
 HIDDEN = "[hidden]"
 _QUIET_LOGGERS = ("httpx", "httpcore", "alembic", "asyncio", "multipart", "python_multipart")
 """Libraries that log what the product logs itself, or nothing that an operator needs."""
+
+
+@dataclass(frozen=True)
+class Logging:
+    """How the server and its workers log."""
+
+    json: bool = False
+    level: str = "info"
+
+
+PLAIN_LOGGING = Logging()
 
 
 def configure_logging(*, json: bool, level: str = "info", stream: TextIO | None = None) -> None:

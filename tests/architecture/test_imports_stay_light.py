@@ -12,7 +12,7 @@ HEAVY = {"cv2", "mediapipe", "onnxruntime", "av", "scipy", "skimage", "matplotli
     ("module", "forbidden"),
     [
         ("spark_avatar.cli.app", HEAVY | {"fastapi", "sqlalchemy", "numpy", "pydantic"}),
-        ("spark_avatar.app", HEAVY),
+        ("spark_avatar.app.services", HEAVY),
         ("spark_avatar", HEAVY | {"numpy"}),
     ],
 )

@@ -14,7 +14,7 @@ cli = typer.Typer(help="Create, list and revoke API keys; works beside a running
 
 
 def _key_store(data_dir: DataDir) -> "KeyStore":
-    from spark_avatar.app import open_keys
+    from spark_avatar.app.openings import open_keys
 
     return open_keys(load_settings(data_dir))
 

@@ -16,7 +16,8 @@ def serve(
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Serve the API and the web page; Ctrl-C lets running tasks finish."""
-    from spark_avatar.app import open_keys, run_server
+    from spark_avatar.app.openings import open_keys
+    from spark_avatar.app.server import run_server
 
     settings = load_settings(data_dir, workers=workers)
     if not open_keys(settings).list():

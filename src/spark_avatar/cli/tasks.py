@@ -15,7 +15,7 @@ cli = typer.Typer(help="Look at tasks and cancel them; works beside a running se
 
 
 def _store(data_dir: DataDir) -> "TaskStore":
-    from spark_avatar.app import open_tasks
+    from spark_avatar.app.openings import open_tasks
 
     return open_tasks(load_settings(data_dir))
 
@@ -63,7 +63,7 @@ def show(task_id: Annotated[str, typer.Argument()], data_dir: DataDir = None) ->
 @cli.command("cancel")
 def cancel(task_id: Annotated[str, typer.Argument()], data_dir: DataDir = None) -> None:
     """End a task that waits or runs; its worker stops at its next checkpoint."""
-    from spark_avatar.app import open_task_service
+    from spark_avatar.app.openings import open_task_service
 
     task, ended_now = open_task_service(load_settings(data_dir)).cancel(task_id, caller=None)
     typer.echo(f"cancelled {task.id}" if ended_now else f"{task.id} had ended already: {task.status.value}", err=True)

@@ -13,7 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from spark_avatar.app import Services, build_services, create_app, open_keys
+from spark_avatar.app.openings import open_keys
+from spark_avatar.app.server import create_app
+from spark_avatar.app.services import Services, build_services
 from spark_avatar.config import Settings
 from spark_avatar.errors import ConfigurationError
 
@@ -22,7 +24,8 @@ HEAVY = {"cv2", "mediapipe", "onnxruntime", "av", "scipy", "skimage", "PIL"}
 PROGRAM = """
 import asyncio, json, sys
 import httpx
-from spark_avatar.app import create_app, open_keys
+from spark_avatar.app.openings import open_keys
+from spark_avatar.app.server import create_app
 from spark_avatar.config import Settings
 
 settings = Settings(data_dir=sys.argv[1], workers=0)

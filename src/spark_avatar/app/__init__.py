@@ -1,0 +1,1 @@
+"""Settings -> services -> server, worker and commands. The only place that names adapters."""

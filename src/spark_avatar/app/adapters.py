@@ -1,0 +1,67 @@
+"""Settings -> the adapters that every process shares: database, storage, links, limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spark_avatar.config import Settings
+from spark_avatar.database.engine import open_database
+from spark_avatar.database.migrate import upgrade
+from spark_avatar.media.limits import MediaLimits
+from spark_avatar.service.inputs import RequestInputs
+from spark_avatar.service.task_files import TaskFiles
+from spark_avatar.storage.links import LinkSigner
+from spark_avatar.storage.object_storage import ObjectStorage
+from spark_avatar.storage.secret import load_secret
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+def database_url_of(settings: Settings) -> str:
+    """Of the settings, or SQLite in the data folder."""
+    return settings.database_url or f"sqlite:///{settings.data_dir / 'spark-avatar.sqlite3'}"
+
+
+def storage_of(settings: Settings) -> ObjectStorage:
+    """Of the settings, or a folder in the data folder."""
+    return ObjectStorage(settings.storage_url or str(settings.data_dir / "files"))
+
+
+def signer_of(settings: Settings) -> LinkSigner:
+    """Signs the links to stored files."""
+    return LinkSigner(secret_of(settings))
+
+
+def secret_of(settings: Settings) -> bytes:
+    """Of the settings, or the one kept in the data folder."""
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value().encode()
+    return load_secret(settings.data_dir / "secret")
+
+
+def limits_of(settings: Settings) -> MediaLimits:
+    """What inputs may be."""
+    return MediaLimits(
+        image_bytes=settings.max_image_bytes,
+        image_side=settings.max_image_side,
+        audio_bytes=settings.max_audio_bytes,
+        audio_seconds=settings.max_audio_seconds,
+    )
+
+
+def work_dir_of(settings: Settings) -> Path:
+    """Holds a folder for every running task."""
+    return settings.data_dir / "work"
+
+
+def open_current_database(settings: Settings) -> Engine:
+    """The database, brought up to date."""
+    upgrade(database_url_of(settings))
+    return open_database(database_url_of(settings))
+
+
+def task_files_of(settings: Settings, storage: ObjectStorage) -> TaskFiles:
+    """A task's files in storage."""
+    return TaskFiles(storage, RequestInputs(storage, limits_of(settings)))

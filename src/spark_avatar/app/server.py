@@ -1,0 +1,79 @@
+"""The server process: the ASGI app on its services."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from spark_avatar.app.adapters import limits_of
+from spark_avatar.app.services import Services, build_services
+from spark_avatar.config import Settings
+from spark_avatar.telemetry import PLAIN_LOGGING, Logging, configure_logging
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from prometheus_client import CollectorRegistry
+
+    from spark_avatar.api.ports import Ports
+
+
+def create_app(settings: Settings, logging: Logging = PLAIN_LOGGING) -> FastAPI:
+    """The ASGI app; its lifespan starts and stops the services."""
+    from prometheus_client import CollectorRegistry
+    from starlette.concurrency import run_in_threadpool
+
+    from spark_avatar.api.http import build_api
+    from spark_avatar.api.metrics import QueueCollector
+    from spark_avatar.console.pages import console_routes
+    from spark_avatar.console.samples import sample_files
+
+    services = build_services(settings, logging)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(services.start)
+        try:
+            yield
+        finally:
+            await run_in_threadpool(services.stop)
+
+    registry = CollectorRegistry()
+    registry.register(QueueCollector(lambda: services.store.queue_facts(now=datetime.now(UTC))))
+    app = build_api(registry=registry, lifespan=lifespan)
+    app.state.ports = _ports(services, registry)
+    app.include_router(console_routes(sample_files(settings.data_dir / "samples"), public_url=settings.public_url))
+    return app
+
+
+def run_server(settings: Settings, *, host: str, port: int, log_json: bool, log_level: str) -> None:
+    """Serves until SIGINT or SIGTERM, then drains; prints the address when it is ready. Port 0 picks a free one."""
+    from spark_avatar.api.server import serve
+
+    configure_logging(json=log_json, level=log_level)
+    app = create_app(settings, Logging(json=log_json, level=log_level))
+    serve(app, host=host, port=port, on_stop=app.state.ports.stopping.set)
+
+
+def _ports(services: Services, registry: CollectorRegistry) -> Ports:
+    from spark_avatar.api.ports import ApiLimits, Ports
+    from spark_avatar.api.rate_limits import RateLimits
+
+    settings = services.settings
+    return Ports(
+        generation=services.generation,
+        tasks=services.tasks,
+        webhooks=services.webhooks,
+        files=services.files,
+        models=services.catalog,
+        authenticate=services.keys.authenticate,
+        checks=services.checks,
+        limits=ApiLimits(limits_of(settings), settings.sync_seconds),
+        rates=RateLimits.of(
+            per_key=settings.rate_per_key, per_address=settings.rate_per_address, store_url=settings.rate_store_url
+        ),
+        scratch=services.housekeeping.scratch,
+        public_url=settings.public_url,
+        registry=registry,
+    )

@@ -1,0 +1,193 @@
+"""The services of a server process.
+
+Web libraries are imported where they are used: worker processes import this module too, and never need them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spark_avatar.accounts.sql import SqlKeyStore
+from spark_avatar.app.adapters import (
+    database_url_of,
+    limits_of,
+    secret_of,
+    signer_of,
+    storage_of,
+    task_files_of,
+    work_dir_of,
+)
+from spark_avatar.app.worker import worker_main
+from spark_avatar.config import Settings
+from spark_avatar.database.engine import open_database
+from spark_avatar.database.migrate import upgrade
+from spark_avatar.dispatch.in_process import InProcessDispatcher, WorkerEnd
+from spark_avatar.dispatch.presence import ServerPresence
+from spark_avatar.errors import ObjectNotFound
+from spark_avatar.service.addresses import AllowList
+from spark_avatar.service.admission import Admission
+from spark_avatar.service.files import FileService
+from spark_avatar.service.generation import GenerationService
+from spark_avatar.service.http_sender import HttpSender
+from spark_avatar.service.inputs import RequestInputs
+from spark_avatar.service.models import ModelCatalog
+from spark_avatar.service.prices import PriceList
+from spark_avatar.service.recovery import Recovery, Sweeper
+from spark_avatar.service.retention import Retention, age
+from spark_avatar.service.tasks import TaskService
+from spark_avatar.service.webhooks import WebhookDeliverer, WebhookSigner
+from spark_avatar.storage.object_storage import ObjectStorage
+from spark_avatar.storage.storage import ObjectKey
+from spark_avatar.tasks.sql.deliveries import SqlDeliveryStore
+from spark_avatar.tasks.sql.store import SqlTaskStore
+from spark_avatar.telemetry import PLAIN_LOGGING, Logging
+from spark_avatar.wiring import model_catalog
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+_KILL_SLACK_SECONDS = 60.0
+"""A worker that has not ended its task so long after the time limit hangs, and is killed."""
+
+
+@dataclass(frozen=True)
+class Housekeeping:
+    """Takes up what the dead left behind."""
+
+    presence: ServerPresence
+    recovery: Recovery
+    scratch_root: Path
+
+    @property
+    def scratch(self) -> Path:
+        """The folder of this run for uploads under way."""
+        return self.scratch_root / self.presence.server_id
+
+    def take_up(self) -> None:
+        """Hands back what dead servers and silent workers hold, and removes their files."""
+        self.presence.bury_dead(self._bury)
+        self.recovery.sweep()
+
+    def worker_ended(self, worker: str, end: WorkerEnd) -> None:
+        """Hands back what a worker process of this server held."""
+        self.recovery.worker_ended(worker, overdue=end is WorkerEnd.OVERDUE, counted=end is not WorkerEnd.STOPPED)
+
+    def _bury(self, server_id: str) -> None:
+        self.recovery.server_ended(server_id)
+        shutil.rmtree(self.scratch_root / server_id, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that a server process runs on."""
+
+    settings: Settings
+    database: Engine
+    store: SqlTaskStore
+    keys: SqlKeyStore
+    storage: ObjectStorage
+    catalog: ModelCatalog
+    generation: GenerationService
+    tasks: TaskService
+    files: FileService
+    dispatcher: InProcessDispatcher
+    housekeeping: Housekeeping
+    webhooks: WebhookDeliverer
+    sweepers: tuple[Sweeper, ...]
+
+    def checks(self) -> dict[str, bool]:
+        """What must hold before this server can take work."""
+        return {
+            "database": self.store.ping(),
+            "storage": _answers(self.storage),
+            "workers": self.dispatcher.ready(),
+        }
+
+    def start(self) -> None:
+        """Brings the database up to date, takes up what dead servers left, starts the workers."""
+        upgrade(database_url_of(self.settings))
+        self.housekeeping.scratch.mkdir(parents=True, exist_ok=True)
+        self.housekeeping.take_up()
+        self.dispatcher.start()
+        for sweeper in self.sweepers:
+            sweeper.start()
+
+    def stop(self) -> None:
+        """Lets running tasks finish or be handed back; nothing of this run stays behind."""
+        for sweeper in self.sweepers:
+            sweeper.stop()
+        self.dispatcher.stop(grace_seconds=self.settings.drain_seconds)
+        self.housekeeping.presence.withdraw()
+        shutil.rmtree(self.housekeeping.scratch, ignore_errors=True)
+        self.database.dispose()
+
+
+def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Services:
+    """Puts the services together; starts nothing. Raises `ConfigurationError`."""
+    database = open_database(database_url_of(settings))
+    store, storage, catalog = SqlTaskStore(database), storage_of(settings), model_catalog(settings)
+    recovery = Recovery(store, storage, work_dir_of(settings), settings.max_attempts)
+    housekeeping = Housekeeping(ServerPresence(settings.data_dir / "servers"), recovery, settings.data_dir / "uploads-under-way")
+    dispatcher = InProcessDispatcher(
+        worker_main,
+        (settings, logging),
+        workers=settings.workers,
+        prefix=housekeeping.presence.server_id,
+        on_end=housekeeping.worker_ended,
+        hard_seconds=settings.task_seconds + _KILL_SLACK_SECONDS,
+    )
+    generation = GenerationService(
+        store,
+        dispatcher,
+        catalog,
+        inputs=RequestInputs(storage, limits_of(settings)),
+        prices=PriceList(settings.price_per_second),
+        limits=limits_of(settings),
+        admission=Admission(store, settings.max_queued, settings.max_queued_per_account),
+    )
+    webhooks = _webhooks(settings, database, store)
+    return Services(
+        settings=settings,
+        database=database,
+        store=store,
+        keys=SqlKeyStore(database),
+        storage=storage,
+        catalog=catalog,
+        generation=generation,
+        tasks=TaskService(store, task_files_of(settings, storage)),
+        files=FileService(storage, signer_of(settings), link_seconds=settings.link_seconds),
+        dispatcher=dispatcher,
+        housekeeping=housekeeping,
+        webhooks=webhooks,
+        sweepers=(
+            Sweeper(housekeeping.take_up, seconds=settings.lease_seconds),
+            Sweeper(_retention(settings, store, storage).sweep, seconds=3600, first_seconds=60),
+            Sweeper(webhooks.step, seconds=1),
+        ),
+    )
+
+
+def _webhooks(settings: Settings, database: Engine, store: SqlTaskStore) -> WebhookDeliverer:
+    sender = HttpSender(AllowList.parse(settings.fetch_allow))
+    return WebhookDeliverer(SqlDeliveryStore(database), store, sender, WebhookSigner(secret_of(settings)))
+
+
+def _retention(settings: Settings, store: SqlTaskStore, storage: ObjectStorage) -> Retention:
+    ages = age(timedelta(days=settings.keep_days)), age(timedelta(hours=settings.keep_input_hours))
+    return Retention(store, storage, task_files_of(settings, storage), *ages)
+
+
+def _answers(storage: ObjectStorage) -> bool:
+    """Whether the storage can be asked."""
+    try:
+        storage.head(ObjectKey("readiness"))
+    except ObjectNotFound:
+        return True
+    except Exception:  # noqa: BLE001 - every cloud has its own exceptions
+        return False
+    return True
