@@ -46,7 +46,7 @@ def test_upgrading_again_keeps_what_is_there(database_url, engine):
         connection.execute(schema.accounts.insert(), {"id": "anna", "created_at": NOW})
     upgrade(database_url)
     with reading(engine) as connection:
-        assert connection.execute(select(schema.accounts)).all() == [("anna", NOW)]
+        assert connection.execute(select(schema.accounts)).all() == [("anna", NOW, None)]
 
 
 def test_a_database_of_the_first_schema_keeps_its_tasks(bare_database_url):

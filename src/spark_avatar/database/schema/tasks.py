@@ -1,40 +1,9 @@
-"""The tables. Only what is searched, sorted or fenced by is a column; the rest are JSON documents with a version."""
+"""Tasks, the keys that make them once, the turns of accounts, and what is told at their end."""
 
-from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table
+from sqlalchemy import JSON, Column, Float, Index, Integer, String, Table
 
+from spark_avatar.database.schema.base import metadata
 from spark_avatar.database.times import UtcMicroseconds
-
-metadata = MetaData(
-    # Named constraints, as migrations can only alter what has a name.
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
-
-accounts = Table(
-    "accounts",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("created_at", UtcMicroseconds, nullable=False),
-)
-
-api_keys = Table(
-    "api_keys",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("name", String, nullable=False),
-    Column("prefix", String, nullable=False),
-    Column("account_id", String, ForeignKey("accounts.id"), nullable=False),
-    Column("secret_hash", String, nullable=False, unique=True),
-    Column("created_at", UtcMicroseconds, nullable=False),
-    Column("last_used_at", UtcMicroseconds),
-    Column("revoked_at", UtcMicroseconds),
-    Index("ix_api_keys_prefix", "prefix"),
-    Index("ix_api_keys_account", "account_id", "created_at"),
-)
 
 tasks = Table(
     "tasks",

@@ -1,0 +1,43 @@
+"""The tables. Only what is searched, sorted or fenced by is a column; the rest are JSON documents with a version."""
+
+from spark_avatar.database.schema.accounts import (
+    accounts,
+    api_keys,
+    device_logins,
+    device_proofs,
+    invitations,
+    login_failures,
+    memberships,
+    sessions,
+    tokens,
+    users,
+)
+from spark_avatar.database.schema.audit import audit_events
+from spark_avatar.database.schema.base import metadata
+from spark_avatar.database.schema.ledger import balances, holds, key_spending, ledger_entries, ledger_postings, usage_records
+from spark_avatar.database.schema.tasks import idempotency_keys, tasks, turns, webhooks
+
+__all__ = [
+    "accounts",
+    "api_keys",
+    "audit_events",
+    "balances",
+    "device_logins",
+    "device_proofs",
+    "holds",
+    "idempotency_keys",
+    "invitations",
+    "key_spending",
+    "ledger_entries",
+    "ledger_postings",
+    "login_failures",
+    "memberships",
+    "metadata",
+    "sessions",
+    "tasks",
+    "tokens",
+    "turns",
+    "usage_records",
+    "users",
+    "webhooks",
+]
