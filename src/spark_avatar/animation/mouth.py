@@ -74,9 +74,11 @@ class MouthCurves:
     """(n,), inner-lip gap in E before closures."""
 
 
-def animate_mouth(features: SpeechFeatures, times: Times, *, expressiveness: float) -> dict[str, Curve]:
-    """Mouth blendshapes, each (frames,), for frames shown at `times`. Closed and relaxed in silence."""
-    curves = _opening(features, 0.85 + 0.15 * expressiveness)
+def animate_mouth(features: SpeechFeatures, times: Times, *, amplitude: float) -> dict[str, Curve]:
+    """Mouth blendshapes, each (frames,), for frames shown at `times`. Closed and relaxed in silence; `amplitude` scales how far
+    the mouth opens.
+    """
+    curves = _opening(features, amplitude)
     times = times + LEAD_SECONDS
     closing = closure_of_lips(features.articulation[:, ARTICULATION.index("close")] * curves.presence, times)
     shapes = _gap_shapes(sample(curves.gap, times), closing)

@@ -12,7 +12,16 @@ from spark_avatar.cli.options import JsonOutput
 
 def analyze(
     path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A portrait or a recording.")],
-    preview: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a picture with the face mesh here.")] = None,
+    preview: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Draw the face mesh, or waveform, spectrogram, visemes and mouth curves, here."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", dir_okay=False, help="Write the track of a recording here, JSON or CSV.")
+    ] = None,
+    visemes: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write the visemes of a recording with their times here, JSON or CSV.")
+    ] = None,
     fps: Annotated[int, typer.Option(min=1, max=120, help="Frame rate of the track of a recording.")] = 25,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the track.")] = 0,
     json_output: JsonOutput = False,
@@ -23,11 +32,11 @@ def analyze(
     with path.open("rb") as file:
         kind = sniff_kind(file.read(SNIFF_BYTES))
     if kind == "image":
+        if output is not None or visemes is not None:
+            raise typer.BadParameter("only a recording has a track and visemes", param_hint="--output, --visemes")
         found, warnings = _portrait(path, preview)
-    elif preview is not None:
-        raise typer.BadParameter("only a portrait can be drawn", param_hint="--preview")
     else:
-        found, warnings = _recording(path, fps, seed)
+        found, warnings = _recording(path, fps, seed, preview=preview, output=output, visemes=visemes)
     found["warnings"] = warnings
     if json_output:
         typer.echo(json.dumps(found))
@@ -50,16 +59,33 @@ def _portrait(path: Path, preview: Path | None) -> tuple[dict[str, object], list
     return {"face": asdict(rig.diagnostics)}, [asdict(warning) for warning in rig.warnings]
 
 
-def _recording(path: Path, fps: int, seed: int) -> tuple[dict[str, object], list[dict[str, str]]]:
+def _recording(
+    path: Path, fps: int, seed: int, *, preview: Path | None, output: Path | None, visemes: Path | None
+) -> tuple[dict[str, object], list[dict[str, str]]]:
     from fractions import Fraction
 
     import numpy as np
 
     from spark_avatar.animation.animator import animate
-    from spark_avatar.media.audio import probe_audio
+    from spark_avatar.animation.preview import draw_recording
+    from spark_avatar.animation.track_io import write_track
+    from spark_avatar.media.audio import probe_audio, read_samples
+    from spark_avatar.media.image import write_image
     from spark_avatar.media.limits import MediaLimits
-    from spark_avatar.speech.analyzer import analyze_speech
+    from spark_avatar.speech.analyzer import analyze_samples
+    from spark_avatar.speech.mel import SAMPLE_RATE
+    from spark_avatar.speech.visemes import find_visemes, listed, write_visemes
 
-    features = analyze_speech(path, probe_audio(path, MediaLimits()))
-    track = animate(features, frame_rate=Fraction(fps), rng=np.random.default_rng(seed))
-    return {**track.to_dict(), "audio": asdict(features.diagnostics)}, [asdict(warning) for warning in features.warnings]
+    facts = probe_audio(path, MediaLimits())
+    samples = read_samples(path, rate=SAMPLE_RATE)
+    features = analyze_samples(samples, facts)
+    track = animate(features, frame_rate=Fraction(fps), rng=np.random.default_rng(seed), emotion="auto")
+    seen = find_visemes(features.visemes, features.activity, seconds=features.seconds)
+    if output is not None:
+        write_track(track, output)
+    if visemes is not None:
+        write_visemes(seen, visemes)
+    if preview is not None:
+        write_image(preview, draw_recording(samples, track, seen))
+    found = {**track.to_dict(), "visemes": listed(seen), "audio": asdict(features.diagnostics)}
+    return found, [asdict(warning) for warning in features.warnings]

@@ -28,6 +28,9 @@ def render_command(
     resolution: Annotated[str | None, typer.Option(help="source, 360p, 480p, 720p, 1080p, 1440p or 2160p.")] = None,
     expressiveness: Annotated[float | None, typer.Option(help="0 (calm) to 2 (lively).")] = None,
     head_motion: Annotated[float | None, typer.Option(help="0 (still) to 2 (lively).")] = None,
+    emotion: Annotated[
+        str | None, typer.Option(help="auto (from the voice), neutral, happy, sad, angry, surprised or calm.")
+    ] = None,
     crop: Annotated[str | None, typer.Option(help="face: a square around the face; none: the whole portrait.")] = None,
     background: Annotated[str | None, typer.Option(help="keep, or a colour like #00B140 behind the person.")] = None,
     thumbnail: Annotated[Path | None, typer.Option(dir_okay=False, help="Also save a good frame here, as JPEG or PNG.")] = None,
@@ -53,6 +56,7 @@ def render_command(
         "background": background,
         "expressiveness": expressiveness,
         "head_motion": head_motion,
+        "emotion": emotion,
     }
     options = {**_engine_options(option or []), **{name: value for name, value in given.items() if value is not None}}
     with ProgressBar(quiet=quiet or json_output) as bar:

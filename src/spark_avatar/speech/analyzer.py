@@ -16,6 +16,7 @@ from spark_avatar.speech.levels import Levels, measure_levels, short_time_level
 from spark_avatar.speech.mel import MEL_RATE, SAMPLE_RATE, log_mel
 from spark_avatar.speech.prosody import fundamental_frequency
 from spark_avatar.speech.quality import judge_recording
+from spark_avatar.speech.visemes import viseme_probabilities
 
 _SILENT_DB: Final = -65.0
 _FULL_SCALE: Final = 0.985
@@ -68,6 +69,7 @@ def analyze_samples(samples: Samples, facts: AudioFacts) -> SpeechFeatures:
         articulation=articulation.channels,
         loudness=loudness,
         activity=activity,
+        visemes=viseme_probabilities(articulation.sounds),
         pitch=pitch,
         diagnostics=diagnostics,
         warnings=judge_recording(diagnostics),

@@ -42,10 +42,20 @@ class Articulation:
 
     channels: FloatArray
     """(n, 7), 0..1, in the order of `features.ARTICULATION`."""
-    silence: Curve
-    """(n,), 0..1: probability of silence."""
-    certainty: Curve
-    """(n,), 0..1: probability of the likeliest sound of speech."""
+    sounds: FloatArray
+    """(n, 27), 0..1: probabilities of classes of sounds; the first is silence."""
+
+    @property
+    def silence(self) -> Curve:
+        """(n,), 0..1: probability of silence."""
+        curve: Curve = self.sounds[:, _SILENCE_CLASS]
+        return curve
+
+    @property
+    def certainty(self) -> Curve:
+        """(n,), 0..1: probability of the likeliest sound of speech."""
+        curve: Curve = np.delete(self.sounds, _SILENCE_CLASS, axis=1).max(axis=1)
+        return curve
 
 
 def normalise(mel: FloatArray, heard: NDArray[np.bool_]) -> FloatArray:
@@ -95,12 +105,7 @@ class ArticulationNetwork:
             kept = slice(first - start, last - start)
             channels.append(articulation[0, kept])
             classes.append(_softmax(logits[0, kept]))
-        probability = np.concatenate(classes)
-        return Articulation(
-            np.concatenate(channels),
-            silence=probability[:, _SILENCE_CLASS],
-            certainty=np.delete(probability, _SILENCE_CLASS, axis=1).max(axis=1),
-        )
+        return Articulation(np.concatenate(channels), np.concatenate(classes))
 
 
 def _softmax(logits: FloatArray) -> FloatArray:

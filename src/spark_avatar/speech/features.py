@@ -47,6 +47,8 @@ class SpeechFeatures:
     """(n,), short-time level in dB re full scale."""
     activity: NDArray[np.bool_]
     """(n,), True where somebody speaks."""
+    visemes: FloatArray
+    """(n, 15), 0..1: probabilities in the order of `visemes.VISEMES`."""
     pitch: Curve
     """(n,), fundamental frequency in Hz, 0 where unvoiced."""
     diagnostics: SpeechDiagnostics

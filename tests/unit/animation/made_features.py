@@ -3,6 +3,7 @@
 import numpy as np
 
 from spark_avatar.speech.features import ARTICULATION, FEATURE_RATE, SpeechDiagnostics, SpeechFeatures
+from spark_avatar.speech.visemes import VISEMES
 
 
 def made_features(
@@ -21,7 +22,8 @@ def made_features(
     loudness = np.where(activity, loudness_db - 12 + 8 * syllables, -80).astype(np.float32)
     pitch = np.where(activity & (syllables > 0.1), 120 + 15 * np.sin(2 * np.pi * 0.3 * time), 0).astype(np.float32)
     diagnostics = SpeechDiagnostics(seconds, 16000, 1, loudness_db, -80.0, 0.0, float(activity.sum() / FEATURE_RATE))
-    return SpeechFeatures(seconds, articulation, loudness, activity, pitch, diagnostics)
+    visemes = np.zeros((n, len(VISEMES)), np.float32)
+    return SpeechFeatures(seconds, articulation, loudness, activity, visemes, pitch, diagnostics)
 
 
 def times_of(seconds: float) -> np.ndarray:

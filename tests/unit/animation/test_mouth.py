@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -12,13 +13,13 @@ from spark_avatar.speech.features import SpeechFeatures
 RATES = [Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(30), Fraction(50), Fraction(60)]
 
 
-def mouth(features: SpeechFeatures, rate: Fraction = Fraction(25), expressiveness: float = 1.0) -> dict[str, np.ndarray]:
+def mouth(features: SpeechFeatures, rate: Fraction = Fraction(25), amplitude: float = 1.0) -> dict[str, np.ndarray]:
     times = frame_times(int(np.ceil(features.seconds * rate)), rate)
-    return animate_mouth(features, times, expressiveness=expressiveness)
+    return animate_mouth(features, times, amplitude=amplitude)
 
 
-def opening(features: SpeechFeatures, rate: Fraction = Fraction(25), expressiveness: float = 1.0) -> np.ndarray:
-    shapes = mouth(features, rate, expressiveness)
+def opening(features: SpeechFeatures, rate: Fraction = Fraction(25), amplitude: float = 1.0) -> np.ndarray:
+    shapes = mouth(features, rate, amplitude)
     frames = len(shapes["jawOpen"])
     return mouth_opening(np.stack([shapes.get(name, np.zeros(frames, np.float32)) for name in BLENDSHAPES], axis=1))
 
@@ -92,13 +93,11 @@ def test_the_same_speech_looks_alike_at_all_rates():
 
 def test_volume_alone_changes_nothing():
     quiet = talk(6.0)
-    loud = SpeechFeatures(
-        quiet.seconds, quiet.articulation, quiet.loudness + 12, quiet.activity, quiet.pitch, quiet.diagnostics, ()
-    )
+    loud = replace(quiet, loudness=quiet.loudness + 12)
     np.testing.assert_allclose(opening(loud), opening(quiet), atol=1e-5)
 
 
-def test_expressiveness_scales_the_mouth_slightly():
+def test_amplitude_scales_the_opening():
     features = talk(6.0)
-    calm, lively = opening(features, expressiveness=0.0), opening(features, expressiveness=2.0)
+    calm, lively = opening(features, amplitude=0.85), opening(features, amplitude=1.15)
     assert 1.2 < lively.sum() / calm.sum() < 1.5

@@ -196,6 +196,7 @@ def _track(job: RenderJob, options: Options, speech: SpeechFeatures | None) -> A
         rng=np.random.default_rng(job.seed),
         expressiveness=options.expressiveness,
         head_motion=options.head_motion,
+        emotion=options.emotion,
     )
 
 

@@ -34,3 +34,6 @@ class Options(BaseModel):
     head_motion: float = Field(
         default=1.0, ge=0, le=2, description="Strength of the head's movement: 0 holds it still, 1 is natural."
     )
+    emotion: Literal["auto", "neutral", "happy", "sad", "angry", "surprised", "calm"] = Field(
+        default="auto", description="Expression over the whole video; `auto` takes a trace of it from the voice."
+    )
