@@ -3,7 +3,7 @@
 import os
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -27,6 +27,10 @@ class Settings(BaseSettings):
     """SQLAlchemy URL; by default SQLite in the data folder."""
     storage_url: str | None = None
     """obstore URL; by default a folder in the data folder."""
+    storage_retry_seconds: float = Field(default=120, ge=0, le=240)
+    """How long a cloud storage that fails is asked again."""
+    storage_links: Literal["proxy", "redirect"] = "proxy"
+    """Whether links to files are answered by this server, or lead on to a signed address at the cloud storage."""
     public_url: str | None = None
     """How clients reach this server, e.g. `https://avatar.example.org`; by default taken from each request."""
     secret_key: SecretStr | None = None

@@ -13,8 +13,11 @@
     ├── StatusCheckError             a remote engine's job could not be followed to its end
     ├── TaskCreationError            the job could not be handed over
     ├── Canceled  TimedOut
-    ├── NotAuthenticated  NotAllowed  TaskNotFound  ObjectNotFound
-    ├── QueueFull  SyncTimeout
+    ├── NotAuthenticated  TaskNotFound  ObjectNotFound
+    ├── NotAllowed                   the key is good, but not for this
+    │   └── BudgetSpent
+    ├── InsufficientBalance
+    ├── QueueFull  SyncTimeout  StorageUnavailable
     ├── RateLimited                  too many requests: later they are welcome
     │   └── AccountQueueFull
     └── ConfigurationError
@@ -33,6 +36,8 @@ class SparkAvatarError(Exception):
 
     code = "003016095"
     """Stable identifier: a code of the wire contract, or a word for faults outside it."""
+    task_code: str | None = None
+    """Code of a task that ends with this error, where `code` is a word."""
     retryable = False
     """Whether the same request may succeed later without a change."""
 
@@ -202,10 +207,30 @@ class NotAuthenticated(SparkAvatarError):
     code = "unauthorized"
 
 
+class ProofRefused(NotAuthenticated):
+    """The proof is wrong: sign the SHA-256 of `device_code:timestamp:nonce` with the key that began the login."""
+
+    code = "invalid_proof"
+
+
 class NotAllowed(SparkAvatarError):
     """The API key may not do this."""
 
     code = "forbidden"
+
+
+class BudgetSpent(NotAllowed):
+    """The API key's budget for this month is spent."""
+
+    code = "budget_spent"
+    task_code = "003016042"
+
+
+class InsufficientBalance(SparkAvatarError):
+    """The account's balance does not cover this: recharge it."""
+
+    code = "insufficient_balance"
+    task_code = "003016041"
 
 
 class QueueFull(SparkAvatarError):
@@ -228,6 +253,19 @@ class AccountQueueFull(RateLimited):
     code = "account_queue_full"
 
 
+class StorageUnavailable(SparkAvatarError):
+    """The file storage does not answer, or fails: try again later."""
+
+    code = "storage_unavailable"
+    retryable = True
+
+
+class SlowDown(RateLimited):
+    """The login was asked for too early: wait `interval` seconds between questions."""
+
+    code = "slow_down"
+
+
 class SyncTimeout(SparkAvatarError):
     """The task is still running: poll it by its id."""
 
@@ -238,6 +276,12 @@ class TaskNotFound(SparkAvatarError):
     """There is no such task."""
 
     code = "not_found"
+
+
+class UserCodeUnknown(SparkAvatarError):
+    """There is no login with this code that waits for an answer: it may have expired. Begin it anew in the terminal."""
+
+    code = "unknown_code"
 
 
 class ObjectNotFound(SparkAvatarError):

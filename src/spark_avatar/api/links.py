@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from spark_avatar.api.byte_ranges import ByteRange, RangeNotSatisfiable, parse_range
 from spark_avatar.api.generation import PortsOf
@@ -23,6 +23,11 @@ _HEADERS = {
     "Access-Control-Expose-Headers": "Accept-Ranges, Content-Length, Content-Range, ETag",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
+_ELSEWHERE_HEADERS = {
+    "Cache-Control": "no-store",
+    "Access-Control-Allow-Origin": "*",
+    "Referrer-Policy": "no-referrer",
+}
 
 routes = APIRouter(prefix="/v1/files", tags=["files"])
 
@@ -30,8 +35,12 @@ routes = APIRouter(prefix="/v1/files", tags=["files"])
 @routes.head("/{key:path}", include_in_schema=False)
 @routes.get("/{key:path}", response_class=StreamingResponse, responses={200: {"content": {"video/mp4": {}}}})
 def read_file(request: Request, key: str, ports: PortsOf, expires: str = "", signature: str = "") -> Response:
-    """The file behind a signed link; answers single ranges, so that a browser can seek."""
+    """The file behind a signed link; answers single ranges, so that a browser can seek. Where the operator chose so, a GET leads
+    on to an address at the storage.
+    """
     file = ports.files.open(key, expires, signature)
+    if file.elsewhere and request.method == "GET":
+        return RedirectResponse(file.elsewhere, HTTPStatus.TEMPORARY_REDIRECT, _ELSEWHERE_HEADERS)
     tag = _entity_tag(file)
     headers = _HEADERS | {"ETag": tag, "Content-Disposition": f'inline; filename="{_name(key)}"'}
     if _names(request.headers.get("if-none-match"), tag):

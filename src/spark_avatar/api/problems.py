@@ -21,9 +21,11 @@ RETRY_SECONDS = 10
 STATUS_OF: dict[type[errors.SparkAvatarError], int] = {
     errors.InputError: 400,
     errors.NotAuthenticated: 401,
+    errors.InsufficientBalance: 402,
     errors.NotAllowed: 403,
     errors.TaskNotFound: 404,
     errors.ObjectNotFound: 404,
+    errors.UserCodeUnknown: 404,
     errors.Canceled: 409,
     errors.IdempotencyConflict: 409,
     errors.TooLarge: 413,
@@ -34,6 +36,7 @@ STATUS_OF: dict[type[errors.SparkAvatarError], int] = {
     errors.RateLimited: 429,
     errors.QueueFull: 503,
     errors.TaskCreationError: 503,
+    errors.StorageUnavailable: 503,
     errors.SyncTimeout: 504,
     errors.SparkAvatarError: 500,
 }

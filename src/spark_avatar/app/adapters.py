@@ -9,11 +9,13 @@ from spark_avatar.config import Settings
 from spark_avatar.database.engine import open_database
 from spark_avatar.database.migrate import upgrade
 from spark_avatar.media.limits import MediaLimits
+from spark_avatar.service.files import FileService
 from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.storage.secret import load_secret
+from spark_avatar.storage.storage import ObjectKey
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -26,7 +28,16 @@ def database_url_of(settings: Settings) -> str:
 
 def storage_of(settings: Settings) -> ObjectStorage:
     """Of the settings, or a folder in the data folder."""
-    return ObjectStorage(settings.storage_url or str(settings.data_dir / "files"))
+    url = settings.storage_url or str(settings.data_dir / "files")
+    return ObjectStorage(url, retry_seconds=settings.storage_retry_seconds)
+
+
+def files_of(settings: Settings, storage: ObjectStorage) -> FileService:
+    """Takes files in and gives links out. Raises `ConfigurationError` where the links cannot be as the settings want them."""
+    presign = storage.presign if settings.storage_links == "redirect" else None
+    if presign is not None:
+        presign(ObjectKey("readiness"), 60)
+    return FileService(storage, signer_of(settings), link_seconds=settings.link_seconds, presign=presign)
 
 
 def signer_of(settings: Settings) -> LinkSigner:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from spark_avatar.app.adapters import limits_of
+from spark_avatar.app.adapters import limits_of, storage_of
 from spark_avatar.app.services import Services, build_services
 from spark_avatar.config import Settings
+from spark_avatar.errors import StorageUnavailable
 from spark_avatar.telemetry import PLAIN_LOGGING, Logging, configure_logging
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def run_server(settings: Settings, *, host: str, port: int, log_json: bool, log_
     from spark_avatar.api.server import serve
 
     configure_logging(json=log_json, level=log_level)
+    with suppress(StorageUnavailable):  # it may come back: until then the server is not ready
+        storage_of(settings).check()
     app = create_app(settings, Logging(json=log_json, level=log_level))
     serve(app, host=host, port=port, on_stop=app.state.ports.stopping.set)
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from spark_avatar.accounts.sql import SqlKeyStore
 from spark_avatar.app.adapters import (
     database_url_of,
+    files_of,
     limits_of,
     secret_of,
-    signer_of,
     storage_of,
     task_files_of,
     work_dir_of,
@@ -27,7 +27,7 @@ from spark_avatar.database.engine import open_database
 from spark_avatar.database.migrate import upgrade
 from spark_avatar.dispatch.in_process import InProcessDispatcher, WorkerEnd
 from spark_avatar.dispatch.presence import ServerPresence
-from spark_avatar.errors import ObjectNotFound
+from spark_avatar.errors import SparkAvatarError
 from spark_avatar.service.addresses import AllowList
 from spark_avatar.service.admission import Admission
 from spark_avatar.service.files import FileService
@@ -41,7 +41,6 @@ from spark_avatar.service.retention import Retention, age
 from spark_avatar.service.tasks import TaskService
 from spark_avatar.service.webhooks import WebhookDeliverer, WebhookSigner
 from spark_avatar.storage.object_storage import ObjectStorage
-from spark_avatar.storage.storage import ObjectKey
 from spark_avatar.tasks.sql.deliveries import SqlDeliveryStore
 from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.telemetry import PLAIN_LOGGING, Logging
@@ -160,7 +159,7 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
         catalog=catalog,
         generation=generation,
         tasks=TaskService(store, task_files_of(settings, storage)),
-        files=FileService(storage, signer_of(settings), link_seconds=settings.link_seconds),
+        files=files_of(settings, storage),
         dispatcher=dispatcher,
         housekeeping=housekeeping,
         webhooks=webhooks,
@@ -185,9 +184,7 @@ def _retention(settings: Settings, store: SqlTaskStore, storage: ObjectStorage) 
 def _answers(storage: ObjectStorage) -> bool:
     """Whether the storage can be asked."""
     try:
-        storage.head(ObjectKey("readiness"))
-    except ObjectNotFound:
-        return True
-    except Exception:  # noqa: BLE001 - every cloud has its own exceptions
+        storage.check()
+    except SparkAvatarError:
         return False
     return True

@@ -13,6 +13,8 @@ from pathlib import Path
 import typer
 
 from spark_avatar.cli.options import DataDir, load_settings
+from spark_avatar.config import Settings
+from spark_avatar.errors import SparkAvatarError
 
 LIBRARIES = ("av", "PIL", "cv2", "numpy", "onnxruntime", "fastapi", "sqlalchemy", "obstore", "httpx")
 DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-contrib-python-headless"}
@@ -29,9 +31,10 @@ class Finding:
 
 def doctor(data_dir: DataDir = None) -> None:
     """Check this installation."""
-    folder = load_settings(data_dir).data_dir
+    settings = load_settings(data_dir)
+    folder = settings.data_dir
     checks: list[Callable[[], Finding]] = [_python, *(lambda name=name: _library(name) for name in LIBRARIES)]
-    checks += [_encoder, _face_models, _weights, lambda: _folder(folder)]
+    checks += [_encoder, _face_models, _weights, lambda: _folder(folder), lambda: _storage(settings)]
     findings = [check() for check in checks]
     for finding in findings:
         typer.echo(f"{'ok     ' if finding.fine else 'MISSING'}  {finding.name:<14} {finding.detail}")
@@ -90,3 +93,23 @@ def _folder(folder: Path) -> Finding:
     free = shutil.disk_usage(existing).free / 1e9
     fine = os.access(existing, os.W_OK) and free > 1
     return Finding("data folder", fine, f"{folder} ({free:.0f} GB free)" + ("" if fine else ": not writable or full"))
+
+
+def _storage(settings: Settings) -> Finding:
+    """Writes, reads and removes a small file; not for a folder that no server has made yet."""
+    from spark_avatar.app.adapters import files_of, storage_of
+    from spark_avatar.storage.keys import probe_key
+
+    where = settings.storage_url.partition("://")[0] if settings.storage_url else "a folder in the data folder"
+    if settings.storage_url is None and not settings.data_dir.exists():
+        return Finding("storage", True, f"{where}, not made yet")
+    try:
+        storage, key = storage_of(settings), probe_key()
+        storage.check()
+        files_of(settings, storage)
+        storage.put(key, b"spark-avatar doctor")
+        found = b"".join(storage.read(key, 0, storage.head(key).size))
+        storage.delete(key)
+    except SparkAvatarError as error:
+        return Finding("storage", False, f"{where}: {error.message}")
+    return Finding("storage", found == b"spark-avatar doctor", f"{where}: a file was written, read and removed")

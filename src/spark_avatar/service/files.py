@@ -1,7 +1,7 @@
 """Uploaded inputs and finished videos, and the links by which they are read."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path, PurePath
@@ -43,6 +43,9 @@ MEDIA_TYPES: Final = {
 }
 """By the suffix of a key. Nothing that a browser would run as a page or a script."""
 _OTHER = "application/octet-stream"
+_ELSEWHERE_SECONDS: Final = 3600.0
+"""How long an address at the storage works at most: whoever watches longer follows our own link again. Cloud credentials that
+change by themselves may end it sooner, which is why the long-lived link stays ours."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class OpenFile:
     size: int
     media_type: str
     storage: Storage = field(repr=False)
+    elsewhere: str = ""
+    """An address at the storage itself that reads it for a while; empty where readers are to come to us."""
 
     def read(self, start: int, end: int) -> Iterator[bytes]:
         """The bytes [start, end) in chunks."""
@@ -71,8 +76,18 @@ class OpenFile:
 class FileService:
     """Takes files in and gives signed links out."""
 
-    def __init__(self, storage: Storage, signer: LinkSigner, *, link_seconds: float, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        signer: LinkSigner,
+        *,
+        link_seconds: float,
+        presign: Callable[[ObjectKey, float], str] | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        """`presign` makes an address at the storage itself that works for some seconds, to send readers there."""
         self._storage = storage
+        self._presign = presign
         self._signer = signer
         self._life = timedelta(seconds=link_seconds)
         self._clock = clock
@@ -100,7 +115,11 @@ class FileService:
         """The file behind a link's parts. Raises `NotAllowed` for a wrong or expired link, `ObjectNotFound`."""
         verified = self._signer.verify(key, expires, signature, self._clock())
         stored = self._storage.head(verified)
-        return OpenFile(stored.key, stored.size, media_type_of(key), self._storage)
+        elsewhere = ""
+        if self._presign is not None:
+            left = int(expires) - self._clock().timestamp()
+            elsewhere = self._presign(verified, max(1.0, min(left, _ELSEWHERE_SECONDS)))
+        return OpenFile(stored.key, stored.size, media_type_of(key), self._storage, elsewhere)
 
 
 def media_type_of(key: str) -> str:

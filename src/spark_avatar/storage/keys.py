@@ -6,6 +6,7 @@ outputs/{account}/{task}/{attempt}.mp4
 """
 
 import re
+import secrets
 from typing import Final
 
 from spark_avatar.errors import ObjectNotFound
@@ -34,6 +35,11 @@ def output_key(account: AccountId, task_id: TaskId, attempt: int) -> ObjectKey:
 def input_key(account: AccountId, task_id: TaskId, kind: str) -> ObjectKey:
     """Where an input lies that came inside the request itself."""
     return _key("inputs", account, task_id, kind)
+
+
+def probe_key() -> ObjectKey:
+    """Where a file lies for a moment that only tries whether files can be stored."""
+    return _key("uploads", "probe", secrets.token_hex(8))
 
 
 def task_prefix(account: AccountId, task_id: TaskId) -> str:

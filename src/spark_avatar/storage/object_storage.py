@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from obstore.exceptions import BaseError
-from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
+from obstore.store import LocalStore, MemoryStore, ObjectStore
 
 from spark_avatar.errors import ConfigurationError, ObjectNotFound
-from spark_avatar.storage import staging
+from spark_avatar.storage import clouds, staging
+from spark_avatar.storage.faults import told
 from spark_avatar.storage.storage import ObjectKey, StoredObject
 
 if TYPE_CHECKING:
     from obstore import BytesStream
 
-_CLOUD_SCHEMES: Final = frozenset({"s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss"})
 _LEAST_CHUNK: Final = 64 * 1024
 _MOST_CHUNK: Final = 256 * 1024
 _PARTS_AT_ONCE: Final = 4
@@ -26,11 +25,16 @@ _PARTS_AT_ONCE: Final = 4
 
 class ObjectStorage:
     """A `Storage` at a URL: a folder's path, `file:///folder`, `memory://`, `s3://bucket/prefix`, `gs://...`, `az://...`.
-    The credentials of clouds are found the way each cloud's own tools find them. Raises `ConfigurationError` where the URL
-    cannot be used.
+    The credentials, endpoint and encryption of clouds are found the way each cloud's own tools find them, in the environment.
+    Raises `ConfigurationError` where the URL cannot be used.
+
+    A cloud that answers with 5xx, breaks off or is silent is asked again, ever more rarely, for `retry_seconds`. Then, or when
+    a local disk fails, methods raise `StorageUnavailable`; they raise `ConfigurationError` for a bucket that is not there or
+    that refuses the credentials.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, retry_seconds: float = clouds.RETRY_SECONDS) -> None:
+        self._url = url
         self._folder = _folder_of(url)
         self._store: ObjectStore
         if self._folder is not None:
@@ -39,21 +43,44 @@ class ObjectStorage:
         elif url.startswith("memory:"):
             self._store = MemoryStore()
         else:
-            self._store = _cloud(url)
+            self._store = clouds.open_cloud(url, retry_seconds=retry_seconds)
+
+    def check(self) -> None:
+        """Asks the storage once, without patience. Raises `ConfigurationError` for a bucket that is not there or refuses the
+        credentials, and for a folder that cannot be used, `StorageUnavailable` when nothing answers within a few seconds.
+        """
+        store = clouds.open_cloud(self._url, retry_seconds=0) if self._is_cloud else self._store
+        with told(bucket=True):
+            for _ in store.list("readiness"):
+                return
+
+    def presign(self, key: ObjectKey, seconds: float) -> str:
+        """An address at the cloud itself that reads the file for so long. Raises `ConfigurationError` for other storages."""
+        if not self._is_cloud:
+            raise ConfigurationError("Only S3, Google Cloud Storage and Azure sign addresses of their own.")
+        with told():
+            return clouds.presign(self._store, key, timedelta(seconds=seconds))
+
+    @property
+    def _is_cloud(self) -> bool:
+        return not isinstance(self._store, LocalStore | MemoryStore)
 
     def put(self, key: ObjectKey, source: Path | bytes) -> StoredObject:
         """Copies a file in, streaming, or bytes; replaces what was there. A local file is written beside its place and renamed, a
         large cloud object appears when its last part has arrived: a reader sees the old one or the new one, never a part.
         """
-        self._store.put(key, source, max_concurrency=_PARTS_AT_ONCE)
-        if self._folder is not None:
-            staging.make_durable(self._folder / key)
+        with told(bucket=True):
+            attributes = clouds.attributes_of(key) if self._is_cloud else None
+            self._store.put(key, source, max_concurrency=_PARTS_AT_ONCE, attributes=attributes)
+            if self._folder is not None:
+                staging.make_durable(self._folder / key)
         return StoredObject(key=key, size=len(source) if isinstance(source, bytes) else source.stat().st_size)
 
     def head(self, key: ObjectKey) -> StoredObject:
         """Its size; raises `ObjectNotFound`."""
         try:
-            found = self._store.head(key)
+            with told():
+                found = self._store.head(key)
         except FileNotFoundError as missing:
             raise ObjectNotFound from missing
         return StoredObject(key=key, size=found["size"], modified_at=found["last_modified"])
@@ -68,7 +95,8 @@ class ObjectStorage:
         if start >= min(end, self.head(key).size):
             return iter(())
         try:
-            result = self._store.get(key, options={"range": (start, end)})
+            with told():
+                result = self._store.get(key, options={"range": (start, end)})
         except FileNotFoundError as missing:
             raise ObjectNotFound from missing
         return _split(result.stream(min_chunk_size=_LEAST_CHUNK))
@@ -76,7 +104,8 @@ class ObjectStorage:
     def delete(self, key: ObjectKey) -> None:
         """Removes it; nothing happens when it is gone already."""
         try:
-            self._store.delete(key)
+            with told():
+                self._store.delete(key)
         except FileNotFoundError:
             return
 
@@ -91,12 +120,13 @@ class ObjectStorage:
         """All objects whose key starts with the prefix."""
         # The store's own prefixes are whole folders.
         folder, _, _ = prefix.rpartition("/")
-        return [
-            StoredObject(key=ObjectKey(found["path"]), size=found["size"], modified_at=found["last_modified"])
-            for batch in self._store.list(folder or None)
-            for found in batch
-            if found["path"].startswith(prefix)
-        ]
+        with told(bucket=True):
+            return [
+                StoredObject(key=ObjectKey(found["path"]), size=found["size"], modified_at=found["last_modified"])
+                for batch in self._store.list(folder or None)
+                for found in batch
+                if found["path"].startswith(prefix)
+            ]
 
 
 def _folder_of(url: str) -> Path | None:
@@ -107,18 +137,9 @@ def _folder_of(url: str) -> Path | None:
     return Path(url2pathname(split.path)) if split.scheme == "file" else None
 
 
-def _cloud(url: str) -> ObjectStore:
-    scheme, _, _ = url.partition("://")
-    if scheme not in _CLOUD_SCHEMES:
-        raise ConfigurationError("The storage must be a folder, `memory://`, `s3://...`, `gs://...` or `az://...`.")
-    try:
-        return from_url(url)
-    except (BaseError, ValueError) as unusable:
-        raise ConfigurationError(f"The {scheme} storage cannot be opened: its URL or settings are wrong.") from unusable
-
-
 def _split(stream: "BytesStream") -> Iterator[bytes]:
-    for chunk in stream:
-        view = memoryview(chunk)
-        for start in range(0, len(view), _MOST_CHUNK):
-            yield bytes(view[start : start + _MOST_CHUNK])
+    with told():
+        for chunk in stream:
+            view = memoryview(chunk)
+            for start in range(0, len(view), _MOST_CHUNK):
+                yield bytes(view[start : start + _MOST_CHUNK])

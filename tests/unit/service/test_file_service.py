@@ -79,3 +79,27 @@ def test_a_file_that_is_gone(files: FileService, house: House, tmp_path):
     house.storage.delete(file.key)
     with pytest.raises(ObjectNotFound):
         files.open(*link)
+
+
+def test_readers_are_sent_to_the_storage_where_it_signs_addresses(house: House, tmp_path):
+    asked = []
+
+    def presign(key, seconds):
+        asked.append((key, seconds))
+        return f"https://bucket.test/{key}?signature=1"
+
+    files = FileService(house.storage, house.signer, link_seconds=7200, presign=presign, clock=house.clock)
+    file = stored(files, tmp_path)
+    link = parts(files.link(file.key, base_url="https://avatar.test"))
+    opened = files.open(*link)
+    assert opened.elsewhere == f"https://bucket.test/{file.key}?signature=1"
+    house.clock.forward(7000)
+    files.open(*link)
+    (first_key, first), (second_key, second) = asked
+    assert first_key == second_key == file.key
+    assert first == 3600
+    assert second == pytest.approx(200, abs=1), "the address at the storage outlives the link"
+    house.clock.forward(300)
+    with pytest.raises(NotAllowed):
+        files.open(*link)
+    assert len(asked) == 2
