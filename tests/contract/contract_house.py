@@ -28,7 +28,7 @@ class IdleDispatcher:
     def start(self) -> None:
         pass
 
-    def wake(self) -> None:
+    def wake(self, engine: str) -> None:
         pass
 
     def ready(self) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from spark_avatar.database.dialects import one_at_a_time
@@ -26,7 +27,14 @@ def upgrade(database_url: str, *, revision: str = "head") -> None:
         engine.dispose()
 
 
-def _configuration(connection: Connection) -> Config:
+def newest_revision() -> str:
+    """What `upgrade` brings a database to."""
+    head = ScriptDirectory.from_config(_configuration()).get_current_head()
+    assert head is not None
+    return head
+
+
+def _configuration(connection: Connection | None = None) -> Config:
     configuration = Config()
     folder = Path(__file__).parent / "migrations"
     configuration.set_main_option("script_location", str(folder).replace("%", "%%"))

@@ -9,8 +9,8 @@ class Dispatcher(Protocol):
     def start(self) -> None:
         """Starts the workers; returns without waiting for them to warm up."""
 
-    def wake(self) -> None:
-        """Says that a task was queued; must never block or raise."""
+    def wake(self, engine: str) -> None:
+        """Says that a task for the engine was queued; must never block or raise."""
 
     def ready(self) -> bool:
         """Whether a task queued now would be taken up."""

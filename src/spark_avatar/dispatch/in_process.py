@@ -90,7 +90,7 @@ class InProcessDispatcher:
         """Starts the workers; returns at once."""
         self._thread.start()
 
-    def wake(self) -> None:
+    def wake(self, engine: str) -> None:  # noqa: ARG002 - every worker here takes every task
         """Says that a task was queued; never blocks or raises."""
         self._woken = True
         self._ring()

@@ -5,6 +5,7 @@ import logging
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from hashlib import sha256
 
 from spark_avatar.accounts.keys import Caller
@@ -17,12 +18,12 @@ from spark_avatar.service.clock import Clock, utc_now
 from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import Model, ModelCatalog
 from spark_avatar.service.parameters import CheckedRequest, check_request
-from spark_avatar.service.prices import CURRENCY, PriceList
+from spark_avatar.service.prices import CURRENCY, Price, PriceList
 from spark_avatar.tasks.store import SubmissionKey, TaskStore
 from spark_avatar.tasks.task import Task, TaskId, TaskRequest
 
-ASSUMED_SECONDS = 10.0
-"""Length of the video that a quote assumes: nothing is fetched for it."""
+USUAL_SECONDS = 15.0
+"""Length of a recording that quotes and holds assume where nothing is known: nothing is fetched for them."""
 KEY_LIFE = timedelta(hours=24)
 """How long an idempotency key stands for its task."""
 
@@ -31,15 +32,19 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Quote:
-    """What a generation would cost. Money as plain decimals."""
+    """What a generation would cost."""
 
     model: str
-    cost: str
-    unit_price: str
-    """Of one second of video."""
-    discount: float
+    price: Price
     seconds: float
-    """The assumed length."""
+    """Length of the recording that `cost` is for."""
+    seconds_known: bool
+    """Whether that is the recording's length, or what is assumed of one."""
+    cost: Decimal
+    lowest: Decimal
+    """No less is charged; for a recording of any length where its length is not known."""
+    highest: Decimal
+    """No more is charged, likewise."""
     currency: str = CURRENCY
 
 
@@ -56,6 +61,7 @@ class GenerationService:
         prices: PriceList,
         limits: MediaLimits,
         admission: Admission,
+        usual_seconds: float = USUAL_SECONDS,
         clock: Clock = utc_now,
     ) -> None:
         self._store = store
@@ -66,6 +72,7 @@ class GenerationService:
         self._limits = limits
         self._clock = clock
         self._admission = admission
+        self._usual_seconds = usual_seconds
 
     def submit(
         self, request: GenerationRequest, *, caller: Caller, request_id: str = "", idempotency_key: str | None = None
@@ -75,7 +82,7 @@ class GenerationService:
 
         Raises `UnknownModel`, `ImageUrlMissing`, `AudioUrlMissing`, `ImageUrlInvalid`, `AudioUrlInvalid`,
         `InvalidOptions`, the errors of a `data:` URL that is empty or too large, `IdempotencyConflict`, `QueueFull`,
-        `AccountQueueFull` and `TaskCreationError`.
+        `AccountQueueFull`, `InsufficientBalance`, `BudgetSpent` and `TaskCreationError`.
         After any of them nothing is stored.
         """
         model, checked = self._check(request)
@@ -94,7 +101,7 @@ class GenerationService:
         if made.id != task.id:
             _log.info("request repeated", extra={"task_id": made.id, "account_id": caller.account_id})
             return made
-        self._dispatcher.wake()
+        self._dispatcher.wake(model.engine)
         _log.info("task accepted", extra={"task_id": task.id, "account_id": caller.account_id, "model": model.id})
         return made
 
@@ -106,27 +113,35 @@ class GenerationService:
         """The caller's tasks, newest first."""
         return self._store.recent(caller.account_id, limit=limit)
 
-    def quote(self, request: GenerationRequest) -> Quote:
-        """The price of this request for a video of `ASSUMED_SECONDS`; raises what `submit` raises for faulty requests."""
+    def quote(self, request: GenerationRequest, *, seconds: float | None = None) -> Quote:
+        """The price of this request for a recording of that length, or of the usual one; raises what `submit` raises for
+        faulty requests.
+        """
         model, _ = self._check(request)
+        price = self._prices.of_model(model.id)
+        length = self._usual_seconds if seconds is None else seconds
         return Quote(
             model=model.id,
-            cost=self._prices.cost(ASSUMED_SECONDS),
-            unit_price=self._prices.unit_price,
-            discount=self._prices.discount,
-            seconds=ASSUMED_SECONDS,
+            price=price,
+            seconds=length,
+            seconds_known=seconds is not None,
+            cost=price.expected(length),
+            lowest=price.lowest(0.0 if seconds is None else length),
+            highest=price.highest(self._limits.audio_seconds if seconds is None else length),
         )
 
     def _store_task(self, task: Task, key: SubmissionKey | None) -> Task:
         """With its inputs first: a task that is stored can run. Another's task comes back where that was first."""
+        # The worker, which measures the recording, sets aside what that costs before it renders.
+        hold = self._prices.of_model(task.request.model).highest(self._usual_seconds)
         stored = None
         try:
             kept = self._inputs.keep(task)
             if key is None:
-                self._store.add(kept)
+                self._store.add(kept, hold=hold)
                 stored = kept
             else:
-                stored = self._store.add_once(kept, key)
+                stored = self._store.add_once(kept, key, hold=hold)
         finally:
             if stored is None or stored.id != task.id:
                 self._inputs.remove(task)
@@ -157,6 +172,7 @@ class GenerationService:
             ),
             created_at=self._clock(),
             request_id=request_id,
+            engine=model.engine,
             # The seed is settled here, so that a second attempt after a crash makes the same frames.
             metadata={"engine": model.engine, "seed": checked.seed},
         )

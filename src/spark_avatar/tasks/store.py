@@ -3,9 +3,13 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from decimal import Decimal
+from typing import Final, Protocol
 
 from spark_avatar.tasks.task import AccountId, Claim, Task, TaskFailure, TaskId, TaskOutput, TaskStatus, TaskUsage
+
+NOTHING: Final = Decimal(0)
+"""No money."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,14 @@ class TaskStore(Protocol):
     the claim is no longer the task's (another worker has it, or it has ended).
     """
 
-    def add(self, task: Task) -> None:
-        """Stores a new task, durably, before it returns."""
+    def add(self, task: Task, *, hold: Decimal = NOTHING) -> None:
+        """Stores a new task, durably, before it returns, and sets aside what it may cost. Raises `InsufficientBalance` and
+        `BudgetSpent`.
+        """
 
-    def add_once(self, task: Task, key: SubmissionKey) -> Task:
-        """Stores a new task, unless its account used the key already; returns the task that was made with the key. Of
-        several calls at the same moment, one stores its task. Raises `IdempotencyConflict`.
+    def add_once(self, task: Task, key: SubmissionKey, *, hold: Decimal = NOTHING) -> Task:
+        """Stores a new task as `add` does, unless its account used the key already; returns the task that was made with the
+        key. Of several calls at the same moment, one stores its task. Raises `IdempotencyConflict` too.
         """
         ...
 
@@ -76,10 +82,18 @@ class TaskStore(Protocol):
         """How many tasks of each account wait; accounts without any are left out."""
         ...
 
-    def claim_next(self, worker: str, *, now: datetime, lease_until: datetime, most_running: int | None = None) -> Task | None:
+    def claim_next(
+        self,
+        worker: str,
+        *,
+        now: datetime,
+        lease_until: datetime,
+        most_running: int | None = None,
+        engines: Collection[str] | None = None,
+    ) -> Task | None:
         """Gives a queued task to the worker: running, attempts + 1. None when nothing waits. Accounts take turns; of an
         account the oldest task comes first, and one that has `most_running` tasks running is passed over. Two workers never
-        get the same task.
+        get the same task. `engines`: only tasks of these, and of none in particular.
         """
         ...
 
@@ -89,6 +103,10 @@ class TaskStore(Protocol):
 
     def report(self, task_id: TaskId, claim: Claim, *, progress: float, stage: str, uploaded_at: datetime | None = None) -> bool:
         """Records progress; progress never goes back."""
+        ...
+
+    def reserve(self, task_id: TaskId, claim: Claim, amount: Decimal, *, now: datetime) -> bool:
+        """Sets exactly this aside for the task, instead of what was. Raises `InsufficientBalance` and `BudgetSpent`."""
         ...
 
     def complete(
@@ -101,13 +119,15 @@ class TaskStore(Protocol):
         metadata: dict[str, object],
         now: datetime,
     ) -> bool:
-        """Ends the task well."""
+        """Ends the task well, and charges `usage.cost` out of what was set aside for it."""
         ...
 
     def fail(
         self, task_id: TaskId, claim: Claim | None, failure: TaskFailure, *, metadata: dict[str, object], now: datetime
     ) -> bool:
-        """Ends the task badly; with `claim=None` it applies to a queued task. `metadata` is merged into the task's."""
+        """Ends the task badly; with `claim=None` it applies to a queued task. `metadata` is merged into the task's. What was
+        set aside for it is given back.
+        """
         ...
 
     def hand_back(self, task_id: TaskId, claim: Claim, *, count_attempt: bool) -> bool:
@@ -128,6 +148,10 @@ class TaskStore(Protocol):
 
     def running(self) -> list[Task]:
         """All tasks that some worker has claimed."""
+        ...
+
+    def queued_by_engine(self) -> dict[str, int]:
+        """How many tasks wait for each engine; engines without any are left out."""
         ...
 
     def queue_facts(self, *, now: datetime) -> QueueFacts:

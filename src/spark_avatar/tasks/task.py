@@ -100,6 +100,8 @@ class Task:
     request: TaskRequest
     created_at: datetime
     request_id: str = ""
+    engine: str = ""
+    """Name of the engine that runs it; empty where an earlier release stored the task: any worker may then try."""
     status: TaskStatus = TaskStatus.QUEUED
     progress: float = 0.0
     """0..1, never goes back."""

@@ -78,7 +78,7 @@ def test_a_wake_up_reaches_an_idle_worker_at_once(yard: Yard):
     time.sleep(0.2)  # the worker waits now; it would look again after a minute
     yard.queue("a", "0")
     started = time.monotonic()
-    dispatcher.wake()
+    dispatcher.wake("plain")
     eventually(lambda: yard.names("done") == ["a"])
     assert time.monotonic() - started < 1
 
@@ -87,7 +87,7 @@ def test_start_and_wake_do_not_wait(yard: Yard):
     started = time.monotonic()
     dispatcher = yard.open()
     for _ in range(10_000):
-        dispatcher.wake()
+        dispatcher.wake("plain")
     assert time.monotonic() - started < 0.5
     assert not dispatcher.ready()
     eventually(dispatcher.ready)
@@ -207,7 +207,7 @@ def test_a_stop_before_the_start_is_harmless(yard: Yard):
 def test_a_server_without_workers_relies_on_others(yard: Yard):
     dispatcher = yard.open(workers=0)
     assert dispatcher.ready()
-    dispatcher.wake()
+    dispatcher.wake("plain")
     dispatcher.stop(grace_seconds=0)
 
 

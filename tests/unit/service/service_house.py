@@ -45,7 +45,7 @@ class CountingDispatcher:
     def start(self) -> None:
         pass
 
-    def wake(self) -> None:
+    def wake(self, engine: str) -> None:
         self.woken += 1
 
     def ready(self) -> bool:

@@ -14,6 +14,7 @@ from spark_avatar.database.schema.accounts import (
 )
 from spark_avatar.database.schema.audit import audit_events
 from spark_avatar.database.schema.base import metadata
+from spark_avatar.database.schema.fleet import chores, workers
 from spark_avatar.database.schema.ledger import balances, holds, key_spending, ledger_entries, ledger_postings, usage_records
 from spark_avatar.database.schema.tasks import idempotency_keys, tasks, turns, webhooks
 
@@ -22,6 +23,7 @@ __all__ = [
     "api_keys",
     "audit_events",
     "balances",
+    "chores",
     "device_logins",
     "device_proofs",
     "holds",
@@ -40,4 +42,5 @@ __all__ = [
     "usage_records",
     "users",
     "webhooks",
+    "workers",
 ]

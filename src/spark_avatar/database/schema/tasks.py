@@ -29,6 +29,8 @@ tasks = Table(
     Column("usage", JSON(none_as_null=True)),
     Column("failure", JSON(none_as_null=True)),
     Column("metadata", JSON, nullable=False),
+    # Which workers can take it; empty where a release stored it that knew no such column.
+    Column("engine", String, nullable=False, server_default=""),
 )
 
 idempotency_keys = Table(
@@ -49,6 +51,7 @@ turns = Table(
     metadata,
     Column("account_id", String, primary_key=True),
     Column("served_at", UtcMicroseconds, nullable=False),
+    Index("ix_turns_served", "served_at"),
 )
 """When a task of the account was last claimed. Not read off the tasks: whoever deletes them must not come first."""
 

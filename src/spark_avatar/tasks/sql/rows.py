@@ -31,6 +31,7 @@ def row_of(task: Task) -> dict[str, Any]:
         "usage": documents.usage_document(task.usage),
         "failure": documents.failure_document(task.failure),
         "metadata": documents.metadata_document(task.metadata),
+        "engine": task.engine,
     }
 
 
@@ -43,6 +44,7 @@ def task_of(row: Row[Any]) -> Task:
         request=documents.read_request(row.request),
         created_at=row.created_at,
         request_id=row.request_id,
+        engine=row.engine,
         status=TaskStatus(row.status),
         progress=float(row.progress),
         stage=row.stage,

@@ -104,8 +104,9 @@ REPORT = (
     )
 )
 
-METADATA_OF_HELD = select(_column.metadata).where(_held).with_for_update()
-METADATA_OF_QUEUED = select(_column.metadata).where(_queued).with_for_update()
+_facts = select(_column.metadata, _column.account_id, _column.key_id, _column.request)
+FACTS_OF_HELD = _facts.where(_held).with_for_update()
+FACTS_OF_QUEUED = _facts.where(_queued).with_for_update()
 
 _free = {"worker": null(), "lease_until": null()}
 
@@ -159,6 +160,10 @@ FAILURES = (
     select(_column.failure_code, func.count().label("tasks"))
     .where(_column.failure_code.is_not(None))
     .group_by(_column.failure_code)
+)
+
+QUEUED_BY_ENGINE = (
+    select(_column.engine, func.count().label("tasks")).where(_column.status == TaskStatus.QUEUED.value).group_by(_column.engine)
 )
 
 PING = select(literal(1)).select_from(tasks).limit(1)

@@ -1,7 +1,8 @@
 """The task store in a SQL database."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import Connection, Delete, Engine, Row, Select, Update
@@ -12,9 +13,10 @@ from spark_avatar.database.engine import reading, writing
 from spark_avatar.database.schema import idempotency_keys
 from spark_avatar.errors import IdempotencyConflict, TaskNotFound
 from spark_avatar.tasks.sql import documents, statements, turns
+from spark_avatar.tasks.sql.books import Bookkeeper, NoBooks
 from spark_avatar.tasks.sql.deliveries import drop_delivery, plan_delivery
 from spark_avatar.tasks.sql.rows import row_of, task_of
-from spark_avatar.tasks.store import PageMark, QueueFacts, SubmissionKey
+from spark_avatar.tasks.store import NOTHING, PageMark, QueueFacts, SubmissionKey
 from spark_avatar.tasks.task import AccountId, Claim, Task, TaskFailure, TaskId, TaskOutput, TaskStatus, TaskUsage
 
 _NO_LIMIT: Final = 2**31 - 1
@@ -25,8 +27,10 @@ class SqlTaskStore:
     restarted worker's a new one: the name and the attempt tell claims apart.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, books: Bookkeeper | None = None) -> None:
+        """`books` are told of what tasks cost; without them nothing does."""
         self._engine = engine
+        self._books = books or NoBooks()
 
     def ping(self) -> bool:
         """Whether the database answers and has its tables."""
@@ -37,16 +41,16 @@ class SqlTaskStore:
             return False
         return True
 
-    def add(self, task: Task) -> None:
-        """Stores a new task, durably, before it returns."""
-        row = row_of(task)
+    def add(self, task: Task, *, hold: Decimal = NOTHING) -> None:
+        """Stores a new task, durably, before it returns, and sets aside what it may cost. Raises `InsufficientBalance` and
+        `BudgetSpent`.
+        """
         with writing(self._engine) as connection:
-            connection.execute(statements.ADD, row)
-            plan_delivery(connection, task)
+            self._add(connection, task, hold)
 
-    def add_once(self, task: Task, key: SubmissionKey) -> Task:
-        """Stores a new task, unless its account used the key already; returns the task that was made with the key. Of
-        several calls at the same moment, one stores its task. Raises `IdempotencyConflict`.
+    def add_once(self, task: Task, key: SubmissionKey, *, hold: Decimal = NOTHING) -> Task:
+        """Stores a new task as `add` does, unless its account used the key already; returns the task that was made with the
+        key. Of several calls at the same moment, one stores its task. Raises `IdempotencyConflict` too.
         """
         use = {
             "account_id": task.account_id,
@@ -61,8 +65,7 @@ class SqlTaskStore:
             # PostgreSQL waits here for a transaction that is using the key; SQLite has one writer anyway.
             first_use = insert_if_missing(connection, idempotency_keys).returning(idempotency_keys.c.key)
             if connection.execute(first_use, use).one_or_none() is not None:
-                connection.execute(statements.ADD, row_of(task))
-                plan_delivery(connection, task)
+                self._add(connection, task, hold)
                 return task
             return _made_with(connection.execute(statements.MADE_WITH, asked).one(), key)
 
@@ -139,16 +142,27 @@ class SqlTaskStore:
         with reading(self._engine) as connection:
             return {AccountId(row.account_id): row.tasks for row in connection.execute(turns.QUEUES)}
 
-    def claim_next(self, worker: str, *, now: datetime, lease_until: datetime, most_running: int | None = None) -> Task | None:
+    def claim_next(
+        self,
+        worker: str,
+        *,
+        now: datetime,
+        lease_until: datetime,
+        most_running: int | None = None,
+        engines: Collection[str] | None = None,
+    ) -> Task | None:
         """Gives a queued task to the worker: running, attempts + 1. None when nothing waits. Accounts take turns; of an
         account the oldest task comes first, and one that has `most_running` tasks running is passed over. Two workers never
-        get the same task.
+        get the same task. `engines`: only tasks of these, and of none in particular.
         """
-        turn = {"the_most_running": _NO_LIMIT if most_running is None else most_running}
+        turn: dict[str, Any] = {"the_most_running": _NO_LIMIT if most_running is None else most_running}
+        following = turns.NEXT
+        if engines is not None:
+            following, turn["the_engines"] = turns.NEXT_OF_ENGINES, ["", *engines]
         claim = {"the_worker": worker, "the_now": now, "the_lease_until": lease_until}
         with writing(self._engine) as connection:
             turns.take_turns(connection)
-            while (task_id := connection.execute(turns.NEXT, turn).scalar_one_or_none()) is not None:
+            while (task_id := connection.execute(following, turn).scalar_one_or_none()) is not None:
                 row = connection.execute(statements.CLAIM, {"the_id": task_id, **claim}).one_or_none()
                 if row is not None:  # on PostgreSQL it may have been cancelled between the two statements
                     turns.note_turn(connection, row.account_id, now)
@@ -163,6 +177,14 @@ class SqlTaskStore:
         """Records progress; progress never goes back, and stays within 0..1."""
         news = {"the_progress": min(max(progress, 0.0), 1.0), "the_stage": stage, "the_uploaded_at": uploaded_at}
         return self._change(statements.REPORT, {**_held(task_id, claim), **news})
+
+    def reserve(self, task_id: TaskId, claim: Claim, amount: Decimal, *, now: datetime) -> bool:
+        """Sets exactly this aside for the task, instead of what was. Raises `InsufficientBalance` and `BudgetSpent`."""
+        with writing(self._engine) as connection:
+            row = connection.execute(statements.FACTS_OF_HELD, _held(task_id, claim)).one_or_none()
+            if row is not None:
+                self._set_aside(connection, task_id, AccountId(row.account_id), row.key_id, amount, now)
+        return row is not None
 
     def complete(
         self,
@@ -180,21 +202,45 @@ class SqlTaskStore:
             "the_usage": documents.usage_document(usage),
             "the_now": now,
         }
-        return self._end(statements.METADATA_OF_HELD, statements.COMPLETE, {**_held(task_id, claim), **end}, metadata)
+
+        def charge(connection: Connection, row: Row[Any]) -> None:
+            self._books.capture(
+                connection,
+                task_id=task_id,
+                account_id=AccountId(row.account_id),
+                key_id=row.key_id,
+                model=documents.read_request(row.request).model,
+                seconds=sum(output.seconds for output in outputs),
+                compute_units=usage.compute_units,
+                cost=Decimal(usage.cost),
+                now=now,
+            )
+
+        return self._end(statements.FACTS_OF_HELD, statements.COMPLETE, {**_held(task_id, claim), **end}, metadata, charge)
 
     def fail(
         self, task_id: TaskId, claim: Claim | None, failure: TaskFailure, *, metadata: dict[str, object], now: datetime
     ) -> bool:
         """Ends the task badly; with `claim=None` it applies to a queued task. `metadata` is merged into the task's."""
         end = {"the_code": failure.code, "the_failure": documents.failure_document(failure), "the_now": now}
+
+        def release(connection: Connection, _row: Row[Any]) -> None:
+            self._books.release(connection, task_id=task_id, now=now)
+
         if claim is None:
-            return self._end(statements.METADATA_OF_QUEUED, statements.FAIL_QUEUED, {"the_id": task_id, **end}, metadata)
-        return self._end(statements.METADATA_OF_HELD, statements.FAIL_HELD, {**_held(task_id, claim), **end}, metadata)
+            parameters = {"the_id": task_id, **end}
+            return self._end(statements.FACTS_OF_QUEUED, statements.FAIL_QUEUED, parameters, metadata, release)
+        return self._end(statements.FACTS_OF_HELD, statements.FAIL_HELD, {**_held(task_id, claim), **end}, metadata, release)
 
     def hand_back(self, task_id: TaskId, claim: Claim, *, count_attempt: bool) -> bool:
         """Queues the task again, at its old place; a drain does not count as an attempt."""
         statement = statements.HAND_BACK if count_attempt else statements.HAND_BACK_UNCOUNTED
         return self._change(statement, _held(task_id, claim))
+
+    def queued_by_engine(self) -> dict[str, int]:
+        """How many tasks wait for each engine; engines without any are left out."""
+        with reading(self._engine) as connection:
+            return {row.engine: row.tasks for row in connection.execute(statements.QUEUED_BY_ENGINE)}
 
     def queue_facts(self, *, now: datetime) -> QueueFacts:
         """Counts for metrics."""
@@ -216,14 +262,35 @@ class SqlTaskStore:
         with writing(self._engine) as connection:
             return _changed(connection, statement, parameters)
 
-    def _end(self, current: Select[Any], end: Update, parameters: dict[str, Any], metadata: dict[str, object]) -> bool:
-        """Merges the metadata and ends the task, in one transaction."""
+    def _add(self, connection: Connection, task: Task, hold: Decimal) -> None:
+        connection.execute(statements.ADD, row_of(task))
+        plan_delivery(connection, task)
+        if hold:
+            self._set_aside(connection, task.id, task.account_id, task.key_id, hold, task.created_at)
+
+    def _set_aside(
+        self, connection: Connection, task_id: TaskId, account_id: AccountId, key_id: str, amount: Decimal, now: datetime
+    ) -> None:
+        self._books.set_aside(connection, task_id=task_id, account_id=account_id, key_id=key_id, amount=amount, now=now)
+
+    def _end(
+        self,
+        current: Select[Any],
+        end: Update,
+        parameters: dict[str, Any],
+        metadata: dict[str, object],
+        settle: Callable[[Connection, Row[Any]], None],
+    ) -> bool:
+        """Merges the metadata, ends the task and settles what it costs, in one transaction."""
         with writing(self._engine) as connection:
             row = connection.execute(current, parameters).one_or_none()
             if row is None:
                 return False
             merged = documents.metadata_document({**documents.read_metadata(row.metadata), **metadata})
-            return _changed(connection, end, {**parameters, "the_metadata": merged})
+            ended = _changed(connection, end, {**parameters, "the_metadata": merged})
+            if ended:
+                settle(connection, row)
+        return ended
 
 
 def _asked(account_id: AccountId, key: SubmissionKey) -> dict[str, Any]:

@@ -3,10 +3,10 @@ an account the oldest task comes first. So a thousand tasks of one account do no
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, literal, select, update
 
 from spark_avatar.database.dialects import one_at_a_time
 from spark_avatar.database.schema import tasks, turns
@@ -38,24 +38,26 @@ def _waiting_accounts() -> Any:
 
 _account = _waiting_accounts().c.account_id
 _its_queue = tasks.alias("its_queue").c
-_its_first = (
-    select(_its_queue.id)
-    .where(_its_queue.status == _QUEUED, _its_queue.account_id == _account)
-    .order_by(_its_queue.created_at, _its_queue.id)
-    .limit(1)
-    .scalar_subquery()
-)
-_its_oldest = select(func.min(_its_queue.created_at)).where(_its_queue.status == _QUEUED, _its_queue.account_id == _account)
 _its_running = select(func.count()).where(_its_queue.status == TaskStatus.RUNNING.value, _its_queue.account_id == _account)
 _served = func.coalesce(turns.c.served_at, literal(_NEVER, turns.c.served_at.type))
 
-NEXT = (
-    select(_its_first.label("id"))
-    .select_from(_account.table.outerjoin(turns, turns.c.account_id == _account))
-    .where(_account.is_not(None), _its_running.scalar_subquery() < bindparam("the_most_running"))
-    .order_by(_served, _its_oldest.scalar_subquery(), _account)
-    .limit(1)
-)
+
+def _next(*of_its_queue: ColumnElement[bool]) -> Select[Any]:
+    """The task whose turn it is, of those that the conditions let through."""
+    waiting = (_its_queue.status == _QUEUED, _its_queue.account_id == _account, *of_its_queue)
+    oldest = select(func.min(_its_queue.created_at)).where(*waiting).scalar_subquery()
+    first = select(_its_queue.id).where(*waiting).order_by(_its_queue.created_at, _its_queue.id).limit(1).scalar_subquery()
+    return (
+        select(first.label("id"))
+        .select_from(_account.table.outerjoin(turns, turns.c.account_id == _account))
+        .where(_account.is_not(None), oldest.is_not(None), _its_running.scalar_subquery() < bindparam("the_most_running"))
+        .order_by(_served, oldest, _account)
+        .limit(1)
+    )
+
+
+NEXT = _next()
+NEXT_OF_ENGINES = _next(_its_queue.engine.in_(bindparam("the_engines", expanding=True)))
 
 QUEUES = (
     select(_column.account_id, func.count().label("tasks"), func.min(_column.created_at).label("oldest"), turns.c.served_at)
@@ -71,6 +73,7 @@ AHEAD_IN_ACCOUNT = select(func.count()).where(
     | ((_column.created_at == bindparam("the_time", type_=_column.created_at.type)) & (_column.id < bindparam("the_id"))),
 )
 
+_LAST_TURN = select(func.max(turns.c.served_at))
 _TAKE_TURN = update(turns).where(turns.c.account_id == bindparam("the_account")).values(served_at=bindparam("the_now"))
 _FIRST_TURN = insert(turns)
 
@@ -81,9 +84,13 @@ def take_turns(connection: Connection) -> None:
 
 
 def note_turn(connection: Connection, account_id: str, now: datetime) -> None:
-    """The account has been served; to be called after `take_turns`."""
-    if connection.execute(_TAKE_TURN, {"the_account": account_id, "the_now": now}).rowcount == 0:
-        connection.execute(_FIRST_TURN, {"account_id": account_id, "served_at": now})
+    """The account has been served; to be called after `take_turns`. Turns only ever grow: a worker whose clock is behind, or
+    was ahead, must not change who is next.
+    """
+    last: datetime | None = connection.execute(_LAST_TURN).scalar_one()
+    turn = now if last is None or last < now else last + timedelta(microseconds=1)
+    if connection.execute(_TAKE_TURN, {"the_account": account_id, "the_now": turn}).rowcount == 0:
+        connection.execute(_FIRST_TURN, {"account_id": account_id, "served_at": turn})
 
 
 def ahead_of(task: Task, ahead_in_account: int, queues: Sequence[Row[Any]]) -> int:
