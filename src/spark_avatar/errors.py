@@ -213,12 +213,6 @@ class ProofRefused(NotAuthenticated):
     code = "invalid_proof"
 
 
-class ProofRefused(NotAuthenticated):
-    """The proof is wrong: sign the SHA-256 of `device_code:timestamp:nonce` with the key that began the login."""
-
-    code = "invalid_proof"
-
-
 class NotAllowed(SparkAvatarError):
     """The API key may not do this."""
 
@@ -272,12 +266,6 @@ class SlowDown(RateLimited):
     code = "slow_down"
 
 
-class SlowDown(RateLimited):
-    """The login was asked for too early: wait `interval` seconds between questions."""
-
-    code = "slow_down"
-
-
 class SyncTimeout(SparkAvatarError):
     """The task is still running: poll it by its id."""
 
@@ -288,12 +276,6 @@ class TaskNotFound(SparkAvatarError):
     """There is no such task."""
 
     code = "not_found"
-
-
-class UserCodeUnknown(SparkAvatarError):
-    """There is no login with this code that waits for an answer: it may have expired. Begin it anew in the terminal."""
-
-    code = "unknown_code"
 
 
 class UserCodeUnknown(SparkAvatarError):

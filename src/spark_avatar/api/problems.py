@@ -26,7 +26,6 @@ STATUS_OF: dict[type[errors.SparkAvatarError], int] = {
     errors.TaskNotFound: 404,
     errors.ObjectNotFound: 404,
     errors.UserCodeUnknown: 404,
-    errors.UserCodeUnknown: 404,
     errors.Canceled: 409,
     errors.IdempotencyConflict: 409,
     errors.TooLarge: 413,
