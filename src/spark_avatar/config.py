@@ -97,7 +97,13 @@ class Settings(BaseSettings):
     max_audio_seconds: float = Field(default=600, gt=0)
 
     price_per_second: Decimal = Field(default=Decimal(0), ge=0)
-    """US dollars per second of video."""
+    """US dollars per second of video, for models without a price of their own."""
+    prices: dict[str, dict[str, Decimal]] = Field(default_factory=dict)
+    """Prices of single models, as a JSON object."""
+    billing: Literal["postpaid", "prepaid"] = "postpaid"
+    """Whether a task needs a balance that covers it."""
+    hold_seconds: float = Field(default=15, gt=0)
+    """Length of a recording that is assumed, for quotes and for what is set aside, until it has been fetched."""
 
     @field_validator("fetch_allow", "comfyui_urls", "fallback", mode="before")
     @classmethod

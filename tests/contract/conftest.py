@@ -15,6 +15,7 @@ import uvicorn
 from contract_house import LIMITS, House, IdleDispatcher, Worker
 from strict_client import StrictClient
 
+from spark_avatar.accounts.ledger.sql_books import SqlBookkeeper
 from spark_avatar.accounts.sql import SqlKeyStore
 from spark_avatar.api.http import build_api
 from spark_avatar.api.metrics import QueueCollector
@@ -30,7 +31,7 @@ from spark_avatar.service.generation import GenerationService
 from spark_avatar.service.http_sender import HttpSender
 from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import ModelCatalog, picture_omni
-from spark_avatar.service.prices import PriceList
+from spark_avatar.service.prices import Price, PriceList
 from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.service.tasks import TaskService
 from spark_avatar.service.webhooks import WebhookDeliverer, WebhookSigner
@@ -49,9 +50,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     url = f"sqlite:///{folder / 'database.sqlite3'}"
     upgrade(url)
     engine = open_database(url)
-    store, keys, storage = SqlTaskStore(engine), SqlKeyStore(engine), ObjectStorage(str(folder / "files"))
+    store, keys, storage = SqlTaskStore(engine, SqlBookkeeper()), SqlKeyStore(engine), ObjectStorage(str(folder / "files"))
     catalog = ModelCatalog([picture_omni("portrait")], EngineRegistry())
-    prices = PriceList(price_per_second=Decimal("0.007"))
+    prices = PriceList(Price(per_second=Decimal("0.007")))
     (folder / "scratch").mkdir()
     inputs = RequestInputs(storage, LIMITS)
     ports = Ports(

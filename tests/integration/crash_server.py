@@ -9,6 +9,7 @@ from pathlib import Path
 
 from plain_engine import PlainEngine
 
+from spark_avatar.accounts.ledger.sql_books import SqlBookkeeper
 from spark_avatar.database.engine import open_database
 from spark_avatar.dispatch.control import WorkerControl
 from spark_avatar.dispatch.in_process import InProcessDispatcher, WorkerEnd
@@ -38,7 +39,7 @@ def database_url(folder: Path) -> str:
 
 
 def open_store(folder: Path) -> SqlTaskStore:
-    return SqlTaskStore(open_database(database_url(folder)))
+    return SqlTaskStore(open_database(database_url(folder)), SqlBookkeeper())
 
 
 def open_storage(folder: Path) -> ObjectStorage:

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import anyio
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -19,10 +19,12 @@ from spark_avatar.errors import SyncTimeout
 from spark_avatar.schemas.charge import ChargeAnswer, ChargeView
 from spark_avatar.schemas.problem import SyncTimeoutBody
 from spark_avatar.schemas.task import TaskView
+from spark_avatar.service.prices import plain
 from spark_avatar.tasks.task import Task
 
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 1.0
+_LONGEST_QUOTE_SECONDS = 24 * 3600
 
 routes = APIRouter(prefix="/model/v1/generation", tags=["generation"])
 PortsOf = Annotated[Ports, Depends(ports_of)]
@@ -71,12 +73,26 @@ def poll(request: Request, task_id: str, ports: PortsOf) -> Response:
 
 
 @routes.post("/precharge", responses={200: {"model": ChargeAnswer}}, openapi_extra=TAKES_GENERATION)
-def precharge(request: Request, body: Body, ports: PortsOf) -> Response:
-    """What the generation would cost; runs nothing."""
+def precharge(
+    request: Request,
+    body: Body,
+    ports: PortsOf,
+    seconds: Annotated[float | None, Query(gt=0, le=_LONGEST_QUOTE_SECONDS, allow_inf_nan=False)] = None,
+) -> Response:
+    """What the generation would cost; runs and fetches nothing. `seconds` is the recording's length, where the caller knows it."""
     _, generation = open_body(body, request, ports)
-    quote = ports.generation.quote(generation)
+    quote = ports.generation.quote(generation, seconds=seconds)
     charge = ChargeView(
-        model=quote.model, cost=quote.cost, currency=quote.currency, discount=quote.discount, unit_price=quote.unit_price
+        model=quote.model,
+        cost=plain(quote.cost),
+        currency=quote.currency,
+        discount=float(quote.price.discount),
+        unit_price=plain(quote.price.per_second),
+        compute_unit_price=plain(quote.price.per_compute_unit),
+        seconds=quote.seconds,
+        seconds_known=quote.seconds_known,
+        lowest_cost=plain(quote.lowest),
+        highest_cost=plain(quote.highest),
     )
     return Response(ChargeAnswer(data=charge).model_dump_json(), media_type="application/json")
 

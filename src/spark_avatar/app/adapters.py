@@ -5,17 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spark_avatar.accounts.ledger.entries import BillingMode
+from spark_avatar.accounts.ledger.sql_books import SqlBookkeeper
 from spark_avatar.config import Settings
 from spark_avatar.database.engine import open_database
 from spark_avatar.database.migrate import upgrade
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.service.files import FileService
 from spark_avatar.service.inputs import RequestInputs
+from spark_avatar.service.prices import PriceList
 from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.storage.secret import load_secret
 from spark_avatar.storage.storage import ObjectKey
+from spark_avatar.tasks.sql.store import SqlTaskStore
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -60,6 +64,16 @@ def limits_of(settings: Settings) -> MediaLimits:
         audio_bytes=settings.max_audio_bytes,
         audio_seconds=settings.max_audio_seconds,
     )
+
+
+def prices_of(settings: Settings) -> PriceList:
+    """What videos cost."""
+    return PriceList.of(settings.price_per_second, settings.prices)
+
+
+def task_store_of(settings: Settings, database: Engine) -> SqlTaskStore:
+    """The tasks, with the books of what they cost."""
+    return SqlTaskStore(database, SqlBookkeeper(BillingMode(settings.billing)))
 
 
 def work_dir_of(settings: Settings) -> Path:

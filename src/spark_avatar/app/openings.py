@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spark_avatar.accounts.sql import SqlKeyStore
-from spark_avatar.app.adapters import open_current_database, storage_of, task_files_of
+from spark_avatar.app.adapters import open_current_database, storage_of, task_files_of, task_store_of
 from spark_avatar.config import Settings
 from spark_avatar.service.tasks import TaskService
 from spark_avatar.tasks.sql.store import SqlTaskStore
@@ -16,7 +16,7 @@ def open_keys(settings: Settings) -> SqlKeyStore:
 
 def open_tasks(settings: Settings) -> SqlTaskStore:
     """The tasks, for the command line; works beside a running server."""
-    return SqlTaskStore(open_current_database(settings))
+    return task_store_of(settings, open_current_database(settings))
 
 
 def open_task_service(settings: Settings) -> TaskService:

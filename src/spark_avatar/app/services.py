@@ -16,9 +16,11 @@ from spark_avatar.app.adapters import (
     database_url_of,
     files_of,
     limits_of,
+    prices_of,
     secret_of,
     storage_of,
     task_files_of,
+    task_store_of,
     work_dir_of,
 )
 from spark_avatar.app.worker import worker_main
@@ -35,7 +37,6 @@ from spark_avatar.service.generation import GenerationService
 from spark_avatar.service.http_sender import HttpSender
 from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import ModelCatalog
-from spark_avatar.service.prices import PriceList
 from spark_avatar.service.recovery import Recovery, Sweeper
 from spark_avatar.service.retention import Retention, age
 from spark_avatar.service.tasks import TaskService
@@ -129,7 +130,7 @@ class Services:
 def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Services:
     """Puts the services together; starts nothing. Raises `ConfigurationError`."""
     database = open_database(database_url_of(settings))
-    store, storage, catalog = SqlTaskStore(database), storage_of(settings), model_catalog(settings)
+    store, storage, catalog = task_store_of(settings, database), storage_of(settings), model_catalog(settings)
     recovery = Recovery(store, storage, work_dir_of(settings), settings.max_attempts)
     housekeeping = Housekeeping(ServerPresence(settings.data_dir / "servers"), recovery, settings.data_dir / "uploads-under-way")
     dispatcher = InProcessDispatcher(
@@ -145,7 +146,8 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
         dispatcher,
         catalog,
         inputs=RequestInputs(storage, limits_of(settings)),
-        prices=PriceList(settings.price_per_second),
+        prices=prices_of(settings),
+        usual_seconds=settings.hold_seconds,
         limits=limits_of(settings),
         admission=Admission(store, settings.max_queued, settings.max_queued_per_account),
     )

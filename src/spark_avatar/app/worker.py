@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from spark_avatar.app.adapters import database_url_of, limits_of, signer_of, storage_of, work_dir_of
+from spark_avatar.app.adapters import database_url_of, limits_of, prices_of, signer_of, storage_of, task_store_of, work_dir_of
 from spark_avatar.config import Settings
 from spark_avatar.database.engine import open_database
 from spark_avatar.errors import SparkAvatarError
 from spark_avatar.service.addresses import AllowList
-from spark_avatar.service.prices import PriceList
-from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.telemetry import Logging, configure_logging
 from spark_avatar.wiring import engine_registry, model_catalog
 
@@ -62,12 +60,12 @@ def _runner(name: str, control: WorkerControl, settings: Settings) -> TaskRunner
     except SparkAvatarError:
         _log.exception("the engine could not be loaded", engine=settings.default_engine)
     return TaskRunner(
-        store=SqlTaskStore(open_database(database_url_of(settings))),
+        store=task_store_of(settings, open_database(database_url_of(settings))),
         storage=storage,
         fetcher=InputFetcher(http, storage, signer_of(settings), limits, settings.fetch_seconds),
         pipeline=pipeline,
         catalog=catalog,
-        prices=PriceList(settings.price_per_second),
+        prices=prices_of(settings),
         work_dir=work_dir_of(settings),
         worker=name,
         must_stop=lambda: control.aborting,

@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 from spark_avatar.engines.engine import Rendition
 from spark_avatar.errors import ConfigurationError, GenerationError, SparkAvatarError
+from spark_avatar.media.audio import probe_audio
 from spark_avatar.pipeline import Pipeline
 from spark_avatar.service.clock import Clock, utc_now
 from spark_avatar.service.fetch import InputFetcher
 from spark_avatar.service.models import ModelCatalog
 from spark_avatar.service.monitor import ClaimLost, HandedBack, Heartbeat, TaskMonitor
-from spark_avatar.service.prices import PriceList
+from spark_avatar.service.prices import Price, PriceList, plain
 from spark_avatar.service.workdirs import workdir_name
 from spark_avatar.storage.keys import output_key
 from spark_avatar.storage.storage import Storage
@@ -91,9 +93,10 @@ class TaskRunner:
             else:
                 self._complete(task, claim, *finished)
 
-    def _produce(self, task: Task, claim: Claim, heartbeat: Heartbeat) -> tuple[Rendition, TaskOutput]:
-        """The video, in storage; the workdir is gone."""
+    def _produce(self, task: Task, claim: Claim, heartbeat: Heartbeat) -> tuple[Rendition, TaskOutput, TaskUsage]:
+        """The video, in storage, and what it costs; the workdir is gone."""
         model = self.catalog.get(task.request.model)
+        price = self.prices.of_model(model.id)
         monitor = TaskMonitor(
             self.store,
             task,
@@ -111,6 +114,7 @@ class TaskRunner:
             fetched = time.perf_counter() - started
             if not self.store.report(task.id, claim, progress=_FETCHED, stage="fetched", uploaded_at=self.clock()):
                 raise ClaimLost
+            set_aside = self._reserve(task, claim, price, audio)
             rendition = self.pipeline.render(
                 image,
                 audio,
@@ -124,7 +128,19 @@ class TaskRunner:
             monitor.checkpoint()
             output = self._store_output(task, claim, rendition)
         rendition.timings["fetch"] = fetched
-        return rendition, output
+        cost = min(price.charge(rendition.seconds, rendition.compute_units), set_aside)
+        return rendition, output, TaskUsage(plain(cost), float(price.discount), rendition.compute_units)
+
+    def _reserve(self, task: Task, claim: Claim, price: Price, audio: Path) -> Decimal:
+        """Sets aside what a video of this recording costs at most, before any work goes into it; returns that. Raises
+        `InsufficientBalance` and `BudgetSpent`, the errors of a recording that cannot be used, and `ClaimLost`.
+        """
+        if price.free:
+            return Decimal(0)
+        amount = price.highest(probe_audio(audio, self.pipeline.limits).seconds)
+        if not self.store.reserve(task.id, claim, amount, now=self.clock()):
+            raise ClaimLost
+        return amount
 
     def _store_output(self, task: Task, claim: Claim, rendition: Rendition) -> TaskOutput:
         stored = self.storage.put(output_key(task.account_id, task.id, claim.attempt), rendition.path)
@@ -138,10 +154,7 @@ class TaskRunner:
             height=rendition.height,
         )
 
-    def _complete(self, task: Task, claim: Claim, rendition: Rendition, output: TaskOutput) -> None:
-        usage = TaskUsage(
-            cost=self.prices.cost(rendition.seconds), discount=self.prices.discount, compute_units=rendition.compute_units
-        )
+    def _complete(self, task: Task, claim: Claim, rendition: Rendition, output: TaskOutput, usage: TaskUsage) -> None:
         ended = self.store.complete(
             task.id, claim, outputs=[output], usage=usage, metadata=_metadata(rendition), now=self.clock()
         )
@@ -153,7 +166,7 @@ class TaskRunner:
         _log.info("task completed", extra={"task_id": task.id, "attempt": claim.attempt, "seconds": rendition.seconds})
 
     def _fail(self, task: Task, claim: Claim, error: SparkAvatarError) -> None:
-        code = error.code if error.code.startswith(_CONTRACT_CODES) else GenerationError.code
+        code = error.task_code or (error.code if error.code.startswith(_CONTRACT_CODES) else GenerationError.code)
         metadata: dict[str, object] = dict(error.facts)
         if self.store.fail(task.id, claim, TaskFailure(code, error.message), metadata=metadata, now=self.clock()):
             _log.info("task failed", extra={"task_id": task.id, "attempt": claim.attempt, "code": code})

@@ -8,6 +8,7 @@ from pathlib import Path
 from plain_engine import PlainEngine
 
 from spark_avatar.accounts.keys import Caller
+from spark_avatar.accounts.ledger.sql_books import SqlBookkeeper
 from spark_avatar.database.engine import open_database
 from spark_avatar.database.migrate import upgrade
 from spark_avatar.engines.registry import EngineRegistry
@@ -22,7 +23,7 @@ from spark_avatar.service.generation import GenerationService
 from spark_avatar.service.http_source import HttpSource
 from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import PICTURE_OMNI, ModelCatalog, picture_omni
-from spark_avatar.service.prices import PriceList
+from spark_avatar.service.prices import Price, PriceList
 from spark_avatar.service.recovery import Recovery
 from spark_avatar.service.runner import TaskRunner
 from spark_avatar.service.task_files import TaskFiles
@@ -77,14 +78,14 @@ class House:
         self.database = open_database(url)
         self.folder = folder
         self.work_dir = folder / "work"
-        self.store = SqlTaskStore(self.database)
+        self.store = SqlTaskStore(self.database, SqlBookkeeper())
         self.storage = ObjectStorage(str(folder / "files"))
         self.signer = LinkSigner(b"s" * 32)
         self.clock = ManualClock()
         self.engine = PlainEngine()
         self.engines = EngineRegistry({"plain": lambda: self.engine})
         self.catalog = ModelCatalog([picture_omni("plain")], self.engines)
-        self.prices = PriceList(Decimal("0.0123"))
+        self.prices = PriceList(Price(per_second=Decimal("0.0123")))
         self.limits = MediaLimits(image_bytes=100_000, audio_bytes=500_000)
         self.dispatcher = CountingDispatcher()
         self.fetcher = InputFetcher(HttpSource(AllowList()), self.storage, self.signer, self.limits, seconds=5, clock=self.clock)

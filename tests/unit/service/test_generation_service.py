@@ -18,9 +18,8 @@ from spark_avatar.errors import (
     UnknownModel,
 )
 from spark_avatar.schemas.generation import GenerationRequest
-from spark_avatar.service.generation import ASSUMED_SECONDS
+from spark_avatar.service.generation import USUAL_SECONDS
 from spark_avatar.service.parameters import MAX_URL_CHARACTERS
-from spark_avatar.service.prices import PriceList
 from spark_avatar.tasks.task import TaskStatus
 
 MISSING = ["omit", None, "", "  \n"]
@@ -158,26 +157,12 @@ def test_only_the_own_account_sees_a_task(house: House):
 
 def test_a_quote_runs_nothing(house: House):
     quote = house.generation.quote(request())
-    assert quote.cost == "0.1230"
-    assert (quote.unit_price, quote.currency, quote.seconds, quote.discount) == ("0.0123", "USD", ASSUMED_SECONDS, 1.0)
+    assert (quote.cost, quote.seconds, quote.seconds_known) == (Decimal("0.1845"), USUAL_SECONDS, False)
+    assert (quote.price.per_second, quote.currency, quote.price.discount) == (Decimal("0.0123"), "USD", 1)
+    assert (quote.lowest, quote.highest) == (Decimal("0.0000"), Decimal("0.0123") * 600 + Decimal("0.0012"))
+    known = house.generation.quote(request(), seconds=10)
+    assert (known.cost, known.seconds, known.seconds_known) == (Decimal("0.1230"), 10, True)
+    assert (known.lowest, known.highest) == (Decimal("0.1218"), Decimal("0.1242"))
     assert house.store.queue_facts(now=house.clock()).queued == 0
     with pytest.raises(ImageUrlMissing):
         house.generation.quote(request(image_url=None))
-
-
-@pytest.mark.parametrize(
-    ("price", "seconds", "cost"),
-    [
-        ("0", 12.5, "0.0000"),
-        ("0.1", 0.1, "0.0100"),
-        ("0.00357", 10, "0.0357"),
-        ("0.0001", 0.5, "0.0001"),
-        ("1E-7", 1000, "0.0001"),
-        ("1234567.89", 1000, "1234567890.0000"),
-    ],
-)
-def test_prices_are_exact_plain_decimals(price, seconds, cost):
-    prices = PriceList(Decimal(price))
-    assert prices.cost(seconds) == cost
-    assert Decimal(prices.unit_price) == Decimal(price)
-    assert "E" not in prices.unit_price
