@@ -31,6 +31,7 @@ def render_command(
     emotion: Annotated[
         str | None, typer.Option(help="auto (from the voice), neutral, happy, sad, angry, surprised or calm.")
     ] = None,
+    transcript: Annotated[str | None, typer.Option(help="What is said, where it is known: sharpens the lips.")] = None,
     crop: Annotated[str | None, typer.Option(help="face: a square around the face; none: the whole portrait.")] = None,
     background: Annotated[str | None, typer.Option(help="keep, or a colour like #00B140 behind the person.")] = None,
     thumbnail: Annotated[Path | None, typer.Option(dir_okay=False, help="Also save a good frame here, as JPEG or PNG.")] = None,
@@ -57,6 +58,7 @@ def render_command(
         "expressiveness": expressiveness,
         "head_motion": head_motion,
         "emotion": emotion,
+        "transcript": transcript,
     }
     options = {**_engine_options(option or []), **{name: value for name, value in given.items() if value is not None}}
     with ProgressBar(quiet=quiet or json_output) as bar:

@@ -1,5 +1,6 @@
 """A recording -> everything the animation needs to know of it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from spark_avatar.errors import AudioSilent
 from spark_avatar.media.arrays import Curve, Samples
 from spark_avatar.media.audio import AudioFacts, read_samples
+from spark_avatar.media.quality import QualityWarning
 from spark_avatar.speech.activity import audible_neighbourhood, speech_activity
 from spark_avatar.speech.articulation import REFERENCE_DB, Articulation, articulation_network, normalise
 from spark_avatar.speech.features import FEATURE_RATE, SpeechDiagnostics, SpeechFeatures
@@ -16,6 +18,7 @@ from spark_avatar.speech.levels import Levels, measure_levels, short_time_level
 from spark_avatar.speech.mel import MEL_RATE, SAMPLE_RATE, log_mel
 from spark_avatar.speech.prosody import fundamental_frequency
 from spark_avatar.speech.quality import judge_recording
+from spark_avatar.speech.transcript import sharpened
 from spark_avatar.speech.visemes import viseme_probabilities
 
 _SILENT_DB: Final = -65.0
@@ -26,12 +29,24 @@ _TONAL_SHARE: Final = 0.2
 _STEP: Final = SAMPLE_RATE // FEATURE_RATE
 
 
-def analyze_speech(path: Path, facts: AudioFacts) -> SpeechFeatures:
-    """Analyses a recording that was probed and is within the limits.
+_IGNORED: Final = QualityWarning(
+    "transcript_ignored",
+    "The transcript was not used: it does not match what is heard, or its script does not tell sounds. Give the words that are "
+    "spoken, in Latin, Greek or Cyrillic letters, or none.",
+)
+
+
+def analyze_speech(path: Path, facts: AudioFacts, transcript: str = "") -> SpeechFeatures:
+    """Analyses a recording that was probed and is within the limits. A `transcript` of what is said sharpens the closing of
+    the lips; one that does not fit is ignored, with a warning.
 
     Raises `AudioUnreadable` if it cannot be decoded, `AudioSilent` if nothing or only noise is to be heard.
     """
-    return analyze_samples(read_samples(path, rate=SAMPLE_RATE), facts)
+    features = analyze_samples(read_samples(path, rate=SAMPLE_RATE), facts)
+    if not transcript.strip():
+        return features
+    told = sharpened(features, transcript)
+    return told if told is not None else replace(features, warnings=(*features.warnings, _IGNORED))
 
 
 def analyze_samples(samples: Samples, facts: AudioFacts) -> SpeechFeatures:

@@ -122,7 +122,7 @@ class PortraitEngine:
         if not isinstance(motion, Speech):
             return self._subject(job.portrait.path, options), None
         with ThreadPoolExecutor(1, thread_name_prefix="speech") as pool:
-            speech = pool.submit(analyze_speech, motion.path, motion.facts)
+            speech = pool.submit(analyze_speech, motion.path, motion.facts, options.transcript)
             return self._subject(job.portrait.path, options), speech.result()
 
     def _subject(self, path: Path, options: _Options) -> _Subject:

@@ -37,3 +37,6 @@ class Options(BaseModel):
     emotion: Literal["auto", "neutral", "happy", "sad", "angry", "surprised", "calm"] = Field(
         default="auto", description="Expression over the whole video; `auto` takes a trace of it from the voice."
     )
+    transcript: str = Field(
+        default="", max_length=20_000, description="What is said, where it is known: sharpens the closing of the lips."
+    )

@@ -1,0 +1,52 @@
+"""A known text sharpens what was heard: every p b m f v of the text is seen, at its time, and no other."""
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from spark_avatar.media.arrays import Curve
+from spark_avatar.speech.alignment import AlignedSound, align
+from spark_avatar.speech.features import ARTICULATION, FEATURE_RATE, SpeechFeatures
+from spark_avatar.speech.orthography import sounds_of_text
+
+_CHANNELS: Final = {"PP": "close", "FF": "labiodental"}
+_BETTER_THAN_BACKWARDS: Final = 0.5
+"""Nats per frame by which a text must fit better than its own sounds in reverse order: 0.9 to 1.3 for the words that are
+spoken, -0.5 to 0.45 for others (24 sentences of two synthetic voices, 72 wrong texts)."""
+_NEAR_SECONDS: Final = 0.08
+"""Alignment and eye are not more exact than this: what was heard so close to a sound of the text is that sound."""
+_UNTOLD: Final = 0.3
+"""What is left of a closure that was heard where the text has none."""
+_FLANK_SECONDS: Final = 0.03
+
+
+def sharpened(features: SpeechFeatures, text: str) -> SpeechFeatures | None:
+    """The features with lip closures and lips at the teeth as the text says; None where the text is not what is spoken, or
+    is written in letters that do not tell sounds.
+    """
+    sounds = sounds_of_text(text)
+    if not sounds:
+        return None
+    alignment = align(features.visemes, features.activity, sounds)
+    backwards = align(features.visemes, features.activity, sounds[::-1])
+    if alignment.fit < backwards.fit + _BETTER_THAN_BACKWARDS:
+        return None
+    articulation = features.articulation.copy()
+    for viseme, channel in _CHANNELS.items():
+        column = ARTICULATION.index(channel)
+        told = [sound for sound in alignment.sounds if sound.viseme == viseme]
+        articulation[:, column] = _as_told(articulation[:, column], told)
+    return replace(features, articulation=articulation)
+
+
+def _as_told(heard: Curve, told: list[AlignedSound]) -> Curve:
+    times = np.arange(len(heard)) / FEATURE_RATE
+    wanted, near = np.zeros(len(heard)), np.zeros(len(heard))
+    for sound in told:
+        first, last = np.searchsorted(times, (sound.start - 1, sound.end + 1))
+        outside = np.maximum(np.maximum(sound.start - times[first:last], times[first:last] - sound.end), 0)
+        wanted[first:last] = np.maximum(wanted[first:last], np.exp(-0.5 * (outside / _FLANK_SECONDS) ** 2))
+        near[first:last] = np.maximum(near[first:last], outside < _NEAR_SECONDS)
+    kept = heard * np.where(near > 0, 1.0, _UNTOLD)
+    return np.maximum(kept, wanted).astype(np.float32)
