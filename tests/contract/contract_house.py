@@ -9,7 +9,7 @@ import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from spark_avatar.accounts.sql import SqlKeyStore
+from spark_avatar.accounts.sql.keys import SqlKeyStore
 from spark_avatar.api.http import build_api
 from spark_avatar.api.ports import Ports
 from spark_avatar.media.limits import MEGABYTE, MediaLimits

@@ -19,6 +19,7 @@ from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.storage.secret import load_secret
 from spark_avatar.storage.storage import ObjectKey
+from spark_avatar.tasks.sql.patient import PatientTaskStore
 from spark_avatar.tasks.sql.store import SqlTaskStore
 
 if TYPE_CHECKING:
@@ -74,6 +75,11 @@ def prices_of(settings: Settings) -> PriceList:
 def task_store_of(settings: Settings, database: Engine) -> SqlTaskStore:
     """The tasks, with the books of what they cost."""
     return SqlTaskStore(database, SqlBookkeeper(BillingMode(settings.billing)))
+
+
+def patient_store_of(settings: Settings, database: Engine) -> PatientTaskStore:
+    """The tasks and their books, for a worker."""
+    return PatientTaskStore(database, SqlBookkeeper(BillingMode(settings.billing)))
 
 
 def work_dir_of(settings: Settings) -> Path:

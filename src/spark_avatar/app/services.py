@@ -11,7 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spark_avatar.accounts.sql import SqlKeyStore
+from spark_avatar.accounts.sql.keys import SqlKeyStore
+from spark_avatar.app.accounts import account_services, known_models
 from spark_avatar.app.adapters import (
     database_url_of,
     files_of,
@@ -30,12 +31,14 @@ from spark_avatar.database.migrate import upgrade
 from spark_avatar.dispatch.in_process import InProcessDispatcher, WorkerEnd
 from spark_avatar.dispatch.presence import ServerPresence
 from spark_avatar.errors import SparkAvatarError
+from spark_avatar.service.accounts import AccountServices
 from spark_avatar.service.addresses import AllowList
 from spark_avatar.service.admission import Admission
 from spark_avatar.service.files import FileService
 from spark_avatar.service.generation import GenerationService
 from spark_avatar.service.http_sender import HttpSender
 from spark_avatar.service.inputs import RequestInputs
+from spark_avatar.service.leases import LeaseWatch
 from spark_avatar.service.models import ModelCatalog
 from spark_avatar.service.recovery import Recovery, Sweeper
 from spark_avatar.service.retention import Retention, age
@@ -90,6 +93,7 @@ class Services:
     database: Engine
     store: SqlTaskStore
     keys: SqlKeyStore
+    accounts: AccountServices
     storage: ObjectStorage
     catalog: ModelCatalog
     generation: GenerationService
@@ -131,7 +135,8 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
     """Puts the services together; starts nothing. Raises `ConfigurationError`."""
     database = open_database(database_url_of(settings))
     store, storage, catalog = task_store_of(settings, database), storage_of(settings), model_catalog(settings)
-    recovery = Recovery(store, storage, work_dir_of(settings), settings.max_attempts)
+    leases = LeaseWatch(settings.lease_seconds)
+    recovery = Recovery(store, storage, work_dir_of(settings), settings.max_attempts, leases)
     housekeeping = Housekeeping(ServerPresence(settings.data_dir / "servers"), recovery, settings.data_dir / "uploads-under-way")
     dispatcher = InProcessDispatcher(
         worker_main,
@@ -152,11 +157,13 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
         admission=Admission(store, settings.max_queued, settings.max_queued_per_account),
     )
     webhooks = _webhooks(settings, database, store)
+    keys = SqlKeyStore(database)
     return Services(
         settings=settings,
         database=database,
         store=store,
-        keys=SqlKeyStore(database),
+        keys=keys,
+        accounts=account_services(settings, database, keys, known_models(catalog)),
         storage=storage,
         catalog=catalog,
         generation=generation,
@@ -166,7 +173,7 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
         housekeeping=housekeeping,
         webhooks=webhooks,
         sweepers=(
-            Sweeper(housekeeping.take_up, seconds=settings.lease_seconds),
+            Sweeper(housekeeping.take_up, seconds=settings.lease_seconds / 3),
             Sweeper(_retention(settings, store, storage).sweep, seconds=3600, first_seconds=60),
             Sweeper(webhooks.step, seconds=1),
         ),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from spark_avatar.app.adapters import database_url_of, limits_of, prices_of, signer_of, storage_of, task_store_of, work_dir_of
+from spark_avatar.app.adapters import database_url_of, limits_of, patient_store_of, prices_of, signer_of, storage_of, work_dir_of
 from spark_avatar.config import Settings
 from spark_avatar.database.engine import open_database
 from spark_avatar.errors import SparkAvatarError
@@ -60,7 +60,7 @@ def _runner(name: str, control: WorkerControl, settings: Settings) -> TaskRunner
     except SparkAvatarError:
         _log.exception("the engine could not be loaded", engine=settings.default_engine)
     return TaskRunner(
-        store=task_store_of(settings, open_database(database_url_of(settings))),
+        store=patient_store_of(settings, open_database(database_url_of(settings))),
         storage=storage,
         fetcher=InputFetcher(http, storage, signer_of(settings), limits, settings.fetch_seconds),
         pipeline=pipeline,

@@ -36,7 +36,7 @@ class Heartbeat:
         self._lease = timedelta(seconds=lease_seconds)
         self._clock = clock
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self.lost = False
         """Whether the store said that the claim is void."""
 
@@ -48,12 +48,17 @@ class Heartbeat:
         self._over.set()
         self._thread.join()
 
-    def _beat(self) -> None:
+    def beat(self) -> None:
+        """Renews the lease now."""
+        try:
+            if not self._store.renew(self._task_id, self._claim, lease_until=self._clock() + self._lease):
+                self.lost = True
+        except Exception:  # noqa: BLE001 - a lease outlives a database that is away for a moment
+            _log.exception("a lease could not be renewed", extra={"task_id": self._task_id})
+
+    def _run(self) -> None:
         while not self.lost and not self._over.wait(self._lease.total_seconds() / 3):
-            try:
-                self.lost = not self._store.renew(self._task_id, self._claim, lease_until=self._clock() + self._lease)
-            except Exception:  # noqa: BLE001 - a lease outlives a database that is away for a moment
-                _log.exception("a lease could not be renewed", extra={"task_id": self._task_id})
+            self.beat()
 
 
 class TaskMonitor:
@@ -68,6 +73,7 @@ class TaskMonitor:
         *,
         seconds: float,
         must_stop: Callable[[], bool],
+        look_again: Callable[[], bool],
         start: float,
         end: float,
     ) -> None:
@@ -78,12 +84,15 @@ class TaskMonitor:
         self._seconds = seconds
         self._deadline = time.monotonic() + seconds
         self._must_stop = must_stop
+        self._look_again = look_again
         self._start, self._end = start, end
         self._reported_at = float("-inf")
         self._reported = ("", 0.0)
 
     def checkpoint(self) -> None:
         """Raises `ClaimLost`, `HandedBack` or `TimedOut`."""
+        if self._look_again():
+            self._heartbeat.beat()
         if self._heartbeat.lost:
             raise ClaimLost
         if self._must_stop():

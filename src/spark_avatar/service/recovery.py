@@ -4,13 +4,14 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
 from spark_avatar.errors import GenerationError, TimedOut
 from spark_avatar.service.clock import Clock, utc_now
+from spark_avatar.service.leases import LeaseWatch
 from spark_avatar.service.workdirs import live_names, workdir_name
 from spark_avatar.storage.keys import output_key, task_prefix
 from spark_avatar.storage.storage import Storage
@@ -38,6 +39,7 @@ class Recovery:
     storage: OutputStorage
     work_dir: Path
     max_attempts: int = 3
+    leases: LeaseWatch = field(default_factory=LeaseWatch)
     clock: Clock = utc_now
 
     def worker_ended(self, worker: str, *, overdue: bool = False, counted: bool = True) -> None:
@@ -59,10 +61,13 @@ class Recovery:
                 self._give_up(task, claim, counted=True, dead=True)
 
     def sweep(self) -> None:
-        """Takes up tasks whose lease has lapsed, and removes folders that no running task owns."""
-        now = self.clock()
-        for task, claim in self._claims():
-            if claim.lease_until <= now:
+        """Takes up tasks whose lease has lapsed, and removes folders that no running task owns. To be called several times in
+        the length of a lease.
+        """
+        claims = self._claims()
+        lapsed = self.leases.lapsed((task.id, claim) for task, claim in claims)
+        for task, claim in claims:
+            if (task.id, claim) in lapsed:
                 self._give_up(task, claim, counted=True, dead=False)
         self._remove_orphans()
 

@@ -3,7 +3,7 @@
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,11 +18,12 @@ from spark_avatar.service.clock import Clock, utc_now
 from spark_avatar.service.fetch import InputFetcher
 from spark_avatar.service.models import ModelCatalog
 from spark_avatar.service.monitor import ClaimLost, HandedBack, Heartbeat, TaskMonitor
+from spark_avatar.service.notebook import TaskNotebook
 from spark_avatar.service.prices import Price, PriceList, plain
 from spark_avatar.service.workdirs import workdir_name
 from spark_avatar.storage.keys import output_key
 from spark_avatar.storage.storage import Storage
-from spark_avatar.tasks.store import TaskStore
+from spark_avatar.tasks.store import StoreAway, TaskStore
 from spark_avatar.tasks.task import Claim, Task, TaskFailure, TaskOutput, TaskUsage
 
 _FETCHED = 0.05
@@ -52,17 +53,23 @@ class TaskRunner:
     """The name that claims are made in."""
     must_stop: Callable[[], bool]
     """Whether the running task has to be handed back now."""
+    look_again: Callable[[], bool] = lambda: False
+    """Whether a claim may have been taken away since it was last asked."""
     lease_seconds: float = 15.0
     task_seconds: float = 1800.0
     most_running: int | None = None
     """Tasks of one account that may run at the same time, in all workers together."""
+    engines: Collection[str] | None = None
+    """What this worker can run; by default everything."""
     clock: Clock = utc_now
 
     def claim(self) -> Task | None:
         """The next task for this worker, if any waits."""
         now = self.clock()
         lease_until = now + timedelta(seconds=self.lease_seconds)
-        return self.store.claim_next(self.worker, now=now, lease_until=lease_until, most_running=self.most_running)
+        return self.store.claim_next(
+            self.worker, now=now, lease_until=lease_until, most_running=self.most_running, engines=self.engines
+        )
 
     def run(self, task: Task) -> None:
         """Brings a task that `claim` gave to an end, or hands it back. When this returns, no file of the attempt is left
@@ -82,6 +89,8 @@ class TaskRunner:
             except HandedBack:
                 self.store.hand_back(task.id, claim, count_attempt=False)
                 _log.info("task handed back", extra={"task_id": task.id, "attempt": claim.attempt})
+            except StoreAway:
+                raise  # nobody could be told anything
             except ConfigurationError:
                 _log.exception("task failed: configuration", extra={"task_id": task.id})
                 self._fail(task, claim, GenerationError(_INTERNAL))
@@ -104,6 +113,7 @@ class TaskRunner:
             heartbeat,
             seconds=self.task_seconds,
             must_stop=self.must_stop,
+            look_again=self.look_again,
             start=_FETCHED,
             end=_RENDERED,
         )
@@ -124,6 +134,7 @@ class TaskRunner:
                 seed=_seed_of(task),
                 monitor=monitor,
                 workdir=folder,
+                notebook=TaskNotebook(self.store, task, claim),
             )
             monitor.checkpoint()
             output = self._store_output(task, claim, rendition)

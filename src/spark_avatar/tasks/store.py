@@ -1,6 +1,6 @@
 """Where tasks are kept: the truth about them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -42,6 +42,10 @@ class SubmissionKey:
     """Of the request: the same word for another request is a mistake."""
     used_since: datetime
     """Earlier uses of the word count no longer."""
+
+
+class StoreAway(Exception):
+    """The store does not answer. The task is not to blame: whoever holds it leaves it to recovery."""
 
 
 class TaskStore(Protocol):
@@ -132,6 +136,14 @@ class TaskStore(Protocol):
 
     def hand_back(self, task_id: TaskId, claim: Claim, *, count_attempt: bool) -> bool:
         """Queues the task again, at its old place; a drain does not count as an attempt."""
+        ...
+
+    def notes(self, task_id: TaskId) -> dict[str, dict[str, str]]:
+        """What engines noted of the task's jobs elsewhere, by engine."""
+        ...
+
+    def note(self, task_id: TaskId, claim: Claim, engine: str, note: Mapping[str, str]) -> bool:
+        """Puts a note in the place of the engine's earlier one. It goes with the task."""
         ...
 
     def remove(self, task_id: TaskId) -> bool:

@@ -22,6 +22,7 @@ from spark_avatar.service.fetch import InputFetcher
 from spark_avatar.service.generation import GenerationService
 from spark_avatar.service.http_source import HttpSource
 from spark_avatar.service.inputs import RequestInputs
+from spark_avatar.service.leases import LeaseWatch
 from spark_avatar.service.models import PICTURE_OMNI, ModelCatalog, picture_omni
 from spark_avatar.service.prices import Price, PriceList
 from spark_avatar.service.recovery import Recovery
@@ -101,7 +102,9 @@ class House:
             admission=Admission(self.store, max_queued, max_queued_of_account),
             clock=self.clock,
         )
-        self.recovery = Recovery(self.store, self.storage, self.work_dir, max_attempts=3, clock=self.clock)
+        self.seconds = 0.0
+        leases = LeaseWatch(15, monotonic=lambda: self.seconds)
+        self.recovery = Recovery(self.store, self.storage, self.work_dir, max_attempts=3, leases=leases, clock=self.clock)
         self.must_stop = False
 
     def runner(self, worker: str = "server/1", **changes: object) -> TaskRunner:
@@ -124,6 +127,13 @@ class House:
 
     def task(self, task: Task) -> Task:
         return self.store.get(task.id)
+
+    def sweep(self, *, seconds: float) -> None:
+        """Sweeps every five seconds, as a server does, for so long."""
+        self.recovery.sweep()
+        for _ in range(int(seconds / 5)):
+            self.seconds += 5
+            self.recovery.sweep()
 
     def outputs(self) -> list[str]:
         return [stored.key for stored in self.storage.list("outputs")]

@@ -1,7 +1,9 @@
 import threading
+from datetime import timedelta
 from pathlib import Path
 
-from service_house import House
+import pytest
+from service_house import House, ManualClock
 
 from spark_avatar.service.recovery import Sweeper
 from spark_avatar.service.workdirs import workdir_name
@@ -85,14 +87,37 @@ def test_a_task_that_was_killed_for_its_time_does_not_run_again(house: House):
 
 def test_a_lease_that_lapsed_is_taken_up_and_a_live_one_is_not(house: House):
     stale = abandoned(house, "server/1")
-    house.clock.forward(10)
+    house.sweep(seconds=5)
     fresh = abandoned(house, "server/2")
-    house.clock.forward(6)
-    house.recovery.sweep()
+    house.sweep(seconds=10)
     assert house.task(stale).status is TaskStatus.QUEUED
     assert house.task(fresh).status is TaskStatus.RUNNING
     assert house.scratch() == [workdir_name(fresh.id, 1)]
     assert house.outputs() == [output_key(fresh.account_id, fresh.id, 1)]
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_a_workers_wrong_clock_does_not_cost_its_task(house: House, hours):
+    wrong = ManualClock(house.clock.now + timedelta(hours=hours))
+    house.submit()
+    task = house.runner("server/1", clock=wrong).claim()
+    for _ in range(10):
+        wrong.forward(5)
+        assert house.store.renew(task.id, task.claim, lease_until=wrong.now)
+        house.sweep(seconds=5)
+    assert house.task(task).status is TaskStatus.RUNNING
+    house.sweep(seconds=20)
+    assert house.task(task).status is TaskStatus.QUEUED
+
+
+def test_after_a_time_without_the_store_workers_have_a_whole_lease_to_show_that_they_live(house: House):
+    task = abandoned(house)
+    house.recovery.sweep()
+    house.seconds += 60  # nobody could look
+    house.sweep(seconds=10)
+    assert house.task(task).status is TaskStatus.RUNNING
+    house.sweep(seconds=10)
+    assert house.task(task).status is TaskStatus.QUEUED
 
 
 def test_a_worker_that_finishes_just_before_its_lapsed_claim_is_taken_keeps_its_output(house: House, image_url, audio_url):

@@ -248,7 +248,6 @@ def test_a_store_that_fails_at_the_end_leaves_the_task_to_recovery(house: House,
         with pytest.raises(OSError, match="gone"):
             runner.run(task)
     assert house.task(task).status is TaskStatus.RUNNING
-    house.clock.forward(60)
-    house.recovery.sweep()
+    house.sweep(seconds=20)
     assert house.outputs() == []
     assert run(house, worker="server/2").status is TaskStatus.COMPLETED

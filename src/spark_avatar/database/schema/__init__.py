@@ -14,6 +14,7 @@ from spark_avatar.database.schema.accounts import (
 )
 from spark_avatar.database.schema.audit import audit_events
 from spark_avatar.database.schema.base import metadata
+from spark_avatar.database.schema.elsewhere import drained_servers, engine_notes
 from spark_avatar.database.schema.fleet import chores, workers
 from spark_avatar.database.schema.ledger import balances, holds, key_spending, ledger_entries, ledger_postings, usage_records
 from spark_avatar.database.schema.tasks import idempotency_keys, tasks, turns, webhooks
@@ -26,6 +27,8 @@ __all__ = [
     "chores",
     "device_logins",
     "device_proofs",
+    "drained_servers",
+    "engine_notes",
     "holds",
     "idempotency_keys",
     "invitations",

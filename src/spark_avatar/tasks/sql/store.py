@@ -1,6 +1,6 @@
 """The task store in a SQL database."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -15,6 +15,7 @@ from spark_avatar.errors import IdempotencyConflict, TaskNotFound
 from spark_avatar.tasks.sql import documents, statements, turns
 from spark_avatar.tasks.sql.books import Bookkeeper, NoBooks
 from spark_avatar.tasks.sql.deliveries import drop_delivery, plan_delivery
+from spark_avatar.tasks.sql.notes import drop_notes, read_notes, write_note
 from spark_avatar.tasks.sql.rows import row_of, task_of
 from spark_avatar.tasks.store import NOTHING, PageMark, QueueFacts, SubmissionKey
 from spark_avatar.tasks.task import AccountId, Claim, Task, TaskFailure, TaskId, TaskOutput, TaskStatus, TaskUsage
@@ -109,6 +110,7 @@ class SqlTaskStore:
             if removed:
                 connection.execute(statements.FORGET_KEY_OF_TASK, {"the_id": task_id})
                 drop_delivery(connection, task_id)
+                drop_notes(connection, task_id)
         return removed
 
     def ended_before(self, moment: datetime, *, limit: int) -> list[Task]:
@@ -241,6 +243,16 @@ class SqlTaskStore:
         """How many tasks wait for each engine; engines without any are left out."""
         with reading(self._engine) as connection:
             return {row.engine: row.tasks for row in connection.execute(statements.QUEUED_BY_ENGINE)}
+
+    def notes(self, task_id: TaskId) -> dict[str, dict[str, str]]:
+        """What engines noted of the task's jobs elsewhere, by engine."""
+        with reading(self._engine) as connection:
+            return read_notes(connection, task_id)
+
+    def note(self, task_id: TaskId, claim: Claim, engine: str, note: Mapping[str, str]) -> bool:
+        """Puts a note in the place of the engine's earlier one."""
+        with writing(self._engine) as connection:
+            return write_note(connection, _held(task_id, claim), engine, note)
 
     def queue_facts(self, *, now: datetime) -> QueueFacts:
         """Counts for metrics."""

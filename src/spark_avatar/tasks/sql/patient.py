@@ -1,0 +1,96 @@
+"""The task store as a worker needs it: minutes of work are not thrown away because the database was restarted."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError  # noqa: A004 - none of the builtin is meant
+
+from spark_avatar.errors import TaskNotFound
+from spark_avatar.tasks.sql.books import Bookkeeper
+from spark_avatar.tasks.sql.store import SqlTaskStore
+from spark_avatar.tasks.store import StoreAway
+from spark_avatar.tasks.task import Claim, TaskFailure, TaskId, TaskOutput, TaskUsage
+
+_PAUSE_SECONDS = 0.5
+_log = logging.getLogger(__name__)
+
+
+class PatientTaskStore(SqlTaskStore):
+    """Asks again for a while when the database does not answer, then raises `StoreAway`. Changes are safe to repeat: each
+    names the claim, and one that was made although its answer was lost is recognised.
+    """
+
+    def __init__(self, engine: Engine, books: Bookkeeper | None = None, *, patience_seconds: float = 60.0) -> None:
+        super().__init__(engine, books)
+        self._patience = patience_seconds
+
+    def report(self, task_id: TaskId, claim: Claim, *, progress: float, stage: str, uploaded_at: datetime | None = None) -> bool:
+        """As the parent's."""
+        report = super().report
+        return self._insist(lambda: report(task_id, claim, progress=progress, stage=stage, uploaded_at=uploaded_at))
+
+    def reserve(self, task_id: TaskId, claim: Claim, amount: Decimal, *, now: datetime) -> bool:
+        """As the parent's."""
+        reserve = super().reserve
+        return self._insist(lambda: reserve(task_id, claim, amount, now=now))
+
+    def complete(
+        self,
+        task_id: TaskId,
+        claim: Claim,
+        *,
+        outputs: Sequence[TaskOutput],
+        usage: TaskUsage,
+        metadata: dict[str, object],
+        now: datetime,
+    ) -> bool:
+        """As the parent's."""
+        complete = super().complete
+        return self._insist(
+            lambda: complete(task_id, claim, outputs=outputs, usage=usage, metadata=metadata, now=now),
+            done=lambda: self._has(task_id, outputs),
+        )
+
+    def fail(
+        self, task_id: TaskId, claim: Claim | None, failure: TaskFailure, *, metadata: dict[str, object], now: datetime
+    ) -> bool:
+        """As the parent's."""
+        fail = super().fail
+        return self._insist(lambda: fail(task_id, claim, failure, metadata=metadata, now=now))
+
+    def hand_back(self, task_id: TaskId, claim: Claim, *, count_attempt: bool) -> bool:
+        """As the parent's."""
+        hand_back = super().hand_back
+        return self._insist(lambda: hand_back(task_id, claim, count_attempt=count_attempt))
+
+    def _insist(self, change: Callable[[], bool], *, done: Callable[[], bool] = lambda: False) -> bool:
+        until = time.monotonic() + self._patience
+        repeated = False
+        while True:
+            try:
+                return change() or (repeated and done())
+            except DBAPIError as error:
+                if not _is_away(error):
+                    raise
+                failure: Exception = error
+            except TimeoutError as error:  # no connection came free
+                failure = error
+            if time.monotonic() >= until:
+                raise StoreAway("the database does not answer") from failure
+            _log.warning("the database does not answer; asking again", extra={"error": type(failure).__name__})
+            repeated = True
+            time.sleep(_PAUSE_SECONDS)
+
+    def _has(self, task_id: TaskId, outputs: Sequence[TaskOutput]) -> bool:
+        try:
+            return self.get(task_id).outputs == tuple(outputs)
+        except TaskNotFound:
+            return False
+
+
+def _is_away(error: DBAPIError) -> bool:
+    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
