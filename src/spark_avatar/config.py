@@ -84,6 +84,12 @@ class Settings(BaseSettings):
     """How long ended tasks and their videos are kept; 0 keeps them."""
     keep_input_hours: float = Field(default=24, ge=0)
     """How long uploads, and inputs that came inside requests, are kept; 0 keeps them."""
+    session_days: float = Field(default=14, gt=0, le=365)
+    """How long a session lasts at most."""
+    session_idle_hours: float = Field(default=24, gt=0)
+    """How long a session lasts without a request."""
+    audit_days: float = Field(default=400, ge=0)
+    """How long the audit log is kept; 0 keeps it."""
     sync_seconds: float = Field(default=300, gt=0)
     """How long the synchronous call waits for the task."""
 

@@ -13,7 +13,7 @@
     ├── StatusCheckError             a remote engine's job could not be followed to its end
     ├── TaskCreationError            the job could not be handed over
     ├── Canceled  TimedOut
-    ├── NotAuthenticated  TaskNotFound  ObjectNotFound
+    ├── NotAuthenticated  Conflict  NotFound  TaskNotFound  ObjectNotFound
     ├── NotAllowed                   the key is good, but not for this
     │   └── BudgetSpent
     ├── InsufficientBalance
@@ -270,6 +270,18 @@ class SyncTimeout(SparkAvatarError):
     """The task is still running: poll it by its id."""
 
     code = "SYNC_TIMEOUT"
+
+
+class Conflict(SparkAvatarError):
+    """This does not fit what is there."""
+
+    code = "conflict"
+
+
+class NotFound(SparkAvatarError):
+    """There is nothing of this name."""
+
+    code = "not_found"
 
 
 class TaskNotFound(SparkAvatarError):

@@ -1,32 +1,57 @@
-"""API keys: what a caller shows, and where keys are kept."""
+"""API keys: what a caller shows, what it may do, and where keys are kept."""
 
-import re
-import secrets
-import string
-from dataclasses import dataclass
-from datetime import datetime
-from hashlib import sha256
-from typing import Final, Protocol
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
 
+from spark_avatar.accounts.bearer_secrets import hash_of as hash_of
+from spark_avatar.accounts.roles import USUAL_SCOPES, Role, Scope
 from spark_avatar.schemas.identity import AccountId
-
-KEY_MARK: Final = "sk-spark-"
-"""Marks our secrets, so that people and secret scanners recognise one."""
-_ALPHABET = string.ascii_letters + string.digits
-_RANDOM_LETTERS = 43
-"""43 letters of 62 hold 256 bits."""
-_SECRET_FORM = re.compile(rf"{KEY_MARK}[A-Za-z0-9]{{{_RANDOM_LETTERS}}}")
-_SHOWN_LETTERS = 8
-"""How many of them the prefix shows: enough to tell keys apart, and 208 bits stay unknown."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who makes a request: the account, and the key that proved it."""
+    """Who makes a request: the account, and what proved it: an API key, a session or a token."""
 
     account_id: AccountId
     key_id: str
+    """The key's id; `session:USER` or the like for a user. Tasks, usage and budgets name it."""
     key_name: str
+    scopes: frozenset[Scope] = USUAL_SCOPES
+    models: frozenset[str] | None = None
+    """The models that may be used; None for all."""
+    rate_limit: str | None = None
+    """The key's own, e.g. `100/minute`; None for the server's."""
+    user_id: str | None = None
+    """None for an API key."""
+    role: Role | None = None
+    operator: bool = False
+    """Whether this user runs the server."""
+    session_id: str | None = None
+
+    @property
+    def actor(self) -> str:
+        """The caller as the audit log names it."""
+        return f"key:{self.key_id}" if self.user_id is None else f"user:{self.user_id}"
+
+    def may_use(self, model: str) -> bool:
+        """Whether this model is among those allowed."""
+        return self.models is None or model in self.models
+
+
+@dataclass(frozen=True)
+class KeyTerms:
+    """What a key may do, and for how long."""
+
+    scopes: frozenset[Scope] = USUAL_SCOPES
+    expires_at: datetime | None = None
+    models: frozenset[str] | None = None
+    """Model ids; None for all."""
+    rate_limit: str | None = None
+    """E.g. `100/minute`; None for the server's."""
+    monthly_budget: Decimal | None = None
+    """US dollars in a calendar month (UTC); None for no budget."""
 
 
 @dataclass(frozen=True)
@@ -42,47 +67,57 @@ class ApiKey:
     last_used_at: datetime | None = None
     """To the minute."""
     revoked_at: datetime | None = None
+    last_used_address: str | None = None
+    created_by: str | None = None
+    """Who made it, as the audit log names actors."""
+    rotated_to: str | None = None
+    """Id of the key that took its place."""
+    terms: KeyTerms = field(default_factory=KeyTerms)
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether it opens anything."""
+        return self.revoked_at is None and (self.terms.expires_at is None or now < self.terms.expires_at)
 
 
 class KeyStore(Protocol):
     """Keeps API keys."""
 
-    def create(self, name: str, *, account: str = "default") -> tuple[ApiKey, str]:
+    def create(
+        self, name: str, *, account: str = "default", terms: KeyTerms | None = None, created_by: str | None = None
+    ) -> tuple[ApiKey, str]:
         """A new key and its secret, which is shown this once and kept nowhere. Makes the account where there is none.
         Raises `InvalidOptions` for an empty name, or an account that is not 1-64 letters, digits, `.`, `_` or `-`.
         """
         ...
 
-    def authenticate(self, secret: str) -> Caller:
-        """Whose secret this is; raises `NotAuthenticated` when it is unknown or revoked."""
+    def authenticate(self, secret: str, address: str = "") -> Caller:
+        """Whose secret this is, used from this address; raises `NotAuthenticated` when it is unknown, revoked or expired."""
         ...
 
-    def revoke(self, id_or_prefix_or_name: str) -> list[ApiKey]:
-        """Ends every live key that has this id, prefix or name, at once; returns those ended. Empty when there is none."""
+    def get(self, key_id: str, account: str) -> ApiKey:
+        """The account's key; raises `NotFound`."""
+        ...
+
+    def change(self, key_id: str, account: str, *, name: str, terms: KeyTerms) -> ApiKey:
+        """Gives a live key another name and other terms; raises `NotFound`, also for one that has been revoked."""
+        ...
+
+    def rotate(self, key_id: str, account: str, *, grace: timedelta, created_by: str | None = None) -> tuple[ApiKey, str]:
+        """A new key on the terms of this one, which ends when the grace is over. Raises `NotFound` for a key that is not
+        live, or was rotated before.
+        """
+        ...
+
+    def revoke(self, id_or_prefix_or_name: str, account: str | None = None) -> list[ApiKey]:
+        """Ends every live key, of the account or of all, that has this id, prefix or name, at once; returns those ended.
+        Empty when there is none.
+        """
         ...
 
     def list(self, account: str | None = None) -> list[ApiKey]:
         """The account's keys, or all, oldest first, revoked ones too."""
         ...
 
-
-def new_secret() -> str:
-    """A secret of 256 random bits."""
-    return KEY_MARK + "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_LETTERS))
-
-
-def is_secret(text: str) -> bool:
-    """Whether this has the form of a secret."""
-    return _SECRET_FORM.fullmatch(text) is not None
-
-
-def prefix_of(secret: str) -> str:
-    """The part of a secret that may be shown."""
-    return secret[: len(KEY_MARK) + _SHOWN_LETTERS]
-
-
-def hash_of(secret: str) -> str:
-    """SHA-256 of a secret, in hexadecimal. A slow, salted hash protects passwords because people choose guessable ones;
-    nobody can guess 256 random bits, so a fast hash protects them as well, and costs nothing on every request.
-    """
-    return sha256(secret.encode()).hexdigest()
+    def spent(self, account: str, month: str) -> dict[str, Decimal]:
+        """What each of the account's keys has spent in a month (`2026-11`, UTC), in US dollars; by key id."""
+        ...

@@ -8,9 +8,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from spark_avatar.accounts.keys import Caller
+from spark_avatar.accounts.roles import Scope
 from spark_avatar.api.auth import authenticate, current_caller
 from spark_avatar.api.bodies import Received, idempotency_key_of, open_body, received_body
-from spark_avatar.api.openapi import NEEDS_KEY, TAKES_GENERATION
+from spark_avatar.api.openapi import TAKES_GENERATION, needs
 from spark_avatar.api.ports import Ports, base_url, ports_of
 from spark_avatar.api.problems import error_body, status_of
 from spark_avatar.api.request_ids import request_id_of
@@ -65,7 +66,7 @@ async def create_and_wait(request: Request, body: Body, ports: PortsOf) -> Respo
     return task_response(task, ports, request)
 
 
-@routes.get("/task/{task_id}", responses={200: {"model": TaskView}}, openapi_extra=NEEDS_KEY)
+@routes.get("/task/{task_id}", responses={200: {"model": TaskView}}, openapi_extra=needs(Scope.READ))
 def poll(request: Request, task_id: str, ports: PortsOf) -> Response:
     """The task as it stands. A failed task is a good answer: HTTP 200 and `status: "failed"`."""
     caller = authenticate(request, ports)

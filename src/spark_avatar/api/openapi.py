@@ -5,9 +5,28 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-_SCHEME = "api_key"
-NEEDS_KEY: dict[str, Any] = {"security": [{_SCHEME: []}]}
-"""`openapi_extra` of a call that needs an API key."""
+from spark_avatar.accounts.roles import Scope
+
+_KEY, _SESSION = "api_key", "session"
+
+
+def needs(scope: Scope) -> dict[str, Any]:
+    """`openapi_extra` of a call that needs an API key or a session with this scope; `authenticate` goes by it."""
+    return {"security": [{_KEY: [scope.value]}, {_SESSION: [scope.value]}]}
+
+
+NEEDS_USER: dict[str, Any] = {"security": [{_SESSION: []}]}
+"""`openapi_extra` of a call that needs a signed-in user, of whatever role."""
+NEEDS_KEY = needs(Scope.READ)
+
+
+def scopes_of(route: object) -> frozenset[Scope]:
+    """The scopes that a route says it needs. A route that says nothing must not ask who calls: raises `LookupError`."""
+    security = (getattr(route, "openapi_extra", None) or {}).get("security")
+    if not security:
+        raise LookupError(f"{route!r} does not say which scope it needs")
+    return frozenset(Scope(word) for words in security[0].values() for word in words)
+
 
 _URL = {"type": "string", "description": "An http(s) address, a data: URL, or the address of an uploaded file."}
 _PARAMS: dict[str, Any] = {
@@ -31,19 +50,19 @@ _WRAPPED = {
 }
 _FLAT = {**_PARAMS, "title": "Flat", "properties": {"model": _MODEL, **_PARAMS["properties"]}}
 TAKES_GENERATION: dict[str, Any] = {
-    **NEEDS_KEY,
+    **needs(Scope.GENERATE),
     "requestBody": {"required": True, "content": {"application/json": {"schema": {"anyOf": [_WRAPPED, _FLAT]}}}},
 }
 """`openapi_extra` of a call whose body is a generation."""
 
 TAKES_PARAMS: dict[str, Any] = {
-    **NEEDS_KEY,
+    **needs(Scope.GENERATE),
     "requestBody": {"required": True, "content": {"application/json": {"schema": _PARAMS}}},
 }
 """`openapi_extra` of a call whose body is the parameters alone."""
 
 TAKES_FILE: dict[str, Any] = {
-    **NEEDS_KEY,
+    **needs(Scope.GENERATE),
     "requestBody": {
         "required": True,
         "content": {
@@ -61,12 +80,15 @@ TAKES_FILE: dict[str, Any] = {
 
 
 def install_description(app: FastAPI) -> None:
-    """Adds the way of authentication to `/openapi.json`."""
+    """Adds the ways of authentication to `/openapi.json`."""
 
     def describe() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-            document.setdefault("components", {})["securitySchemes"] = {_SCHEME: {"type": "http", "scheme": "bearer"}}
+            document.setdefault("components", {})["securitySchemes"] = {
+                _KEY: {"type": "http", "scheme": "bearer"},
+                _SESSION: {"type": "apiKey", "in": "cookie", "name": "spark_session"},
+            }
             app.openapi_schema = document
         return app.openapi_schema
 

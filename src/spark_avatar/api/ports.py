@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from spark_avatar.accounts.keys import Caller
 from spark_avatar.api.rate_limits import RateLimits
 from spark_avatar.media.limits import MediaLimits
+from spark_avatar.service.accounts import AccountServices
 from spark_avatar.service.files import FileService
 from spark_avatar.service.generation import GenerationService
 from spark_avatar.service.models import ModelCatalog
@@ -47,8 +48,9 @@ class Ports:
     webhooks: WebhookDeliverer
     files: FileService
     models: ModelCatalog
-    authenticate: Callable[[str], Caller]
-    """Takes an API key; raises `NotAuthenticated`."""
+    authenticate: Callable[[str, str], Caller]
+    """Takes an API key or an access token, and the address that shows it; raises `NotAuthenticated`."""
+    accounts: AccountServices
     checks: Callable[[], Mapping[str, bool]]
     """What must hold before the server can take work, by name."""
     limits: ApiLimits

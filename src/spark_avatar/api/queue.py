@@ -8,10 +8,11 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from spark_avatar.accounts.keys import Caller
+from spark_avatar.accounts.roles import Scope
 from spark_avatar.api.auth import authenticate
 from spark_avatar.api.bodies import idempotency_key_of, open_queue_body
 from spark_avatar.api.generation import Body, PortsOf
-from spark_avatar.api.openapi import NEEDS_KEY, TAKES_PARAMS
+from spark_avatar.api.openapi import TAKES_PARAMS, needs
 from spark_avatar.api.ports import Ports, base_url
 from spark_avatar.api.problems import error_body
 from spark_avatar.api.queue_view import QUEUE_PATH, view_result, view_status, view_submitted
@@ -33,7 +34,7 @@ def submit(request: Request, model: str, body: Body, ports: PortsOf) -> Response
     return _answer(view_submitted(task, position=ports.tasks.position(task), base=base_url(ports, request)))
 
 
-@routes.get("/{model}/requests/{request_id}/status", responses={200: {"model": QueueStatus}}, openapi_extra=NEEDS_KEY)
+@routes.get("/{model}/requests/{request_id}/status", responses={200: {"model": QueueStatus}}, openapi_extra=needs(Scope.READ))
 def status(request: Request, model: str, request_id: str, ports: PortsOf) -> Response:
     """Where the request stands. A failure is `COMPLETED` with `error` and `error_type`."""
     _, task = _own(request, model, request_id, ports)
@@ -43,7 +44,7 @@ def status(request: Request, model: str, request_id: str, ports: PortsOf) -> Res
 @routes.get(
     "/{model}/requests/{request_id}/response",
     responses={200: {"model": QueueResult}, 202: {"model": QueueStatus}},
-    openapi_extra=NEEDS_KEY,
+    openapi_extra=needs(Scope.READ),
 )
 def response(request: Request, model: str, request_id: str, ports: PortsOf) -> Response:
     """The outputs; until there are any, 202 and the status."""
@@ -57,7 +58,7 @@ def response(request: Request, model: str, request_id: str, ports: PortsOf) -> R
 @routes.put(
     "/{model}/requests/{request_id}/cancel",
     responses={202: {"model": QueueCancel}, 400: {"model": AlreadyCompleted}},
-    openapi_extra=NEEDS_KEY,
+    openapi_extra=needs(Scope.GENERATE),
     status_code=202,
 )
 def cancel(request: Request, model: str, request_id: str, ports: PortsOf) -> Response:

@@ -8,7 +8,8 @@ import logging
 import math
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import limits
@@ -17,6 +18,8 @@ from limits.strategies import FixedWindowRateLimiter
 
 from spark_avatar.errors import ConfigurationError, RateLimited, SparkAvatarError
 
+_ANY_RULE: Final = "1/second"
+"""Never counted: the keys bring their own."""
 _LIMIT_FACT: Final = "limit"
 _RESET_FACT: Final = "reset_seconds"
 _TIMEOUTS: Final = "socket_timeout=0.5&socket_connect_timeout=0.5"
@@ -117,19 +120,22 @@ class Rate:
         self._strategy = FixedWindowRateLimiter(_store(store_url))
         self._away_until = float("-inf")
 
-    def spend(self, name: str) -> tuple[bool, Standing | None]:
-        """Counts one request of this name: whether it is within the limit, and how the name then stands, where known."""
+    def spend(self, name: str, rule: str | None = None) -> tuple[bool, Standing | None]:
+        """Counts one request of this name: whether it is within the limit, and how the name then stands, where known. `rule`
+        is the name's own limit.
+        """
+        item = self._item if rule is None else _parsed(rule)
         if time.monotonic() < self._away_until:
             return True, None
         try:
-            within = self._strategy.hit(self._item, self._purpose, name)
-            window = self._strategy.get_window_stats(self._item, self._purpose, name)
+            within = self._strategy.hit(item, self._purpose, name)
+            window = self._strategy.get_window_stats(item, self._purpose, name)
         except Exception:  # noqa: BLE001 - each store has its own exceptions, and none may stop the service
             _log.exception("rate limits cannot be counted; nobody is limited for a while")
             self._away_until = time.monotonic() + _AWAY_SECONDS
             return True, None
         seconds = max(1, math.ceil(window.reset_time - time.time()))
-        return within, Standing(self._item.amount, window.remaining, seconds)
+        return within, Standing(item.amount, window.remaining, seconds)
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,8 @@ class RateLimits:
 
     per_key: Rate | None = None
     per_address: Rate | None = None
+    own: Rate = field(default_factory=lambda: Rate(_ANY_RULE, "own"))
+    """Counts for keys with a limit of their own."""
 
     @classmethod
     def of(cls, *, per_key: str, per_address: str, store_url: str | None) -> "RateLimits":
@@ -145,22 +153,25 @@ class RateLimits:
         return cls(
             Rate(per_key, "key", store_url=store_url) if per_key else None,
             Rate(per_address, "address", store_url=store_url) if per_address else None,
+            Rate(_ANY_RULE, "own", store_url=store_url),
         )
 
     def admit_address(self, address: str) -> Standing | None:
         """Counts a request from an IP address, before its key is looked at; raises `RateLimited`."""
         return _admit(self.per_address, network_of(address), "this address")
 
-    def admit_key(self, key_id: str) -> Standing | None:
-        """Counts a request with a valid key; raises `RateLimited`."""
-        return _admit(self.per_key, key_id, "this API key")
+    def admit_key(self, key_id: str, rule: str | None = None) -> Standing | None:
+        """Counts a request with a valid key, against its own limit where it has one; raises `RateLimited`."""
+        return _admit(self.per_key if rule is None else self.own, key_id, "this API key", rule)
 
 
 def refusal_headers(error: SparkAvatarError) -> dict[str, str]:
     """The headers of an answer that refuses a request for its rate; none for other errors."""
     limit, reset = error.facts.get(_LIMIT_FACT), error.facts.get(_RESET_FACT)
-    if not isinstance(error, RateLimited) or not isinstance(limit, int) or not isinstance(reset, int):
+    if not isinstance(error, RateLimited) or not isinstance(reset, int):
         return {}
+    if not isinstance(limit, int):
+        return {"Retry-After": str(reset)}
     return {"Retry-After": str(reset), **Standing(limit, 0, reset).headers}
 
 
@@ -176,16 +187,21 @@ def network_of(address: str) -> str:
     return str(parsed)
 
 
-def _admit(rate: Rate | None, name: str, who: str) -> Standing | None:
+def _admit(rate: Rate | None, name: str, who: str, rule: str | None = None) -> Standing | None:
     if rate is None:
         return None
-    within, standing = rate.spend(name)
+    within, standing = rate.spend(name, rule)
     if not within and standing is not None:
         raise RateLimited(
             f"Too many requests from {who}: {standing.limit} are accepted; go on in {standing.reset_seconds} s.",
             facts={_LIMIT_FACT: standing.limit, _RESET_FACT: standing.reset_seconds},
         )
     return standing
+
+
+@lru_cache(maxsize=1024)
+def _parsed(rule: str) -> limits.RateLimitItem:
+    return limits.parse(rule)
 
 
 def _store(url: str | None) -> Storage:

@@ -22,8 +22,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from spark_avatar.accounts.keys import Caller
+from spark_avatar.accounts.roles import Scope
 from spark_avatar.api.generation import CallerOf, PortsOf, task_json
-from spark_avatar.api.openapi import NEEDS_KEY
+from spark_avatar.api.openapi import needs
 from spark_avatar.api.ports import Ports, base_url
 from spark_avatar.api.task_view import view_progress
 from spark_avatar.errors import TaskNotFound
@@ -36,7 +37,7 @@ _PROGRESS_STEPS = 10_000
 _IS_STREAM: dict[str, Any] = {
     "response_class": StreamingResponse,
     "responses": {200: {"content": {"text/event-stream": {}}}},
-    "openapi_extra": NEEDS_KEY,
+    "openapi_extra": needs(Scope.READ),
 }
 Cursor = Annotated[int, Query(ge=0)]
 LastEventId = Annotated[str, Header()]

@@ -9,9 +9,10 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from spark_avatar.accounts.roles import Scope
 from spark_avatar.api.auth import authenticate
 from spark_avatar.api.generation import PortsOf, task_response
-from spark_avatar.api.openapi import NEEDS_KEY
+from spark_avatar.api.openapi import needs
 from spark_avatar.api.ports import base_url
 from spark_avatar.api.task_view import view_task
 from spark_avatar.errors import MalformedRequest
@@ -33,7 +34,7 @@ _MICROSECOND = timedelta(microseconds=1)
 routes = APIRouter(prefix="/model/v1/generation", tags=["tasks"])
 
 
-@routes.get("/tasks", responses={200: {"model": TaskListView}}, openapi_extra=NEEDS_KEY)
+@routes.get("/tasks", responses={200: {"model": TaskListView}}, openapi_extra=needs(Scope.READ))
 def list_tasks(
     request: Request,
     ports: PortsOf,
@@ -55,7 +56,7 @@ def list_tasks(
 @routes.delete(
     "/task/{task_id}",
     responses={200: {"model": TaskView}, 204: {"description": "The task had ended, and is gone with its files."}},
-    openapi_extra=NEEDS_KEY,
+    openapi_extra=needs(Scope.GENERATE),
 )
 def cancel_or_delete(request: Request, task_id: str, ports: PortsOf) -> Response:
     """Cancels a task that waits or runs, and returns it; deletes one that has ended, with its files (204)."""

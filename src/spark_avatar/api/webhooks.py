@@ -7,16 +7,17 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from spark_avatar.accounts.roles import Scope
 from spark_avatar.api.auth import authenticate
 from spark_avatar.api.generation import PortsOf
-from spark_avatar.api.openapi import NEEDS_KEY
+from spark_avatar.api.openapi import needs
 from spark_avatar.schemas.webhooks import DeliveryList, DeliveryView, WebhookSecret
 from spark_avatar.tasks.deliveries import Delivery
 
 routes = APIRouter(prefix="/model/v1/generation/webhooks", tags=["webhooks"])
 
 
-@routes.get("", responses={200: {"model": DeliveryList}}, openapi_extra=NEEDS_KEY)
+@routes.get("", responses={200: {"model": DeliveryList}}, openapi_extra=needs(Scope.READ))
 def list_deliveries(request: Request, ports: PortsOf, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Response:
     """The account's deliveries, newest first."""
     caller = authenticate(request, ports)
@@ -24,7 +25,7 @@ def list_deliveries(request: Request, ports: PortsOf, limit: Annotated[int, Quer
     return _answer(DeliveryList(deliveries=tuple(_view(delivery) for delivery in found)))
 
 
-@routes.get("/secret", responses={200: {"model": WebhookSecret}}, openapi_extra=NEEDS_KEY)
+@routes.get("/secret", responses={200: {"model": WebhookSecret}}, openapi_extra=needs(Scope.READ))
 def secret(request: Request, ports: PortsOf) -> Response:
     """The account's secret, in the form of the Standard Webhooks specification."""
     caller = authenticate(request, ports)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spark_avatar.accounts.sql import SqlKeyStore
+from spark_avatar.accounts.sql.keys import SqlKeyStore
 from spark_avatar.app.adapters import open_current_database, storage_of, task_files_of, task_store_of
 from spark_avatar.config import Settings
 from spark_avatar.service.tasks import TaskService

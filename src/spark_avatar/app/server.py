@@ -71,6 +71,7 @@ def _ports(services: Services, registry: CollectorRegistry) -> Ports:
         files=services.files,
         models=services.catalog,
         authenticate=services.keys.authenticate,
+        accounts=services.accounts,
         checks=services.checks,
         limits=ApiLimits(limits_of(settings), settings.sync_seconds),
         rates=RateLimits.of(

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, select
 
 from spark_avatar.accounts.keys import Caller
-from spark_avatar.accounts.sql import SqlKeyStore
+from spark_avatar.accounts.sql.keys import SqlKeyStore
 from spark_avatar.database.engine import open_database, reading
 from spark_avatar.database.migrate import upgrade
 from spark_avatar.database.schema import accounts, api_keys

@@ -1,0 +1,1 @@
+from spark_avatar.accounts.sql.keys import SqlKeyStore as SqlKeyStore

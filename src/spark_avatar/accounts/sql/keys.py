@@ -1,0 +1,229 @@
+"""API keys in a SQL database."""
+
+import hmac
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Row, bindparam, insert, or_, select, update
+
+from spark_avatar.accounts.bearer_secrets import KEY_MARK, hash_of, is_secret, new_secret, prefix_of
+from spark_avatar.accounts.keys import ApiKey, Caller, KeyTerms
+from spark_avatar.accounts.roles import USUAL_SCOPES, Scope
+from spark_avatar.accounts.sql.clock import Clock, utc_now
+from spark_avatar.database.dialects import insert_if_missing
+from spark_avatar.database.engine import reading, writing
+from spark_avatar.database.schema import accounts, api_keys, key_spending
+from spark_avatar.errors import InvalidOptions, NotAuthenticated, NotFound
+from spark_avatar.schemas.identity import AccountId
+
+_ACCOUNT_FORM = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+_USE_GRAIN: Final = timedelta(minutes=1)
+"""How exactly the last use is known: a write on every request would cost more than the fact is worth."""
+
+_key = api_keys.c
+_shown = [column for column in _key if column.name != "secret_hash"]
+
+_BY_PREFIX = select(*_shown, _key.secret_hash).where(_key.prefix == bindparam("the_prefix"))
+
+_TOUCH = (
+    update(api_keys)
+    .where(_key.id == bindparam("the_id"), or_(_key.last_used_at.is_(None), _key.last_used_at < bindparam("the_grain_ago")))
+    .values(last_used_at=bindparam("the_now"), last_used_address=bindparam("the_address"))
+)
+
+RefusalListener = Callable[[ApiKey, str, str], None]
+"""Is told of a key that was right once, why it is refused (`revoked` or `expired`), and the address that showed it."""
+
+
+def _nobody(_key: ApiKey, _reason: str, _address: str) -> None:
+    pass
+
+
+class SqlKeyStore:
+    """A `KeyStore` on SQLite or PostgreSQL. Nothing is cached: a key revoked by another process is refused by the next
+    request.
+    """
+
+    def __init__(self, engine: Engine, *, clock: Clock = utc_now, on_refusal: RefusalListener = _nobody) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._on_refusal = on_refusal
+
+    def create(
+        self, name: str, *, account: str = "default", terms: KeyTerms | None = None, created_by: str | None = None
+    ) -> tuple[ApiKey, str]:
+        """A new key and its secret, which is shown this once and kept nowhere. Makes the account where there is none.
+        Raises `InvalidOptions` for an empty name, or an account that is not 1-64 letters, digits, `.`, `_` or `-`.
+        """
+        if not name.strip():
+            raise InvalidOptions("A key needs a name, so that you can tell it from others.")
+        if not _ACCOUNT_FORM.fullmatch(account):
+            raise InvalidOptions("An account is 1-64 letters, digits, `.`, `_` or `-`, and does not start with a `.`.")
+        key, secret = self._new(name.strip(), AccountId(account), terms or KeyTerms(), created_by)
+        with writing(self._engine) as connection:
+            connection.execute(insert_if_missing(connection, accounts), {"id": account, "created_at": key.created_at})
+            _add(connection, key, secret)
+        return key, secret
+
+    def authenticate(self, secret: str, address: str = "") -> Caller:
+        """Whose secret this is, used from this address; raises `NotAuthenticated` when it is unknown, revoked or expired."""
+        if not is_secret(secret, KEY_MARK):
+            raise NotAuthenticated
+        with reading(self._engine) as connection:
+            candidates = connection.execute(_BY_PREFIX, {"the_prefix": prefix_of(secret)}).all()
+        # The database looks up what is no secret, the prefix; the secret's hash is compared in constant time, so that
+        # the time of a refusal tells nothing about it.
+        hashed = hash_of(secret)
+        row = next((row for row in candidates if hmac.compare_digest(row.secret_hash, hashed)), None)
+        if row is None:
+            raise NotAuthenticated
+        key, now = _key_of(row), self._clock()
+        if not key.is_live(now):
+            self._on_refusal(key, "revoked" if key.revoked_at is not None else "expired", address)
+            raise NotAuthenticated
+        self._note_use(key, address, now)
+        return Caller(
+            account_id=key.account_id,
+            key_id=key.id,
+            key_name=key.name,
+            scopes=key.terms.scopes,
+            models=key.terms.models,
+            rate_limit=key.terms.rate_limit,
+        )
+
+    def get(self, key_id: str, account: str) -> ApiKey:
+        """The account's key; raises `NotFound`."""
+        with reading(self._engine) as connection:
+            return _get(connection, key_id, account)
+
+    def change(self, key_id: str, account: str, *, name: str, terms: KeyTerms) -> ApiKey:
+        """Gives a live key another name and other terms; raises `NotFound`, also for one that has been revoked."""
+        with writing(self._engine) as connection:
+            key = _get(connection, key_id, account)
+            if key.revoked_at is not None:
+                raise NotFound("The API key has been revoked: create another one.")
+            changed = replace(key, name=name, terms=terms)
+            connection.execute(update(api_keys).where(_key.id == key_id), _row_of(changed))
+        return changed
+
+    def rotate(self, key_id: str, account: str, *, grace: timedelta, created_by: str | None = None) -> tuple[ApiKey, str]:
+        """A new key on the terms of this one, which ends when the grace is over. Raises `NotFound` for a key that is not
+        live, or was rotated before.
+        """
+        now = self._clock()
+        with writing(self._engine) as connection:
+            old = _get(connection, key_id, account, lock=True)
+            if not old.is_live(now) or old.rotated_to is not None:
+                raise NotFound("The API key is not in use any more, or was rotated before.")
+            new, secret = self._new(old.name, old.account_id, old.terms, created_by)
+            _add(connection, new, secret)
+            end = now + grace
+            if old.terms.expires_at is not None:
+                end = min(end, old.terms.expires_at)
+            leaving = {"rotated_to": new.id, "expires_at": end} if grace else {"rotated_to": new.id, "revoked_at": now}
+            connection.execute(update(api_keys).where(_key.id == key_id), leaving)
+        return new, secret
+
+    def revoke(self, id_or_prefix_or_name: str, account: str | None = None) -> list[ApiKey]:
+        """Ends every live key, of the account or of all, that has this id, prefix or name, at once; returns those ended.
+        Empty when there is none.
+        """
+        word = id_or_prefix_or_name
+        meant = [or_(_key.id == word, _key.prefix == word, _key.name == word), _key.revoked_at.is_(None)]
+        if account is not None:
+            meant.append(_key.account_id == account)
+        ended = update(api_keys).where(*meant).values(revoked_at=self._clock()).returning(*_shown)
+        with writing(self._engine) as connection:
+            rows = connection.execute(ended).all()
+        return sorted((_key_of(row) for row in rows), key=lambda key: key.created_at)
+
+    def list(self, account: str | None = None) -> "list[ApiKey]":
+        """The account's keys, or all, oldest first, revoked ones too."""
+        query = select(*_shown).order_by(_key.created_at, _key.id)
+        if account is not None:
+            query = query.where(_key.account_id == account)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        return [_key_of(row) for row in rows]
+
+    def spent(self, account: str, month: str) -> dict[str, Decimal]:
+        """What each of the account's keys has spent in a month (`2026-11`, UTC), in US dollars; by key id."""
+        query = (
+            select(key_spending.c.key_id, key_spending.c.spent)
+            .join(api_keys, _key.id == key_spending.c.key_id)
+            .where(_key.account_id == account, key_spending.c.month == month)
+        )
+        with reading(self._engine) as connection:
+            return {row.key_id: row.spent for row in connection.execute(query)}
+
+    def _new(self, name: str, account: AccountId, terms: KeyTerms, created_by: str | None) -> tuple[ApiKey, str]:
+        secret = new_secret(KEY_MARK)
+        key = ApiKey(
+            id=uuid.uuid4().hex,
+            name=name,
+            prefix=prefix_of(secret),
+            account_id=account,
+            created_at=self._clock(),
+            created_by=created_by,
+            terms=terms,
+        )
+        return key, secret
+
+    def _note_use(self, key: ApiKey, address: str, now: datetime) -> None:
+        if key.last_used_at is not None and key.last_used_at >= now - _USE_GRAIN:
+            return
+        use = {"the_id": key.id, "the_now": now, "the_grain_ago": now - _USE_GRAIN, "the_address": address or None}
+        with writing(self._engine) as connection:
+            connection.execute(_TOUCH, use)
+
+
+def _get(connection: Connection, key_id: str, account: str, *, lock: bool = False) -> ApiKey:
+    query = select(*_shown).where(_key.id == key_id, _key.account_id == account)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        raise NotFound("There is no such API key.")
+    return _key_of(row)
+
+
+def _add(connection: Connection, key: ApiKey, secret: str) -> None:
+    connection.execute(insert(api_keys), {**_row_of(key), "secret_hash": hash_of(secret)})
+
+
+def _row_of(key: ApiKey) -> dict[str, Any]:
+    row = {name: value for name, value in vars(key).items() if name != "terms"}
+    terms = key.terms
+    return row | {
+        "scopes": " ".join(sorted(terms.scopes)),
+        "expires_at": terms.expires_at,
+        "models": sorted(terms.models) if terms.models is not None else None,
+        "rate_limit": terms.rate_limit,
+        "monthly_budget": terms.monthly_budget,
+    }
+
+
+def _key_of(row: Row[Any]) -> ApiKey:
+    terms = KeyTerms(
+        scopes=USUAL_SCOPES if row.scopes is None else frozenset(map(Scope, row.scopes.split())),
+        expires_at=row.expires_at,
+        models=frozenset(row.models) if row.models is not None else None,
+        rate_limit=row.rate_limit,
+        monthly_budget=row.monthly_budget,
+    )
+    return ApiKey(
+        id=row.id,
+        name=row.name,
+        prefix=row.prefix,
+        account_id=AccountId(row.account_id),
+        created_at=row.created_at,
+        last_used_at=row.last_used_at,
+        revoked_at=row.revoked_at,
+        last_used_address=row.last_used_address,
+        created_by=row.created_by,
+        rotated_to=row.rotated_to,
+        terms=terms,
+    )

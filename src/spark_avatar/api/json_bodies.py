@@ -1,0 +1,43 @@
+"""Short JSON bodies, read within a limit and checked against a model."""
+
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, ValidationError
+
+from spark_avatar.api.bodies import limited_stream
+from spark_avatar.errors import MalformedRequest
+
+_LARGEST_BYTES = 64 * 1024
+Body = TypeVar("Body", bound=BaseModel)
+
+
+async def short_body(request: Request) -> bytes:
+    """The body; raises `TooLarge`. Pages of other sites cannot send this type without asking first, so nothing else is read:
+    raises `MalformedRequest`.
+    """
+    document = b"".join([chunk async for chunk in limited_stream(request, _LARGEST_BYTES)])
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise MalformedRequest("Send the body as JSON, with `Content-Type: application/json`.")
+    return document
+
+
+ShortBody = Annotated[bytes, Depends(short_body)]
+
+
+def read_as(model: type[Body], document: bytes) -> Body:
+    """The body as a model; raises `MalformedRequest`, which says what is wrong and never repeats a value."""
+    try:
+        return model.model_validate_json(document)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"`{'.'.join(map(str, fault['loc'])) or 'body'}`: {fault['msg']}"
+            for fault in error.errors(include_input=False, include_url=False, include_context=False)
+        )
+        raise MalformedRequest(f"The request cannot be used. {faults}.") from None
+
+
+def takes(model: type[BaseModel]) -> dict[str, Any]:
+    """`openapi_extra` of a call whose body is this model, which holds no other models."""
+    schema = model.model_json_schema()
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

@@ -1,0 +1,56 @@
+"""Who may call: the stores and services around accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from spark_avatar.accounts.passwords import Passwords
+from spark_avatar.accounts.sessions import SessionLife
+from spark_avatar.accounts.sql.audit import SqlAuditLog
+from spark_avatar.accounts.sql.invitations import SqlInvitationStore
+from spark_avatar.accounts.sql.keys import SqlKeyStore
+from spark_avatar.accounts.sql.sessions import SqlSessionStore
+from spark_avatar.accounts.sql.sign_in_attempts import SqlSignInAttempts
+from spark_avatar.accounts.sql.users import SqlUserStore
+from spark_avatar.config import Settings
+from spark_avatar.service.accounts import AccountServices
+from spark_avatar.service.key_management import KeyService
+from spark_avatar.service.members import MemberService
+from spark_avatar.service.sign_in import SignInService
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from spark_avatar.service.models import ModelCatalog
+
+
+def account_services(
+    settings: Settings, database: Engine, keys: SqlKeyStore, knows_model: Callable[[str], bool]
+) -> AccountServices:
+    """The use cases around accounts."""
+    audit, users = SqlAuditLog(database), SqlUserStore(database)
+    sign_in = SignInService(
+        users=users,
+        sessions=SqlSessionStore(database, session_life(settings)),
+        attempts=SqlSignInAttempts(database),
+        passwords=Passwords(),
+        audit=audit,
+    )
+    return AccountServices(
+        sign_in=sign_in,
+        members=MemberService(users, SqlInvitationStore(database), sign_in, audit),
+        keys=KeyService(keys, audit, knows_model),
+        audit=audit,
+    )
+
+
+def session_life(settings: Settings) -> SessionLife:
+    """Of the settings."""
+    return SessionLife(longest=timedelta(days=settings.session_days), idle=timedelta(hours=settings.session_idle_hours))
+
+
+def known_models(catalog: ModelCatalog) -> Callable[[str], bool]:
+    """Whether there is a model of this id."""
+    return lambda model: any(model == known.id for known in catalog.all())

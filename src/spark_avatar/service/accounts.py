@@ -1,0 +1,18 @@
+"""What the API and the console need to know callers and to manage them, in one place."""
+
+from dataclasses import dataclass
+
+from spark_avatar.accounts.audit import AuditLog
+from spark_avatar.service.key_management import KeyService
+from spark_avatar.service.members import MemberService
+from spark_avatar.service.sign_in import SignInService
+
+
+@dataclass(frozen=True)
+class AccountServices:
+    """The use cases around accounts."""
+
+    sign_in: SignInService
+    members: MemberService
+    keys: KeyService
+    audit: AuditLog
