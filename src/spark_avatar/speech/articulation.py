@@ -15,8 +15,9 @@ from spark_avatar.speech.mel import BANDS, MEL_RATE
 
 _STEP: Final = MEL_RATE // FEATURE_RATE
 _CHUNK: Final = 20 * FEATURE_RATE
-# The network sees 0.62 s to either side (dilations 1 2 4 8, twice, and the first kernel): more context changes nothing.
-_CONTEXT: Final = int(0.7 * FEATURE_RATE)
+CONTEXT: Final = int(0.7 * FEATURE_RATE)
+"""Frames to either side beyond which nothing changes: the network sees 0.62 s (dilations 1 2 4 8, twice, and the first
+kernel)."""
 
 REFERENCE_DB: Final = -18.0
 """Loud level (see `levels.Levels`) at which the network should hear a recording, about that of its training."""
@@ -99,8 +100,8 @@ class ArticulationNetwork:
         classes: list[FloatArray] = []
         for first in range(0, length, _CHUNK):
             last = min(first + _CHUNK, length)
-            start = max(0, first - _CONTEXT)
-            inputs = mel[start * _STEP : (last + _CONTEXT) * _STEP]
+            start = max(0, first - CONTEXT)
+            inputs = mel[start * _STEP : (last + CONTEXT) * _STEP]
             articulation, logits = self._session.run(None, {"logmel": inputs[None].astype(np.float32, copy=False)})
             kept = slice(first - start, last - start)
             channels.append(articulation[0, kept])
