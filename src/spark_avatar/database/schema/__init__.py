@@ -18,6 +18,7 @@ from spark_avatar.database.schema.elsewhere import drained_servers, engine_notes
 from spark_avatar.database.schema.fleet import chores, workers
 from spark_avatar.database.schema.ledger import balances, holds, key_spending, ledger_entries, ledger_postings, usage_records
 from spark_avatar.database.schema.tasks import idempotency_keys, tasks, turns, webhooks
+from spark_avatar.database.schema.webhooks import webhook_attempts, webhook_deliveries, webhook_endpoints
 
 __all__ = [
     "accounts",
@@ -44,6 +45,9 @@ __all__ = [
     "turns",
     "usage_records",
     "users",
+    "webhook_attempts",
+    "webhook_deliveries",
+    "webhook_endpoints",
     "webhooks",
     "workers",
 ]

@@ -14,7 +14,7 @@ from spark_avatar.database.schema import idempotency_keys
 from spark_avatar.errors import IdempotencyConflict, TaskNotFound
 from spark_avatar.tasks.sql import documents, statements, turns
 from spark_avatar.tasks.sql.books import Bookkeeper, NoBooks
-from spark_avatar.tasks.sql.deliveries import drop_delivery, plan_delivery
+from spark_avatar.tasks.sql.deliveries import drop_deliveries, plan_deliveries
 from spark_avatar.tasks.sql.notes import drop_notes, read_notes, write_note
 from spark_avatar.tasks.sql.rows import row_of, task_of
 from spark_avatar.tasks.store import NOTHING, PageMark, QueueFacts, SubmissionKey
@@ -109,7 +109,7 @@ class SqlTaskStore:
             removed = _changed(connection, statements.REMOVE, {"the_id": task_id})
             if removed:
                 connection.execute(statements.FORGET_KEY_OF_TASK, {"the_id": task_id})
-                drop_delivery(connection, task_id)
+                drop_deliveries(connection, task_id)
                 drop_notes(connection, task_id)
         return removed
 
@@ -276,7 +276,6 @@ class SqlTaskStore:
 
     def _add(self, connection: Connection, task: Task, hold: Decimal) -> None:
         connection.execute(statements.ADD, row_of(task))
-        plan_delivery(connection, task)
         if hold:
             self._set_aside(connection, task.id, task.account_id, task.key_id, hold, task.created_at)
 
@@ -293,7 +292,7 @@ class SqlTaskStore:
         metadata: dict[str, object],
         settle: Callable[[Connection, Row[Any]], None],
     ) -> bool:
-        """Merges the metadata, ends the task and settles what it costs, in one transaction."""
+        """Merges the metadata, ends the task, settles what it costs and plans who is told, in one transaction."""
         with writing(self._engine) as connection:
             row = connection.execute(current, parameters).one_or_none()
             if row is None:
@@ -302,6 +301,7 @@ class SqlTaskStore:
             ended = _changed(connection, end, {**parameters, "the_metadata": merged})
             if ended:
                 settle(connection, row)
+                plan_deliveries(connection, parameters["the_id"], row, code=parameters.get("the_code"), now=parameters["the_now"])
         return ended
 
 
