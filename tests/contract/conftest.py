@@ -40,6 +40,7 @@ from spark_avatar.service.webhooks import WebhookDeliverer, WebhookSigner
 from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.tasks.sql.deliveries import SqlDeliveryStore
+from spark_avatar.tasks.sql.endpoints import SqlEndpointStore
 from spark_avatar.tasks.sql.store import SqlTaskStore
 
 _accounts = itertools.count()
@@ -61,7 +62,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         generation=GenerationService(
             store, IdleDispatcher(), catalog, inputs=inputs, admission=Admission(store), prices=prices, limits=LIMITS
         ),
-        webhooks=WebhookDeliverer(SqlDeliveryStore(engine), store, HttpSender(LOCAL), WebhookSigner(bytes(32))),
+        webhooks=WebhookDeliverer(SqlDeliveryStore(engine), SqlEndpointStore(engine), store, HttpSender(LOCAL), WebhookSigner(bytes(32))),
         tasks=TaskService(store, TaskFiles(storage, inputs)),
         files=FileService(storage, LinkSigner(bytes(32)), link_seconds=600),
         models=catalog,

@@ -46,6 +46,7 @@ from spark_avatar.service.tasks import TaskService
 from spark_avatar.service.webhooks import WebhookDeliverer, WebhookSigner
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.tasks.sql.deliveries import SqlDeliveryStore
+from spark_avatar.tasks.sql.endpoints import SqlEndpointStore
 from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.telemetry import PLAIN_LOGGING, Logging
 from spark_avatar.wiring import model_catalog
@@ -182,7 +183,8 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
 
 def _webhooks(settings: Settings, database: Engine, store: SqlTaskStore) -> WebhookDeliverer:
     sender = HttpSender(AllowList.parse(settings.fetch_allow))
-    return WebhookDeliverer(SqlDeliveryStore(database), store, sender, WebhookSigner(secret_of(settings)))
+    signer = WebhookSigner(secret_of(settings))
+    return WebhookDeliverer(SqlDeliveryStore(database), SqlEndpointStore(database), store, sender, signer)
 
 
 def _retention(settings: Settings, store: SqlTaskStore, storage: ObjectStorage) -> Retention:

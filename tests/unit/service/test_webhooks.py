@@ -17,6 +17,7 @@ from spark_avatar.service.addresses import AllowList
 from spark_avatar.service.http_sender import HttpSender, NotSent
 from spark_avatar.service.webhooks import SCHEDULE, WebhookDeliverer, WebhookSigner, sign
 from spark_avatar.tasks.sql.deliveries import SqlDeliveryStore
+from spark_avatar.tasks.sql.endpoints import SqlEndpointStore
 
 LOCAL = AllowList.parse(("127.0.0.1/32",))
 SIGNER = WebhookSigner(b"s" * 32)
@@ -58,7 +59,14 @@ def receiver() -> Iterator[Receiver]:
 
 
 def deliverer(house: House, allow: AllowList = LOCAL) -> WebhookDeliverer:
-    return WebhookDeliverer(SqlDeliveryStore(house.database), house.store, HttpSender(allow), SIGNER, clock=house.clock)
+    return WebhookDeliverer(
+        SqlDeliveryStore(house.database),
+        SqlEndpointStore(house.database),
+        house.store,
+        HttpSender(allow),
+        SIGNER,
+        clock=house.clock,
+    )
 
 
 def verified(message: tuple[dict[str, str], bytes], secret: str) -> dict:
@@ -101,7 +109,7 @@ def test_a_failure_tells_its_code(house: House, receiver: Receiver):
     house.tasks.cancel(task.id, caller=CALLER)
     deliverer(house).step()
     told = verified(receiver.messages[0], SIGNER.secret_of(CALLER.account_id))
-    assert (told["type"], told["data"]["error"]["code"]) == ("task.failed", "003016031")
+    assert (told["type"], told["data"]["error"]["code"]) == ("task.canceled", "003016031")
 
 
 def test_accounts_have_secrets_of_their_own():

@@ -14,11 +14,11 @@ from spark_avatar.database.schema.accounts import (
 )
 from spark_avatar.database.schema.audit import audit_events
 from spark_avatar.database.schema.base import metadata
+from spark_avatar.database.schema.deliveries import webhook_attempts, webhook_deliveries, webhook_endpoints
 from spark_avatar.database.schema.elsewhere import drained_servers, engine_notes
 from spark_avatar.database.schema.fleet import chores, workers
 from spark_avatar.database.schema.ledger import balances, holds, key_spending, ledger_entries, ledger_postings, usage_records
 from spark_avatar.database.schema.tasks import idempotency_keys, tasks, turns, webhooks
-from spark_avatar.database.schema.webhooks import webhook_attempts, webhook_deliveries, webhook_endpoints
 
 __all__ = [
     "accounts",
