@@ -12,17 +12,19 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
+from argon2.profiles import CHEAPEST
 from contract_house import LIMITS, House, IdleDispatcher, Worker
 from strict_client import StrictClient
 
 from spark_avatar.accounts.ledger.sql_books import SqlBookkeeper
+from spark_avatar.accounts.passwords import Passwords
 from spark_avatar.accounts.sql.keys import SqlKeyStore
 from spark_avatar.api.http import build_api
 from spark_avatar.api.metrics import QueueCollector
 from spark_avatar.api.ports import ApiLimits, Ports
 from spark_avatar.app.accounts import account_services, known_models
 from spark_avatar.config import Settings
-from spark_avatar.console.pages import console_routes
+from spark_avatar.console.routes import console_routes
 from spark_avatar.database.engine import open_database
 from spark_avatar.database.migrate import upgrade
 from spark_avatar.engines.registry import EngineRegistry
@@ -62,12 +64,14 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         generation=GenerationService(
             store, IdleDispatcher(), catalog, inputs=inputs, admission=Admission(store), prices=prices, limits=LIMITS
         ),
-        webhooks=WebhookDeliverer(SqlDeliveryStore(engine), SqlEndpointStore(engine), store, HttpSender(LOCAL), WebhookSigner(bytes(32))),
+        webhooks=WebhookDeliverer(
+            SqlDeliveryStore(engine), SqlEndpointStore(engine), store, HttpSender(LOCAL), WebhookSigner(bytes(32))
+        ),
         tasks=TaskService(store, TaskFiles(storage, inputs)),
         files=FileService(storage, LinkSigner(bytes(32)), link_seconds=600),
         models=catalog,
         authenticate=keys.authenticate,
-        accounts=account_services(Settings(), engine, keys, known_models(catalog)),
+        accounts=account_services(Settings(), engine, keys, known_models(catalog), Passwords(CHEAPEST)),
         checks=lambda: {"database": store.ping(), "workers": True},
         limits=ApiLimits(LIMITS, sync_seconds=1.0),
         scratch=folder / "scratch",

@@ -1,5 +1,6 @@
 """Short JSON bodies, read within a limit and checked against a model."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
@@ -12,23 +13,31 @@ _LARGEST_BYTES = 64 * 1024
 Body = TypeVar("Body", bound=BaseModel)
 
 
-async def short_body(request: Request) -> bytes:
-    """The body; raises `TooLarge`. Pages of other sites cannot send this type without asking first, so nothing else is read:
-    raises `MalformedRequest`.
-    """
+@dataclass(frozen=True)
+class ReceivedJson:
+    """A body that was not looked at yet: first it must be known who sent it."""
+
+    document: bytes
+    media_type: str
+
+
+async def short_body(request: Request) -> ReceivedJson:
+    """Reads the body; raises `TooLarge`."""
     document = b"".join([chunk async for chunk in limited_stream(request, _LARGEST_BYTES)])
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+    return ReceivedJson(document, request.headers.get("content-type", "").partition(";")[0].strip().lower())
+
+
+ShortBody = Annotated[ReceivedJson, Depends(short_body)]
+
+
+def read_as(model: type[Body], body: ReceivedJson) -> Body:
+    """The body as a model; raises `MalformedRequest`, which says what is wrong and never repeats a value. Pages of other sites
+    can send JSON only after asking, so nothing else is read.
+    """
+    if body.media_type != "application/json":
         raise MalformedRequest("Send the body as JSON, with `Content-Type: application/json`.")
-    return document
-
-
-ShortBody = Annotated[bytes, Depends(short_body)]
-
-
-def read_as(model: type[Body], document: bytes) -> Body:
-    """The body as a model; raises `MalformedRequest`, which says what is wrong and never repeats a value."""
     try:
-        return model.model_validate_json(document)
+        return model.model_validate_json(body.document)
     except ValidationError as error:
         faults = "; ".join(
             f"`{'.'.join(map(str, fault['loc'])) or 'body'}`: {fault['msg']}"

@@ -16,16 +16,20 @@ _KEEP_ALIVE_SECONDS = 30
 
 
 class _AnnouncedServer(uvicorn.Server):
-    """Prints its address once it answers; tells when it begins to stop, before it waits for the answers under way."""
+    """Prints its address once it answers, and what else there is to say; tells when it begins to stop, before it waits for
+    the answers under way.
+    """
 
-    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None], greeting: Callable[[str], str]) -> None:
         super().__init__(config)
         self._on_stop = on_stop
+        self._greeting = greeting
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started and sockets:
-            sys.stdout.write(f"Spark Avatar listens on {_url(sockets[0])}\n")
+            url = _url(sockets[0])
+            sys.stdout.write(f"Spark Avatar listens on {url}\n{self._greeting(url)}")
             sys.stdout.flush()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -33,8 +37,9 @@ class _AnnouncedServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(app: ASGIApp, *, host: str, port: int, on_stop: Callable[[], None]) -> None:
-    """Serves until SIGINT or SIGTERM, then calls `on_stop` and ends. Port 0 picks a free one.
+def serve(app: ASGIApp, *, host: str, port: int, on_stop: Callable[[], None], greeting: Callable[[str], str]) -> None:
+    """Serves until SIGINT or SIGTERM, then calls `on_stop` and ends. Port 0 picks a free one. `greeting` makes lines to print
+    from the server's URL, once it answers.
 
     Raises `ConfigurationError` when the address cannot be had.
     """
@@ -49,7 +54,7 @@ def serve(app: ASGIApp, *, host: str, port: int, on_stop: Callable[[], None]) ->
         timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
     )
     with _listener(host, port) as listener, suppress(KeyboardInterrupt):
-        _AnnouncedServer(config, on_stop).run(sockets=[listener])
+        _AnnouncedServer(config, on_stop, greeting).run(sockets=[listener])
 
 
 def _listener(host: str, port: int) -> socket.socket:

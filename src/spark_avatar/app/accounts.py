@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
 
 def account_services(
-    settings: Settings, database: Engine, keys: SqlKeyStore, knows_model: Callable[[str], bool]
+    settings: Settings,
+    database: Engine,
+    keys: SqlKeyStore,
+    knows_model: Callable[[str], bool],
+    passwords: Passwords | None = None,
 ) -> AccountServices:
     """The use cases around accounts."""
     audit, users = SqlAuditLog(database), SqlUserStore(database)
@@ -35,7 +39,7 @@ def account_services(
         users=users,
         sessions=SqlSessionStore(database, session_life(settings)),
         attempts=SqlSignInAttempts(database),
-        passwords=Passwords(),
+        passwords=passwords or Passwords(),
         audit=audit,
     )
     return AccountServices(

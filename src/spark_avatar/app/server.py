@@ -13,6 +13,9 @@ from spark_avatar.config import Settings
 from spark_avatar.errors import StorageUnavailable
 from spark_avatar.telemetry import PLAIN_LOGGING, Logging, configure_logging
 
+WELCOME_PATH = "/welcome"
+"""The console's page for the link of the first start."""
+
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from prometheus_client import CollectorRegistry
@@ -27,7 +30,7 @@ def create_app(settings: Settings, logging: Logging = PLAIN_LOGGING) -> FastAPI:
 
     from spark_avatar.api.http import build_api
     from spark_avatar.api.metrics import QueueCollector
-    from spark_avatar.console.pages import console_routes
+    from spark_avatar.console.routes import console_routes
     from spark_avatar.console.samples import sample_files
 
     services = build_services(settings, logging)
@@ -44,7 +47,7 @@ def create_app(settings: Settings, logging: Logging = PLAIN_LOGGING) -> FastAPI:
     registry.register(QueueCollector(lambda: services.store.queue_facts(now=datetime.now(UTC))))
     app = build_api(registry=registry, lifespan=lifespan)
     app.state.ports = _ports(services, registry)
-    app.include_router(console_routes(sample_files(settings.data_dir / "samples"), public_url=settings.public_url))
+    app.include_router(console_routes(sample_files(settings.data_dir / "samples"), file_addresses=[settings.public_url or ""]))
     return app
 
 
@@ -56,7 +59,17 @@ def run_server(settings: Settings, *, host: str, port: int, log_json: bool, log_
     with suppress(StorageUnavailable):  # it may come back: until then the server is not ready
         storage_of(settings).check()
     app = create_app(settings, Logging(json=log_json, level=log_level))
-    serve(app, host=host, port=port, on_stop=app.state.ports.stopping.set)
+    ports: Ports = app.state.ports
+    serve(app, host=host, port=port, on_stop=ports.stopping.set, greeting=lambda url: _welcome(ports, url))
+
+
+def _welcome(ports: Ports, url: str) -> str:
+    """While there is no user: the link that makes one, who owns the server. It works once, and until the next start."""
+    code = ports.accounts.members.welcome_code()
+    if code is None:
+        return ""
+    base = (ports.public_url or url).rstrip("/")
+    return f"Nobody can sign in yet. Create the owner's account: {base}{WELCOME_PATH}?code={code}\n"
 
 
 def _ports(services: Services, registry: CollectorRegistry) -> Ports:
