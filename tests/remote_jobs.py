@@ -1,6 +1,7 @@
 """Jobs for engines elsewhere, and the videos that those make."""
 
 import tempfile
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from acceptance.conftest import write_wav
 from spark_avatar.engines.engine import Portrait, RenderJob, Speech
+from spark_avatar.errors import Canceled
 from spark_avatar.media.audio import probe_audio
 from spark_avatar.media.image import probe_image, write_image
 from spark_avatar.media.limits import MediaLimits
@@ -48,6 +50,25 @@ def video_bytes(seconds: float = SECONDS, *, sound: float | None = SECONDS, fps:
             for number in range(video.frames):
                 video.write(np.full((64, 64, 3), (number * 7) % 256, np.uint8))
         return path.read_bytes()
+
+
+class Pages:
+    """A notebook in memory; `follows` says whether another attempt comes after one that is cancelled."""
+
+    def __init__(self, *, follows: bool = True) -> None:
+        self.pages: dict[str, dict[str, str]] = {}
+        self.history: list[dict[str, str]] = []
+        self._follows = follows
+
+    def read(self, engine: str) -> Mapping[str, str]:
+        return self.pages.get(engine, {})
+
+    def write(self, engine: str, note: Mapping[str, str]) -> None:
+        self.pages[engine] = dict(note)
+        self.history.append(dict(note))
+
+    def continues(self, reason: BaseException) -> bool:
+        return self._follows and isinstance(reason, Canceled)
 
 
 class Watcher:

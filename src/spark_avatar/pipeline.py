@@ -12,6 +12,7 @@ from pathlib import Path
 
 from spark_avatar.animation.track import AnimationTrack
 from spark_avatar.engines.engine import Portrait, RenderJob, RenderMonitor, Rendition, SilentMonitor, Speech
+from spark_avatar.engines.notebook import NoNotebook, Notebook
 from spark_avatar.engines.options import validate_options
 from spark_avatar.engines.registry import EngineRegistry
 from spark_avatar.engines.seed import MAX_SEED, draw_seed
@@ -24,6 +25,7 @@ from spark_avatar.media.video import probe_video, read_frames
 
 _DEFAULT_LIMITS = MediaLimits()
 _SILENT = SilentMonitor()
+_NO_NOTES = NoNotebook()
 
 
 def render(
@@ -85,8 +87,9 @@ class Pipeline:
         monitor: RenderMonitor = _SILENT,
         workdir: Path | None = None,
         thumbnail: Path | None = None,
+        notebook: Notebook = _NO_NOTES,
     ) -> Rendition:
-        """As `render` above."""
+        """As `render` above. `notebook` lets a later attempt at the same task take up a job that is under way elsewhere."""
         started = time.perf_counter()
         if not output.parent.is_dir():
             raise InvalidOptions("the output's folder does not exist: make it first", facts={"option": "output"})
@@ -97,7 +100,7 @@ class Pipeline:
         with tempfile.TemporaryDirectory(prefix="spark-avatar-", dir=workdir, ignore_cleanup_errors=True) as scratch:
             portrait, motion = self._probe(image, audio, monitor)
             probed = time.perf_counter()
-            job = RenderJob(portrait, motion, checked, seed, Path(scratch))
+            job = RenderJob(portrait, motion, checked, seed, Path(scratch), notebook)
             rendition = self.engines.engine(engine).render(job, monitor)
             rendered = time.perf_counter()
             _verify(rendition, has_sound=isinstance(motion, Speech))

@@ -8,6 +8,7 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from spark_avatar.animation.track import AnimationTrack
+from spark_avatar.engines.notebook import NoNotebook, Notebook
 from spark_avatar.media.audio import AudioFacts
 from spark_avatar.media.image import ImageFacts
 from spark_avatar.media.quality import QualityWarning
@@ -42,6 +43,8 @@ class RenderJob:
     """Same inputs, options and seed: same frames."""
     workdir: Path
     """An existing folder of this job's own, removed by its owner afterwards."""
+    notebook: Notebook = field(default_factory=NoNotebook)
+    """For engines that have the job done elsewhere."""
 
 
 @dataclass(frozen=True)

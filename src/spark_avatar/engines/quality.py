@@ -12,7 +12,7 @@ LENGTH_MENDED: Final = QualityWarning(
 )
 JOB_REPEATED: Final = QualityWarning(
     "remote_job_repeated",
-    "A server of the engine went away with the job half done: it was run again elsewhere, and may have been paid for twice.",
+    "A server of the engine went away with the job half done, or lost it: it was run again, and may have been paid for twice.",
 )
 
 

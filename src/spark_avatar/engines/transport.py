@@ -24,6 +24,7 @@ _CHUNK: Final = 256 * 1024
 _CONNECT_SECONDS: Final = 5.0
 _JSON_SECONDS: Final = 30.0
 """For a whole answer: a server that trickles is as good as dead."""
+_CHECK_SECONDS: Final = 0.25
 
 
 class Unreachable(Exception):
@@ -200,3 +201,14 @@ def _target(current: httpx.URL, location: str) -> httpx.URL:
     if target.scheme not in ("http", "https"):
         raise Malformed("it redirects to an address that is not http")
     return target
+
+
+def wait(seconds: float, checkpoint: Callable[[], None]) -> None:
+    """Sleeps in small pieces, so that a job that is no longer wanted ends soon."""
+    until = time.monotonic() + seconds
+    while True:
+        checkpoint()
+        rest = until - time.monotonic()
+        if rest <= 0:
+            return
+        time.sleep(min(_CHECK_SECONDS, rest))

@@ -7,7 +7,7 @@ whatever it hit, an unknown route is 404 with an empty body. Faults come as `Unr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,13 +126,14 @@ class ComfyClient:
         if prompt_id in self.queue().running:  # also where it has just been taken from the queue
             self.transport.post("/interrupt", content={"prompt_id": prompt_id})
 
-    def view(self, file: RemoteFile, target: Path, *, limit: int, seconds: float, checkpoint: Callable[[], None]) -> int:
-        """Fetches a file; returns the status, and writes `target` only if that is a success."""
+    @staticmethod
+    def view_path(file: RemoteFile) -> str:
+        """Where the transport finds a file of the outputs."""
         query = "&".join(
             f"{name}={quote(value, safe='')}"
             for name, value in (("filename", file.filename), ("subfolder", file.subfolder), ("type", file.kind))
         )
-        return self.transport.download(f"/view?{query}", target, limit=limit, seconds=seconds, checkpoint=checkpoint)
+        return f"/view?{query}"
 
 
 def _object(reply: Reply) -> dict[str, Any]:

@@ -6,21 +6,21 @@ import logging
 import math
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel
 
-from spark_avatar.engines.comfyui.client import Refused, RemoteFile
+from spark_avatar.engines.comfyui.client import Refused
 from spark_avatar.engines.comfyui.configuration import ENGINE_PREFIX
 from spark_avatar.engines.comfyui.job import RemoteJob, TryElsewhere
+from spark_avatar.engines.comfyui.notes import JobNote, JobNotes
 from spark_avatar.engines.comfyui.outcome import Success, read_outcome, reported_units
 from spark_avatar.engines.comfyui.pool import FAULTS, Server, ServerPool
 from spark_avatar.engines.comfyui.workflow import JobValues, Workflow
 from spark_avatar.engines.engine import RenderJob, RenderMonitor, Rendition, Speech
-from spark_avatar.engines.finished_video import TakenVideo, take_over
-from spark_avatar.engines.quality import JOB_REPEATED
+from spark_avatar.engines.finished_video import TakenVideo, fetch, take_over
 from spark_avatar.engines.remote_inputs import InputFile, prepare_inputs
 from spark_avatar.engines.stages import MonitorSpan
 from spark_avatar.engines.transport import Malformed, Unreachable
@@ -29,12 +29,10 @@ from spark_avatar.errors import (
     RemoteStatusError,
     ResultParsingError,
     SparkAvatarError,
+    StatusCheckError,
     TaskCreationError,
 )
 
-MAX_RESULT_BYTES: Final = 2 * 1024**3
-_DOWNLOAD_SECONDS: Final = 600.0
-_DOWNLOAD_TRIES: Final = 3
 _CANDIDATES: Final = 3
 _UPLOADED, _EXECUTED, _FETCHED = 0.05, 0.9, 0.95
 
@@ -42,14 +40,14 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Delivery:
-    """What a server made."""
+class _Attempt:
+    """One render."""
 
-    server: Server
-    prompt_id: str
-    success: Success
-    video: TakenVideo
-    timings: dict[str, float]
+    job: RenderJob
+    speech: Speech
+    monitor: RenderMonitor
+    notes: JobNotes
+    deadline: float
 
 
 class ComfyEngine:
@@ -76,25 +74,39 @@ class ComfyEngine:
     def render(self, job: RenderJob, monitor: RenderMonitor) -> Rendition:
         """Has the video made, and verifies it.
 
-        A job that no server has begun may go from server to server; one that may have run is run a second time only when
-        its server is gone, and the result says so. Raises `TaskCreationError` (003016099), `StatusCheckError` (098),
-        `RemoteStatusError` (097), `ResultParsingError` (096), `GenerationError` (095), and what the monitor raises; then
-        the job is cancelled on its server.
+        A job that an earlier attempt handed over is taken up. One that no server has begun may go from server to server;
+        one that may have run is run a second time only when its server is gone or has lost it, and the result says so.
+        Raises `TaskCreationError` (003016099), `StatusCheckError` (098), `RemoteStatusError` (097), `ResultParsingError`
+        (096), `GenerationError` (095), and what the monitor raises; then the job is cancelled on its server, unless another
+        attempt follows.
         """
         if not isinstance(job.motion, Speech):
             raise InvalidOptions("A ComfyUI workflow needs a recording, not a track.")
         deadline = time.monotonic() + self._pool.config.job_seconds
+        attempt = _Attempt(job, job.motion, monitor, JobNotes(job.notebook, self.name), deadline)
         monitor.progress(0.0, "preparing")
-        inputs = prepare_inputs(job.portrait, job.motion, job.workdir)
+        earlier = attempt.notes.read()
+        if earlier is None:
+            return self._begin(attempt, None, repeated=False)
+        try:
+            return self._resume(attempt, earlier)
+        except TryElsewhere as fault:
+            if earlier.repeated:
+                raise fault.error from fault
+            _log.warning("a ComfyUI job of an earlier attempt is lost", extra={"reason": fault.error.message})
+            return self._begin(attempt, fault.error, repeated=True)
+
+    def _begin(self, attempt: _Attempt, first: SparkAvatarError | None, *, repeated: bool) -> Rendition:
+        """Tries server after server. `first` is why the task has no video yet, if it was tried before."""
+        inputs = prepare_inputs(attempt.job.portrait, attempt.speech, attempt.job.workdir)
         avoid: list[Server] = []
-        first: SparkAvatarError | None = None
-        repeated = False
         while True:
             try:
-                with self._pool.place(self._workflow, checkpoint=monitor.checkpoint, deadline=deadline, avoid=avoid) as server:
+                with self._pool.place(
+                    self._workflow, checkpoint=attempt.monitor.checkpoint, deadline=attempt.deadline, avoid=avoid
+                ) as server:
                     avoid.append(server)
-                    delivery = self._deliver(server, job, job.motion, inputs, monitor, deadline)
-                return self._rendition(delivery, job, repeated=repeated)
+                    return self._deliver(attempt, server, inputs, repeated=repeated)
             except TryElsewhere as fault:
                 first = fault.error if first is None or fault.may_have_run else first
                 if fault.may_have_run and repeated:
@@ -106,24 +118,26 @@ class ComfyEngine:
                     raise
                 raise first from None
 
-    def _deliver(
-        self,
-        server: Server,
-        job: RenderJob,
-        speech: Speech,
-        inputs: tuple[InputFile, InputFile],
-        monitor: RenderMonitor,
-        deadline: float,
-    ) -> _Delivery:
-        config, started = self._pool.config, time.perf_counter()
+    def _resume(self, attempt: _Attempt, note: JobNote) -> Rendition:
+        """Takes up a job that is on a server already; it needs no place there, as it has one in the server's queue."""
+        server = self._pool.server(note.server)
+        if server is None:
+            raise TryElsewhere(StatusCheckError("The ComfyUI server that had the job is not in use any more."), may_have_run=True)
+        _log.info("taking up a ComfyUI job", extra={"job": note.prompt_id, "server": server.address.url})
+        remote, started = self._remote_job(attempt, server, note), time.perf_counter()
+        record = remote.resume(len(self._workflow.graph), MonitorSpan(attempt.monitor, _UPLOADED, _EXECUTED))
+        return self._collect(attempt, server, remote.prompt_id, record, {"remote": time.perf_counter() - started}, note.repeated)
+
+    def _deliver(self, attempt: _Attempt, server: Server, inputs: tuple[InputFile, InputFile], *, repeated: bool) -> Rendition:
+        job, monitor, started = attempt.job, attempt.monitor, time.perf_counter()
         monitor.progress(0.0, "uploading")
         token = uuid.uuid4().hex
         image, audio = self._upload(server, inputs, token)
         monitor.checkpoint()
-        values = JobValues(image, audio, job.seed, speech.facts.seconds, job.options.model_dump(), f"spark-avatar/{token}")
-        graph = self._workflow.fill(values)
+        seconds = attempt.speech.facts.seconds
+        graph = self._workflow.fill(JobValues(image, audio, job.seed, seconds, job.options.model_dump(), f"spark-avatar/{token}"))
         uploaded = time.perf_counter()
-        remote = RemoteJob(server, deadline=deadline, poll_seconds=config.poll_seconds, silent_seconds=config.silent_seconds)
+        remote = self._remote_job(attempt, server, JobNote.new(server.address.url, repeated=repeated))
         try:
             record = remote.run(graph, self._workflow.output, MonitorSpan(monitor, _UPLOADED, _EXECUTED))
         except TryElsewhere as fault:
@@ -132,17 +146,48 @@ class ComfyEngine:
                 server.breaker.failed()
             raise
         server.breaker.succeeded()
+        timings = {"upload": uploaded - started, "remote": time.perf_counter() - uploaded}
+        return self._collect(attempt, server, remote.prompt_id, record, timings, repeated)
+
+    def _remote_job(self, attempt: _Attempt, server: Server, note: JobNote) -> RemoteJob:
+        config = self._pool.config
+        return RemoteJob(
+            server,
+            note,
+            attempt.notes,
+            deadline=attempt.deadline,
+            poll_seconds=config.poll_seconds,
+            silent_seconds=config.silent_seconds,
+        )
+
+    def _collect(
+        self,
+        attempt: _Attempt,
+        server: Server,
+        prompt_id: str,
+        record: Mapping[str, Any],
+        timings: dict[str, float],
+        repeated: bool,
+    ) -> Rendition:
+        """The video of a job that has ended."""
         success = read_outcome(record, self._workflow.output)
-        executed = time.perf_counter()
-        monitor.progress(_EXECUTED, "downloading")
-        video = _fetch_video(server, success, job.workdir, speech, monitor)
-        timings = {
-            "upload": uploaded - started,
-            "remote": executed - uploaded,
-            "remote_execution": success.seconds,
-            "download": time.perf_counter() - executed,
-        }
-        return _Delivery(server, remote.prompt_id, success, video, timings)
+        ended = time.perf_counter()
+        attempt.monitor.progress(_EXECUTED, "downloading")
+        video = _take_video(server, success, attempt)
+        units = None
+        if self._workflow.compute_units is not None:
+            units = reported_units(success.outputs, self._workflow.compute_units)
+        if units is None:
+            units = math.ceil(success.seconds * server.address.rate)
+        return video.rendition(
+            attempt.job,
+            engine=self.name,
+            job_id=prompt_id,
+            compute_units=units,
+            timings={**timings, "remote_execution": success.seconds, "download": time.perf_counter() - ended},
+            diagnostics={"remote": {"job_id": prompt_id, "seconds": round(success.seconds, 3)}},
+            repeated=repeated,
+        )
 
     def _upload(self, server: Server, inputs: tuple[InputFile, InputFile], token: str) -> tuple[str, str]:
         try:
@@ -151,29 +196,6 @@ class ComfyEngine:
         except TryElsewhere:
             server.breaker.failed()
             raise
-
-    def _rendition(self, delivery: _Delivery, job: RenderJob, *, repeated: bool) -> Rendition:
-        facts, units = delivery.video.facts, None
-        if self._workflow.compute_units is not None:
-            units = reported_units(delivery.success.outputs, self._workflow.compute_units)
-        if units is None:
-            units = math.ceil(delivery.success.seconds * delivery.server.address.rate)
-        remote: dict[str, Any] = {"job_id": delivery.prompt_id, "seconds": round(delivery.success.seconds, 3)}
-        return Rendition(
-            path=delivery.video.path,
-            seconds=facts.seconds,
-            frames=facts.frames,
-            frame_rate=facts.frame_rate,
-            width=facts.width,
-            height=facts.height,
-            engine=self.name,
-            seed=job.seed,
-            compute_units=units,
-            timings=delivery.timings,
-            job_id=delivery.prompt_id,
-            diagnostics={"remote": remote},
-            warnings=delivery.video.warnings + ((JOB_REPEATED,) if repeated else ()),
-        )
 
 
 def _upload(server: Server, file: InputFile, token: str) -> str:
@@ -194,43 +216,18 @@ def _upload(server: Server, file: InputFile, token: str) -> str:
         raise TryElsewhere(error, may_have_run=False) from fault
 
 
-def _fetch_video(server: Server, success: Success, workdir: Path, speech: Speech, monitor: RenderMonitor) -> TakenVideo:
+def _take_video(server: Server, success: Success, attempt: _Attempt) -> TakenVideo:
     """The first of the listed videos that is one."""
+    workdir, monitor = attempt.job.workdir, attempt.monitor
     failure: SparkAvatarError | None = None
     for number, file in enumerate(success.videos[:_CANDIDATES]):
-        source = workdir / f"remote-{number}"
+        source, client = workdir / f"remote-{number}", server.client
+        whom = f"ComfyUI server {server.number}"
         try:
-            _fetch(server, file, source, monitor)
+            fetch(client.transport, client.view_path(file), source, whom=whom, checkpoint=monitor.checkpoint)
             monitor.progress(_FETCHED, "checking")
-            return take_over(source, workdir / "comfyui.mp4", speech)
+            return take_over(source, workdir / "comfyui.mp4", attempt.speech)
         except (ResultParsingError, RemoteStatusError) as error:
             failure = failure or error
-    assert failure is not None
-    raise failure
-
-
-def _fetch(server: Server, file: RemoteFile, target: Path, monitor: RenderMonitor) -> None:
-    """Downloads a result, several times if need be. Raises `RemoteStatusError`, `ResultParsingError`."""
-    failure: SparkAvatarError | None = None
-    for number in range(_DOWNLOAD_TRIES):
-        if number:
-            time.sleep(0.5 * number)
-        try:
-            status = server.client.view(
-                file, target, limit=MAX_RESULT_BYTES, seconds=_DOWNLOAD_SECONDS, checkpoint=monitor.checkpoint
-            )
-        except Malformed as fault:
-            raise ResultParsingError(f"The ComfyUI server's video cannot be taken: {fault}.") from fault
-        except Unreachable as fault:
-            text = f"The video could not be fetched from ComfyUI server {server.number}: {fault}."
-            failure = ResultParsingError(text) if target.exists() else RemoteStatusError(text)
-            continue
-        if 200 <= status < 300:
-            return
-        failure = RemoteStatusError(
-            f"ComfyUI server {server.number} answered HTTP {status} when the video was fetched.", facts={"status": status}
-        )
-        if status < 500:
-            break
     assert failure is not None
     raise failure

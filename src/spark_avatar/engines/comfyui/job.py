@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final
 
 from spark_avatar.engines.comfyui.client import Graph, Refused
+from spark_avatar.engines.comfyui.notes import JobNote, JobNotes
 from spark_avatar.engines.comfyui.pool import FAULTS, Server
 from spark_avatar.engines.comfyui.progress import ProgressListener
-from spark_avatar.engines.comfyui.tickets import ticket
 from spark_avatar.engines.engine import RenderMonitor
 from spark_avatar.engines.transport import Malformed, Unreachable
 from spark_avatar.errors import SparkAvatarError, StatusCheckError, TaskCreationError
@@ -44,42 +44,67 @@ class TryElsewhere(Exception):
 
 
 class RemoteJob:
-    """A job of ours on a server. `run` brings it to its end; whatever ends it early cancels it there."""
+    """A job of ours on a server. `run` and `resume` bring it to its end; whatever ends it early cancels it there, unless
+    another attempt at the task will take it up.
+    """
 
-    def __init__(self, server: Server, *, deadline: float, poll_seconds: float, silent_seconds: float) -> None:
+    def __init__(
+        self, server: Server, note: JobNote, notes: JobNotes, *, deadline: float, poll_seconds: float, silent_seconds: float
+    ) -> None:
         """`deadline` is of the monotonic clock."""
         self._server = server
         self._client = server.client
+        self._note = note
+        self._notes = notes
         self._deadline = deadline
         self._poll_seconds = poll_seconds
         self._silent_seconds = silent_seconds
-        self.client_id = uuid.uuid4().hex
-        """Of this job alone: the server tells the progress to whoever has it, and lists it beside the job."""
-        self.prompt_id = str(uuid.uuid4())
+
+    @property
+    def prompt_id(self) -> str:
+        """Under which the server knows the job."""
+        return self._note.prompt_id
 
     def run(self, graph: Graph, output_node: str | None, monitor: RenderMonitor) -> Mapping[str, Any]:
-        """Returns the job's record in the server's history.
+        """Hands the job over and returns its record in the server's history.
 
         Raises `TryElsewhere`, `TaskCreationError` when the server refuses a part of the workflow, `StatusCheckError` when
         the deadline has passed, and what the monitor raises.
         """
-        address = self._server.address
-        headers = self._client.transport.headers
-        with (
-            ticket(self._server.places.tickets, self.prompt_id),
-            ProgressListener(address.url, headers, self.client_id, len(graph)) as listener,
-        ):
+        self._notes.write(self._note)  # before the server knows it: a worker that dies in between leaves no unknown job
+        return self._to_its_end(lambda: self._submit(graph, output_node), len(graph), monitor)
+
+    def resume(self, nodes: int, monitor: RenderMonitor) -> Mapping[str, Any]:
+        """Follows a job that an earlier attempt handed over, or was about to; `nodes` is how many its workflow has. Raises
+        `TryElsewhere` when the server does not know it, and else as `run`.
+        """
+        return self._to_its_end(self._identify, nodes, monitor)
+
+    def _to_its_end(self, begin: Callable[[], None], nodes: int, monitor: RenderMonitor) -> Mapping[str, Any]:
+        address, headers = self._server.address, self._client.transport.headers
+        with ProgressListener(address.url, headers, self._note.client_id, nodes) as listener:
             try:
-                self._submit(graph, output_node)
+                begin()
                 return self._follow(lambda: listener.fraction, monitor)
             except BaseException as error:
-                if not isinstance(error, TryElsewhere) or error.may_have_run:
+                unwanted = not isinstance(error, TryElsewhere) or error.may_have_run
+                if unwanted and not self._notes.notebook.continues(error):
                     self._cancel()
                 raise
 
+    def _identify(self) -> None:
+        """Older servers choose the ids of the jobs themselves: while it waits or runs, the queue tells."""
+        with suppress(*FAULTS):
+            self._is_called(self._client.queue().clients.get(self._note.client_id, self.prompt_id))
+
+    def _is_called(self, prompt_id: str) -> None:
+        if prompt_id != self.prompt_id:
+            self._note = replace(self._note, prompt_id=prompt_id)
+            self._notes.write(self._note)
+
     def _submit(self, graph: Graph, output_node: str | None) -> None:
         try:
-            answer = self._client.submit(graph, client_id=self.client_id, prompt_id=self.prompt_id)
+            answer = self._client.submit(graph, client_id=self._note.client_id, prompt_id=self.prompt_id)
         except Refused as refused:
             trouble = refused.reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR
             raise TryElsewhere(TaskCreationError(_refusal(refused)), may_have_run=False, servers_fault=trouble) from refused
@@ -90,8 +115,8 @@ class RemoteJob:
             self._find_again(fault)
             return
         given = answer.get("prompt_id")
-        if isinstance(given, str) and given:  # older servers choose the id themselves
-            self.prompt_id = given
+        if isinstance(given, str) and given:
+            self._is_called(given)
         faults = answer.get("node_errors")
         if isinstance(faults, dict) and _touches(faults, output_node):
             raise TaskCreationError(f"ComfyUI refuses a part of the workflow: {_node_faults(faults)}.")
@@ -100,9 +125,8 @@ class RemoteJob:
         """The answer to the hand-over is lost, the job perhaps not: it is looked for, never sent twice."""
         for _ in range(_MISSED_POLLS):
             time.sleep(self._poll_seconds)
+            self._identify()
             with suppress(*FAULTS):
-                queue = self._client.queue()
-                self.prompt_id = queue.clients.get(self.client_id, self.prompt_id)
                 if self._under_way(self.prompt_id) or self._record() is not None:
                     return
         reason = TaskCreationError(f"ComfyUI server {self._server.number} did not say whether it took the job: {fault}.")

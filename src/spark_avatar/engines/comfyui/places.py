@@ -46,11 +46,6 @@ class Places:
         self._mark.touch()
 
     @property
-    def tickets(self) -> Path:
-        """Folder of the jobs that this machine's workers have there."""
-        return self.folder / f"{self._key}-jobs"
-
-    @property
     def _key(self) -> str:
         return hashlib.sha256(self.server.url.encode()).hexdigest()[:16]
 

@@ -15,8 +15,8 @@ from filelock import FileLock
 from spark_avatar.engines.comfyui.check import Report, check_workflow
 from spark_avatar.engines.comfyui.client import ComfyClient, Refused
 from spark_avatar.engines.comfyui.configuration import ComfyConfiguration, ServerAddress
+from spark_avatar.engines.comfyui.notes import CLIENT_PREFIX
 from spark_avatar.engines.comfyui.places import Places
-from spark_avatar.engines.comfyui.tickets import cancel_orphans
 from spark_avatar.engines.comfyui.workflow import Workflow
 from spark_avatar.engines.transport import Malformed, Transport, Unreachable
 from spark_avatar.errors import TaskCreationError
@@ -102,8 +102,24 @@ class _Survey:
 
     able: tuple[Server, ...]
     reasons: tuple[str, ...]
-    may_change: bool
-    """Whether one of the others is only away."""
+    full: bool
+    """Whether one of the others has no room now."""
+    away: bool
+    """Whether one of the others does not answer now."""
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """What a server said of itself."""
+
+    load: float = 0.0
+    """Jobs per place, everybody's."""
+    full: bool = False
+    """Whether as many of our jobs are there as may be, whichever worker handed them over."""
+    reason: str = ""
+    """Why it takes no job."""
+    away: bool = False
+    """Whether that may change within seconds."""
 
 
 class ServerPool:
@@ -112,6 +128,10 @@ class ServerPool:
     def __init__(self, config: ComfyConfiguration) -> None:
         self.config = config
         self.servers = tuple(Server(number, address, config) for number, address in enumerate(config.servers, 1))
+
+    def server(self, url: str) -> Server | None:
+        """The server at the address; None when it is no longer one of the pool."""
+        return next((server for server in self.servers if server.address.url == url), None)
 
     @contextmanager
     def place(
@@ -134,7 +154,7 @@ class ServerPool:
         patience_ends = time.monotonic() + (0 if avoid else self.config.patience_seconds)
         while True:
             survey = self._survey(workflow, avoid)
-            if not survey.able and not (survey.may_change and time.monotonic() < patience_ends):
+            if not survey.able and not survey.full and not (survey.away and time.monotonic() < patience_ends):
                 reasons = "; ".join(survey.reasons) or "there is none"
                 raise TaskCreationError(f"No ComfyUI server can take the job: {reasons}.")
             for server in survey.able:
@@ -147,40 +167,35 @@ class ServerPool:
             time.sleep(_WAIT_SECONDS)
 
     def _survey(self, workflow: Workflow, avoid: Collection[Server]) -> _Survey:
-        able: list[tuple[float, float, Server]] = []
-        reasons: list[str] = []
-        may_change = False
-        for server in self.servers:
-            if server in avoid:
-                continue
-            load, reason, away = _ask(server, workflow)
-            may_change = may_change or away
-            if reason:
-                reasons.append(f"server {server.number}: {reason}")
-            else:
-                able.append((load, random.random(), server))  # noqa: S311 - evens the load, guards nothing
-        ordered = tuple(server for _, _, server in sorted(able, key=lambda item: item[:2]))
-        return _Survey(ordered, tuple(reasons), may_change)
+        found = {server: _ask(server, workflow) for server in self.servers if server not in avoid}
+        able = [server for server, standing in found.items() if not (standing.reason or standing.full)]
+        random.shuffle(able)  # evens the load between those that have equally much to do
+        return _Survey(
+            able=tuple(sorted(able, key=lambda server: found[server].load)),
+            reasons=tuple(f"server {server.number}: {standing.reason}" for server, standing in found.items() if standing.reason),
+            full=any(standing.full for standing in found.values()),
+            away=any(standing.away for standing in found.values()),
+        )
 
 
-def _ask(server: Server, workflow: Workflow) -> tuple[float, str, bool]:
-    """How busy a server is, in jobs per place, or why it takes none, and whether that is only because it is away."""
+def _ask(server: Server, workflow: Workflow) -> _Standing:
     if server.places.drained:
-        return 0.0, "it is drained", False
+        return _Standing(reason="it is drained")
     if not server.breaker.closed:
-        return 0.0, "it failed several times and is left alone for a while", True
+        return _Standing(reason="it failed several times and is left alone for a while", away=True)
     try:
         server.client.system_stats()
         report = server.check(workflow)
-        cancel_orphans(server.places.tickets, server.client.cancel)
-        waiting = len(server.client.queue())
+        queue = server.client.queue()
     except FAULTS as fault:
         server.breaker.failed()
         server.forget()
         _log.warning("a ComfyUI server does not answer", extra={"server": server.address.url, "fault": str(fault)})
-        return 0.0, f"it answers {fault}" if isinstance(fault, Refused) else str(fault), True
+        return _Standing(reason=f"it answers {fault}" if isinstance(fault, Refused) else str(fault), away=True)
     if not report.fine:
         _log.warning("a ComfyUI server cannot run a workflow", extra={"server": server.address.url, "workflow": workflow.id})
         server.forget()
-        return 0.0, report.text(), False
-    return waiting / server.address.concurrency, "", False
+        return _Standing(reason=report.text())
+    places = server.address.concurrency
+    ours = sum(client.startswith(CLIENT_PREFIX) for client in queue.clients)
+    return _Standing(load=len(queue) / places, full=ours >= places)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -102,10 +100,10 @@ class RemoteClient:
         return task_id
 
     def look(self, task_id: str) -> Mapping[str, Any]:
-        """The task as it stands, once. Raises `Unreachable`, `Malformed`, `Busy`, `StatusCheckError` when it is unknown."""
+        """The task as it stands, once. Raises `Unreachable`, `Malformed`, `Busy`, `TaskForgotten`."""
         reply = self.transport.get(f"{CREATE_PATH}/task/{quote(task_id, safe='')}")
         if reply.status in (401, 403, 404):
-            raise StatusCheckError(f"The remote server no longer tells of the task: HTTP {reply.status}, {_message(reply)}")
+            raise TaskForgotten(f"The remote server no longer tells of the task: HTTP {reply.status}, {_message(reply)}")
         if not reply.fine:
             raise Busy(reply)
         task = reply.document()
@@ -119,27 +117,6 @@ class RemoteClient:
         if not self.transport.post(f"{CREATE_PATH}/task/{task}", method="DELETE").fine:
             model = quote(self.model, safe="")
             self.transport.post(f"/model/v1/queue/{model}/requests/{task}/cancel", method="PUT")
-
-    def download(self, url: str, target: Path, *, limit: int, seconds: float, checkpoint: Callable[[], None]) -> None:
-        """Fetches a result, several times if need be. Raises `RemoteStatusError`, `ResultParsingError`."""
-        failure: SparkAvatarError | None = None
-        for number in range(_TRIES - 1):
-            self.pause(0.5 * number)
-            try:
-                status = self.transport.download(url, target, limit=limit, seconds=seconds, checkpoint=checkpoint)
-            except Malformed as fault:
-                raise ResultParsingError(f"The remote server's video cannot be taken: {fault}.") from fault
-            except Unreachable as fault:
-                text = f"The video could not be fetched from the remote server: {fault}."
-                failure = ResultParsingError(text) if target.exists() else RemoteStatusError(text)
-                continue
-            if 200 <= status < 300:
-                return
-            failure = RemoteStatusError(
-                f"The remote server answered HTTP {status} when the video was fetched.", facts={"status": status}
-            )
-        assert failure is not None
-        raise failure
 
     def _patiently(self, send: Callable[[], Reply], aim: str) -> Reply:
         """Sends again while the server says that it is busy, or where it surely was not reached. Never otherwise."""
@@ -158,6 +135,10 @@ class RemoteClient:
                 return reply
             self.pause(backoff(number, reply.retry_after()))
         raise AssertionError("the last try returns or raises")
+
+
+class TaskForgotten(StatusCheckError):
+    """The server does not know the task, or does not tell this key of it."""
 
 
 class Busy(Exception):
@@ -257,14 +238,3 @@ def _message(reply: Reply) -> str:
     except Malformed:
         found = None
     return str(found)[:_MESSAGE_CHARACTERS] if found else "it does not say why."
-
-
-def wait(seconds: float, checkpoint: Callable[[], None]) -> None:
-    """Sleeps in small pieces, so that a job that is no longer wanted ends soon."""
-    until = time.monotonic() + seconds
-    while True:
-        checkpoint()
-        rest = until - time.monotonic()
-        if rest <= 0:
-            return
-        time.sleep(min(0.25, rest))

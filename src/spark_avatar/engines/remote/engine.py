@@ -7,29 +7,27 @@ import time
 import uuid
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from pydantic import BaseModel
 
 from spark_avatar.engines.engine import RenderJob, RenderMonitor, Rendition, Speech
-from spark_avatar.engines.finished_video import take_over
+from spark_avatar.engines.finished_video import fetch, take_over
 from spark_avatar.engines.remote.client import (
     Busy,
     Polling,
     RemoteClient,
     RemoteResult,
+    TaskForgotten,
     read_result,
     task_error,
-    wait,
 )
 from spark_avatar.engines.remote.configuration import NAME, RemoteConfiguration
 from spark_avatar.engines.remote.options import Options
 from spark_avatar.engines.remote_inputs import prepare_inputs
-from spark_avatar.engines.transport import Malformed, Transport, Unreachable
+from spark_avatar.engines.transport import Malformed, Transport, Unreachable, wait
 from spark_avatar.errors import InvalidOptions, StatusCheckError
 
-MAX_RESULT_BYTES: Final = 2 * 1024**3
-_DOWNLOAD_SECONDS: Final = 600.0
 _CREATED, _RENDERED, _FETCHED = 0.05, 0.9, 0.95
 
 _log = logging.getLogger(__name__)
@@ -51,54 +49,73 @@ class RemoteEngine:
     def render(self, job: RenderJob, monitor: RenderMonitor) -> Rendition:
         """Has the video made by the other server, and verifies it.
 
-        Raises the error that the server reports, with its code; `TaskCreationError` (003016099), `StatusCheckError` (098),
-        `RemoteStatusError` (097) and `ResultParsingError` (096) for faults on the way; and what the monitor raises: then the
-        task is cancelled there.
+        A task that an earlier attempt made there is taken up; when that server has forgotten it, it is made again, and the
+        result says so. Raises the error that the server reports, with its code; `TaskCreationError` (003016099),
+        `StatusCheckError` (098), `RemoteStatusError` (097) and `ResultParsingError` (096) for faults on the way; and what
+        the monitor raises: then the task is cancelled there, unless another attempt follows.
         """
         if not isinstance(job.motion, Speech):
             raise InvalidOptions("A remote server needs a recording, not a track.")
-        started = time.perf_counter()
-        monitor.progress(0.0, "uploading")
         client = RemoteClient(self._transport, self._config.model, partial(wait, checkpoint=monitor.checkpoint))
-        inputs = prepare_inputs(job.portrait, job.motion, job.workdir)
-        image_url, audio_url = (client.upload(file) for file in inputs)
+        note = dict(job.notebook.read(self.name))
+        if note.get("server") != self._config.url:
+            return self._make(client, job, job.motion, monitor, repeated=bool(note))
+        if "task" not in note:  # nobody knows whether it was made: where the key counts, this makes no second one
+            return self._submit(client, job, job.motion, monitor, {**note, "repeated": "yes"})
+        try:
+            return self._finish(client, job, job.motion, monitor, note)
+        except TaskForgotten as fault:
+            if note["repeated"]:
+                raise
+            _log.warning("the task of an earlier attempt is lost", extra={"job": note["task"], "fault": fault.message})
+            return self._make(client, job, job.motion, monitor, repeated=True)
+
+    def _make(self, client: RemoteClient, job: RenderJob, speech: Speech, monitor: RenderMonitor, *, repeated: bool) -> Rendition:
+        monitor.progress(0.0, "uploading")
+        image_url, audio_url = (client.upload(file) for file in prepare_inputs(job.portrait, speech, job.workdir))
+        note = {"server": self._config.url, "key": uuid.uuid4().hex, "image": image_url, "audio": audio_url}
+        return self._submit(client, job, speech, monitor, {**note, "repeated": "yes" if repeated else ""})
+
+    def _submit(
+        self, client: RemoteClient, job: RenderJob, speech: Speech, monitor: RenderMonitor, note: Mapping[str, str]
+    ) -> Rendition:
+        job.notebook.write(self.name, note)  # before the other server knows: a worker that dies in between leaves its key
         given = job.options.model_dump(mode="json", include=job.options.model_fields_set)
-        params = {"image_url": image_url, "audio_url": audio_url, "seed": job.seed, **given}
-        task_id = client.create(params, key=uuid.uuid4().hex)
-        created = time.perf_counter()
-        result = self._follow(client, task_id, monitor)
+        params = {"image_url": note["image"], "audio_url": note["audio"], "seed": job.seed, **given}
+        task_id = client.create(params, key=note["key"])
+        return self._finish(client, job, speech, monitor, {**note, "task": task_id})
+
+    def _finish(
+        self, client: RemoteClient, job: RenderJob, speech: Speech, monitor: RenderMonitor, note: Mapping[str, str]
+    ) -> Rendition:
+        """Follows the task that the note names, and takes its video over."""
+        started, task_id = time.perf_counter(), note["task"]
+        result = self._follow(client, job, monitor, note)
         rendered = time.perf_counter()
         monitor.progress(_RENDERED, "downloading")
         source = job.workdir / "remote-video"
-        client.download(result.url, source, limit=MAX_RESULT_BYTES, seconds=_DOWNLOAD_SECONDS, checkpoint=monitor.checkpoint)
+        fetch(self._transport, result.url, source, whom="the remote server", checkpoint=monitor.checkpoint)
         monitor.progress(_FETCHED, "checking")
-        taken = take_over(source, job.workdir / "remote.mp4", job.motion)
-        facts, fetched = taken.facts, time.perf_counter()
-        return Rendition(
-            path=taken.path,
-            seconds=facts.seconds,
-            frames=facts.frames,
-            frame_rate=facts.frame_rate,
-            width=facts.width,
-            height=facts.height,
+        taken = take_over(source, job.workdir / "remote.mp4", speech)
+        return taken.rendition(
+            job,
             engine=self.name,
-            seed=job.seed,
-            compute_units=result.compute_units,
-            timings={"upload": created - started, "remote": rendered - created, "download": fetched - rendered},
             job_id=task_id,
+            compute_units=result.compute_units,
+            timings={"remote": rendered - started, "download": time.perf_counter() - rendered},
             diagnostics=_diagnostics(result, task_id),
-            warnings=taken.warnings,
+            repeated=bool(note["repeated"]),
         )
 
-    def _follow(self, client: RemoteClient, task_id: str, monitor: RenderMonitor) -> RemoteResult:
-        """Polls to the end; whatever ends it early cancels the task."""
-        ended = False
+    def _follow(self, client: RemoteClient, job: RenderJob, monitor: RenderMonitor, note: Mapping[str, str]) -> RemoteResult:
+        """Polls to the end; whatever ends it early cancels the task, unless another attempt will take it up."""
         try:
-            task = self._poll(client, task_id, monitor)
-            ended = True
-        finally:
-            if not ended:
-                _cancel(client, task_id)
+            job.notebook.write(self.name, note)
+            task = self._poll(client, note["task"], monitor)
+        except BaseException as error:
+            if not job.notebook.continues(error):
+                _cancel(client, note["task"])
+            raise
         if task["status"] == "failed":
             raise task_error(task)
         return read_result(task)

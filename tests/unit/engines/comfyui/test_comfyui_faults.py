@@ -7,7 +7,7 @@ import pytest
 from comfyui_server import NODES
 from remote_jobs import Watcher, video_bytes
 
-from spark_avatar.engines.comfyui import engine as engine_module
+from spark_avatar.engines import finished_video
 from spark_avatar.engines.engine import SilentMonitor
 from spark_avatar.errors import (
     Canceled,
@@ -214,7 +214,7 @@ class TestResultParsing:
         assert sum(path.startswith("/view") for _, path, _ in server.requests) == 3
 
     def test_the_file_is_huge(self, start, engine, job, monkeypatch):
-        monkeypatch.setattr(engine_module, "MAX_RESULT_BYTES", 1000)
+        monkeypatch.setattr(finished_video, "MAX_RESULT_BYTES", 1000)
         comfy = engine(start())
         with pytest.raises(ResultParsingError, match="more than 1000 bytes"):
             comfy.render(job(comfy), WATCH)

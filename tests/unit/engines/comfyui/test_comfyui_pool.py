@@ -6,8 +6,8 @@ import pytest
 from comfyui_server import NODES
 
 from spark_avatar.engines.comfyui.configuration import ServerAddress, parse_servers
+from spark_avatar.engines.comfyui.notes import CLIENT_PREFIX
 from spark_avatar.engines.comfyui.pool import CircuitBreaker
-from spark_avatar.engines.comfyui.tickets import ticket
 from spark_avatar.engines.engine import SilentMonitor
 from spark_avatar.errors import ConfigurationError, StatusCheckError, TaskCreationError
 
@@ -112,23 +112,17 @@ def test_a_server_that_is_being_started_anew_costs_no_task(start, engine, job):
     assert comfy.render(job(comfy), WATCH).frames == 25
 
 
-def test_the_job_of_a_worker_that_was_killed_is_cancelled_and_a_living_ones_is_not(start, engine, job):
+def test_another_hosts_jobs_take_their_places_too_and_strangers_do_not(start, engine, job):
     server = start(seconds=20.0)
-    comfy = engine(server)
-    orphan = server.submit({"prompt": {}, "client_id": "dead"})["prompt_id"]
-    waiting = server.submit({"prompt": {"6": {"inputs": {"filename_prefix": "x"}}}, "client_id": "alive"})["prompt_id"]
-    tickets = comfy._pool.servers[0].places.tickets
-    tickets.mkdir(parents=True)
-    (tickets / f"{orphan}.job").touch()
-    with ticket(tickets, waiting):
-        server.seconds = 0.0
-        assert comfy._pool._survey(comfy._workflow, ()).able
-        assert server.interrupted == [orphan]
-        assert server.deleted == []
-        assert [path.stem for path in tickets.iterdir()] == [waiting]
-    assert list(tickets.iterdir()) == []
+    comfy = engine(server, job_seconds=1.0)
+    server.submit({"prompt": {}, "client_id": "somebody"})
+    assert comfy._pool._survey(comfy._workflow, ()).able
+    server.submit({"prompt": {}, "client_id": f"{CLIENT_PREFIX}from-another-host"})
+    with pytest.raises(TaskCreationError, match="had room"):
+        comfy.render(job(comfy), WATCH)
+    server.seconds = 0.0
     server.forget()
-    assert comfy.render(job(comfy), WATCH).frames == 25
+    assert comfy.render(job(comfy, "again"), WATCH).frames == 25
 
 
 def test_a_circuit_opens_and_is_tried_again():

@@ -1,11 +1,12 @@
 """Another server of our contract as an engine: what is sent, how it is followed, and what every fault becomes."""
 
 import time
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from contract_server import contract_server
-from remote_jobs import Watcher, remote_job, video_bytes
+from remote_jobs import Pages, Watcher, remote_job, video_bytes
 
 from spark_avatar.engines.engine import SilentMonitor
 from spark_avatar.engines.portrait.options import Options as PortraitOptions
@@ -40,10 +41,11 @@ def far(finished):
 
 @pytest.fixture
 def render(far, tmp_path):
-    def run(monitor=WATCH, *, options=None, **config):
+    def run(monitor=WATCH, *, options=None, pages=None, name="job", **config):
         settings = {"poll_seconds": 0.02, "job_seconds": 20.0, **config}
         engine = RemoteEngine(RemoteConfiguration(far.url, "sk-far", "their_model", **settings))
-        return engine.render(remote_job(tmp_path, options or Options()), monitor)
+        job = remote_job(tmp_path / name, options or Options())
+        return engine.render(job if pages is None else replace(job, notebook=pages), monitor)
 
     return run
 
@@ -232,3 +234,54 @@ def test_looks_become_rarer_and_never_all_at_once():
     assert 5 * 0.75 <= late <= 5 * 1.25
     assert backoff(0, 7.0) == 7.0
     assert backoff(50, None) <= 75
+
+
+class TestTakesUp:
+    """What an earlier attempt began."""
+
+    @pytest.fixture
+    def begun(self, far, render):
+        """Made there, then the worker was told to stop."""
+        pages, far.polls = Pages(), [{"status": "in_progress", "progress": 0.1}, {"status": "in_progress", "progress": 0.1}]
+        with pytest.raises(Canceled):
+            render(Watcher(Canceled(), "rendering"), pages=pages, name="first")
+        assert far.asked("DELETE") == []
+        far.polls = [{"status": "completed"}]
+        return pages
+
+    def test_a_task_that_is_there_is_followed(self, far, render, begun):
+        uploads = sum(path.endswith("files") for path in far.asked("POST"))
+        rendition = render(pages=begun, name="second")
+        assert (rendition.job_id, len(far.bodies), rendition.warnings) == ("far-1", 1, ())
+        assert sum(path.endswith("files") for path in far.asked("POST")) == uploads
+
+    def test_a_task_that_is_forgotten_is_made_again_with_a_word(self, far, render, begun):
+        first = [True]
+
+        def forgotten(handler):
+            handler.reply({"message": "No such task."}, 404) if first.pop() else handler.reply(handler.far.task())
+            first.append(False)
+
+        far.faults["GET task"] = forgotten
+        rendition = render(pages=begun, name="second")
+        assert [warning.code for warning in rendition.warnings] == ["remote_job_repeated"]
+        assert len(far.bodies) == 2
+        far.faults["GET task"] = lambda handler: handler.reply({"message": "No such task."}, 404)
+        with pytest.raises(StatusCheckError, match="No such task"):
+            render(pages=begun, name="third")  # once is enough
+        assert len(far.bodies) == 2
+
+    def test_a_task_of_another_server_is_made_here_with_a_word(self, far, render, begun):
+        begun.pages["remote"]["server"] = "https://former.example"
+        assert [warning.code for warning in render(pages=begun, name="second").warnings] == ["remote_job_repeated"]
+
+    def test_the_hand_over_is_repeated_word_for_word_where_nobody_knows_whether_it_was_heard(self, far, render, begun):
+        noted_before, noted_after = begun.history[:2]
+        assert "task" not in noted_before
+        assert noted_after == {**noted_before, "task": "far-1"}
+        begun.pages["remote"] = noted_before  # as of a worker that died while it waited for the answer
+        rendition = render(pages=begun, name="second")
+        assert [warning.code for warning in rendition.warnings] == ["remote_job_repeated"]
+        assert far.bodies[0] == far.bodies[1]
+        keys = [headers["Idempotency-Key"] for _, path, headers in far.requests if path.endswith("generation")]
+        assert keys[0] == keys[1]
