@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -223,17 +224,29 @@ def test_a_stream_resumes_behind_its_cursor(client: StrictClient, worker: Worker
     worker.complete(task, claim)
 
 
-def test_the_page_is_served_under_a_strict_policy(stranger: httpx.Client) -> None:
+def test_the_pages_are_served_under_a_strict_policy(stranger: httpx.Client) -> None:
     page = stranger.get("/")
     assert page.headers["content-type"].startswith("text/html")
+    assert page.headers["cache-control"] == "no-store"
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
-    for path, kind in (("/console/console.css", "text/css"), ("/console/console.js", "text/javascript")):
-        assert path in page.text
-        assert stranger.get(path).headers["content-type"].startswith(kind)
-    assert stranger.get("/console/pages.py").status_code == 404
+    assert not re.search(r"<script(?![^>]*src=)|\sstyle=|\son\w+=", page.text), "nothing inline"
+    assert not re.search(r"https?://", page.text), "nothing from elsewhere"
+    used = set(re.findall(r"/console/[^\"#]+", page.text))
+    assert {path.rpartition(".")[2] for path in used} == {"css", "js", "svg"}
+    for path in used:
+        asset = stranger.get(path)
+        assert asset.status_code == 200
+        assert asset.headers["content-security-policy"] == policy
+        assert asset.headers["x-content-type-options"] == "nosniff"
+        assert "immutable" in asset.headers["cache-control"]
+
+
+def test_the_console_serves_its_own_files_only(stranger: httpx.Client) -> None:
+    version = re.search(r"/console/(\w+)/", stranger.get("/").text).group(1)
+    for name in ("console.py", "../console.py", "..%2fconsole.py", "css/none.css", ""):
+        assert stranger.get(f"/console/{version}/{name}").status_code == 404
+    assert stranger.get("/console/0/css/base.css").status_code == 404
     assert stranger.get("/samples/other").status_code == 404
-    for path in ("/", "/console/console.css", "/console/console.js"):
-        assert "http://" not in stranger.get(path).text
-        assert "https://" not in stranger.get(path).text

@@ -1,0 +1,105 @@
+// Every call of the server. The session's cookie goes along by itself; calls that change something carry its token.
+
+export class ApiError extends Error {
+  constructor(message, { status = 0, code = "" } = {}) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+const token = document.querySelector('meta[name="csrf-token"]')?.content;
+const SAFE = ["GET", "HEAD"];
+
+function headersFor(method, extra) {
+  const headers = { ...extra };
+  if (token && !SAFE.includes(method)) headers["X-CSRF-Token"] = token;
+  const key = token ? null : sessionStorage.getItem("spark-avatar-key");
+  if (key) headers.Authorization = `Bearer ${key}`;
+  return headers;
+}
+
+async function send(method, path, { body, headers = {}, signal } = {}) {
+  let response;
+  try {
+    response = await fetch(path, { method, body, signal, headers: headersFor(method, headers), credentials: "same-origin" });
+  } catch (fault) {
+    if (fault.name === "AbortError") throw fault;
+    throw new ApiError("The server cannot be reached. Check that it is running, then try again.");
+  }
+  if (response.ok) return response;
+  const answer = await response.json().catch(() => ({}));
+  throw new ApiError(answer.message ?? `The server answered ${response.status}.`, {
+    status: response.status,
+    code: answer.error?.code ?? "",
+  });
+}
+
+const json = async (response) => (response.status === 204 ? null : response.json());
+const asJson = (value) => ({ body: JSON.stringify(value), headers: { "Content-Type": "application/json" } });
+
+export const get = async (path, options) => json(await send("GET", path, options));
+export const post = async (path, value, options) => json(await send("POST", path, { ...asJson(value), ...options }));
+export const patch = async (path, value) => json(await send("PATCH", path, asJson(value)));
+export const put = async (path, value) => json(await send("PUT", path, asJson(value)));
+export const remove = async (path) => json(await send("DELETE", path));
+export const download = async (path) => (await send("GET", path)).blob();
+
+/** Stores a file; answers the address that the model's parameters accept. */
+export async function upload(file, options) {
+  const form = new FormData();
+  form.append("file", file, file.name);
+  return (await json(await send("POST", "/api/v1/storage/files", { ...options, body: form }))).url;
+}
+
+/** The path of an address of ours: links are made for the public address, and pages may be looked at by another. */
+export const localPath = (address) => {
+  const url = new URL(address, location.href);
+  return url.origin === location.origin ? url.pathname + url.search : address;
+};
+
+/** A query of those values that say something. */
+export const query = (values) => {
+  const entries = Object.entries(values).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  return entries.length ? `?${new URLSearchParams(entries)}` : "";
+};
+
+/**
+ * Follows a task's progress until its end, over any number of connections: calls `onProgress` with each change and answers
+ * the finished task.
+ */
+export async function follow(taskId, onProgress, signal) {
+  const path = `/model/v1/generation/task/${encodeURIComponent(taskId)}/events`;
+  let seen = "";
+  for (let failures = 0; ; ) {
+    try {
+      const response = await send("GET", path, { signal, headers: seen ? { "Last-Event-ID": seen } : {} });
+      failures = 0;
+      for await (const event of eventsOf(response)) {
+        seen = event.id;
+        if (event.name !== "progress") return JSON.parse(event.data);
+        onProgress(JSON.parse(event.data));
+      }
+    } catch (fault) {
+      if (fault.name === "AbortError" || [401, 403, 404].includes(fault.status) || ++failures > 20) throw fault;
+    }
+    await new Promise((done) => setTimeout(done, 250 * Math.min(8, 1 + failures)));
+  }
+}
+
+/** Server-Sent Events of a response. */
+async function* eventsOf(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    text += value;
+    const blocks = text.split("\n\n");
+    text = blocks.pop();
+    for (const block of blocks) {
+      const lines = Object.fromEntries(block.split("\n").map((line) => [line.split(": ", 1)[0], line.slice(line.indexOf(": ") + 2)]));
+      if (lines.event) yield { id: lines.id, name: lines.event, data: lines.data };
+    }
+  }
+}
