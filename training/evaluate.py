@@ -2,7 +2,9 @@
 
 On filmed clips: r of the visible gap and of the width at the best lag, and closures, beside the loudness of the voice. On
 held-out synthesised voices: r of the gap, closures hit, timing. Several weights stand side by side. Nothing is fitted; a
-readout may be named after the weights as FILE:terms (the experiment's: rounding, lip at the teeth and tongue subtracted).
+readout may be named after the weights as FILE:terms (the experiment's: rounding, lip at the teeth and tongue subtracted), and
+FILE+FILE is the mean of several. `--baselines` adds the classical methods: loudness always, log-mel ridge regression (each clip
+from the others), PocketSphinx where it is installed, Rhubarb with `--rhubarb PROGRAM`.
 """
 
 # ruff: noqa: T201 - a command that prints what it does
@@ -22,7 +24,7 @@ from spark_avatar.speech.articulation import REFERENCE_DB, normalise
 from spark_avatar.speech.features import ARTICULATION, FEATURE_RATE
 from spark_avatar.speech.levels import measure_levels, short_time_level
 from spark_avatar.speech.mel import MEL_RATE, SAMPLE_RATE, log_mel
-from training import scores
+from training import baselines, scores
 from training.corpus import Recording, load_corpus
 from training.filmed import GRID_RATE, FilmedSpeech, watch
 from training.phones import BILABIAL_STOPS
@@ -42,7 +44,7 @@ class Predictor:
     """One file of weights with a readout."""
 
     name: str
-    session: onnxruntime.InferenceSession
+    sessions: tuple[onnxruntime.InferenceSession, ...]
     terms: bool
 
     def channels(self, samples: Samples) -> FloatArray:
@@ -53,7 +55,7 @@ class Predictor:
         padded = np.pad(samples, (0, frames * _STEP - len(samples))) * np.float32(10 ** ((REFERENCE_DB - levels.loud) / 20))
         heard = np.repeat(audible_neighbourhood(loudness, levels), MEL_RATE // FEATURE_RATE)
         logmel = normalise(log_mel(padded), heard)[None].astype(np.float32)
-        result: FloatArray = self.session.run(None, {"logmel": logmel})[0][0]
+        result: FloatArray = np.mean([session.run(None, {"logmel": logmel})[0][0] for session in self.sessions], axis=0)
         return result
 
     def gap(self, channels: FloatArray) -> Curve:
@@ -65,11 +67,12 @@ class Predictor:
 
 
 def open_predictor(name: str) -> Predictor:
-    """`FILE` or `FILE:terms`."""
-    path, _, readout = name.partition(":")
+    """`FILE`, `FILE+FILE` or `FILE:terms`."""
+    paths, _, readout = name.partition(":")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    return Predictor(name, onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]), readout == "terms")
+    sessions = (onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]) for path in paths.split("+"))
+    return Predictor(name, tuple(sessions), readout == "terms")
 
 
 @dataclass(frozen=True)
@@ -105,12 +108,22 @@ def score_clip(predictor: Predictor, clip: FilmedSpeech) -> ClipScores:
     )
 
 
-def score_loudness(clip: FilmedSpeech) -> ClipScores:
-    """The square root of the level as a mouth: what a synthesiser without phonetics would do."""
-    level = short_time_level(clip.samples, -(-len(clip.samples) // _STEP))
-    times = np.arange(len(clip.gap)) / GRID_RATE
-    envelope = _on_grid((10 ** (level / 40)).astype(np.float32), times, _WIDTH_SMOOTHING_SECONDS)
-    return ClipScores(scores.best_agreement(envelope, clip.gap), scores.chance_r(envelope, clip.gap), np.nan, np.nan, None)
+def score_curve(curve: Curve, clip: FilmedSpeech) -> ClipScores:
+    """A method that knows nothing but how far the mouth is open, in any unit."""
+    return ClipScores(scores.best_agreement(curve, clip.gap), scores.chance_r(curve, clip.gap), np.nan, np.nan, None)
+
+
+def classical(clip: FilmedSpeech, clips: list[FilmedSpeech], rhubarb: Path | None) -> dict[str, ClipScores]:
+    """The classical methods that can be had here."""
+    frames = len(clip.gap)
+    others = [other for other in clips if other is not clip]
+    curves = {
+        "loudness": baselines.loudness_mouth(clip.samples, frames),
+        "log-mel ridge, clip left out": baselines.ridge_mouth(clip, others) if others else None,
+        "PocketSphinx phone loop": baselines.sphinx_mouth(clip.samples, frames),
+        "Rhubarb": baselines.rhubarb_mouth(clip.samples, frames, rhubarb) if rhubarb else None,
+    }
+    return {name: score_curve(curve, clip) for name, curve in curves.items() if curve is not None}
 
 
 def closing_peaks(channels: FloatArray) -> list[int]:
@@ -170,13 +183,14 @@ def _nearest(peaks: FloatArray, moments: list[tuple[float, float]]) -> list[floa
     return found
 
 
-def _print_clips(predictors: list[Predictor], clips: list[FilmedSpeech]) -> None:
+def _print_clips(predictors: list[Predictor], clips: list[FilmedSpeech], *, beside: bool, rhubarb: Path | None) -> None:
     print(
         f"{'clip':14}{'method':44}{'r':>6}{'chance':>8}{'lag':>5}{'ampl.':>7}{'width':>7}  closures F1 (chance) recall precision"
     )
     everything: dict[str, list[ClipScores]] = {}
     for clip in clips:
-        rows = {"loudness": score_loudness(clip)} | {p.name: score_clip(p, clip) for p in predictors}
+        rows = classical(clip, clips, rhubarb) if beside else {}
+        rows |= {p.name: score_clip(p, clip) for p in predictors}
         for name, row in rows.items():
             everything.setdefault(name, []).append(row)
             print(f"{clip.name:14}{name[-42:]:44}" + _row(row))
@@ -213,10 +227,13 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, nargs="*", default=[])
     parser.add_argument("--heldout", type=Path)
     parser.add_argument("--cache", type=Path)
+    parser.add_argument("--baselines", action="store_true")
+    parser.add_argument("--rhubarb", type=Path)
     given = parser.parse_args()
     predictors = [open_predictor(name) for name in given.weights]
     if given.clips:
-        _print_clips(predictors, [watch(path, given.cache) for path in given.clips])
+        clips = [watch(path, given.cache) for path in given.clips]
+        _print_clips(predictors, clips, beside=given.baselines, rhubarb=given.rhubarb)
     if given.heldout:
         _print_held_out(predictors, given.heldout)
 
