@@ -52,7 +52,12 @@ class Job:
     id: str
     graph: dict
     client: str
-    stopped: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
+    interrupted: bool = False
+
+    def stop(self) -> None:
+        self.interrupted = True
+        self.over.set()
 
     def item(self) -> list:
         return [self.number, self.id, self.graph, {"client_id": self.client}, ["6"]]
@@ -96,10 +101,16 @@ class ComfyServer:
         """What a restart does to queue and history."""
         with self.lock:
             for job in [*getattr(self, "pending", []), *filter(None, [getattr(self, "running", None)])]:
-                job.stopped.set()
+                job.stop()
             self.pending: list[Job] = []
             self.running: Job | None = None
             self.history: dict[str, dict] = {}
+
+    def end_running(self) -> None:
+        """The job that runs comes to its end now, and well."""
+        with self.lock:
+            assert self.running is not None
+            self.running.over.set()
 
     def die(self) -> None:
         """As kill -9: every connection breaks, none is taken."""
@@ -139,10 +150,10 @@ class ComfyServer:
         steps = 5
         for step in range(steps):
             self.tell(job.client, "progress", {"value": step + 1, "max": steps, "prompt_id": job.id, "node": "4"})
-            if job.stopped.wait(self.seconds / steps):
+            if job.over.wait(self.seconds / steps):
                 break
         ended = {"prompt_id": job.id, "timestamp": started + int(self.seconds * 1000) + 250}
-        if job.stopped.is_set():
+        if job.interrupted:
             messages.append(["execution_interrupted", {**ended, "node_id": "4", "node_type": "RepeatImageBatch", "executed": []}])
         elif self.error is not None:
             messages.append(["execution_error", {**ended, **self.error}])
@@ -174,7 +185,7 @@ class ComfyServer:
         with self.lock:
             if self.running and prompt_id in (None, self.running.id):
                 self.interrupted.append(self.running.id)
-                self.running.stopped.set()
+                self.running.stop()
 
     def job(self, prompt_id: str) -> dict | None:
         with self.lock:

@@ -458,3 +458,20 @@ class TaskStoreContract:
         assert not store.hand_back(stale.id, stale.claim, count_attempt=True)
         assert not store.hand_back(stale.id, stale.claim, count_attempt=False)
         assert store.get(stale.id) == standing
+
+    def test_what_an_engine_notes_is_found_by_the_next_attempt_and_goes_with_the_task(self, store):
+        store.add(task())
+        first = claim(store)
+        assert store.notes(first.id) == {}
+        assert store.note(first.id, first.claim, "comfyui.talk", {"server": "http://gpu1", "prompt_id": "1"})
+        assert store.note(first.id, first.claim, "comfyui.talk", {"server": "http://gpu1", "prompt_id": "2"})
+        assert store.note(first.id, first.claim, "remote", {"task": "far"})
+        store.hand_back(first.id, first.claim, count_attempt=True)
+        second = claim(store, "w2")
+        assert not store.note(first.id, first.claim, "remote", {"task": "of a worker that was given up"})
+        expected = {"comfyui.talk": {"server": "http://gpu1", "prompt_id": "2"}, "remote": {"task": "far"}}
+        assert store.notes(second.id) == expected
+        complete(store, second)
+        assert not store.note(second.id, second.claim, "remote", {"task": "too late"})
+        assert store.remove(second.id)
+        assert store.notes(second.id) == {}
