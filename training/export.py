@@ -1,4 +1,7 @@
-"""PyTorch weights -> ONNX: python -m training.export WEIGHTS.pt OUT.onnx. Both must agree to 1e-4."""
+"""PyTorch weights -> ONNX: python -m training.export WEIGHTS.pt ... OUT.onnx. Both must agree to 1e-4.
+
+Several weights become one network that gives their mean.
+"""
 
 # ruff: noqa: T201 - a command that prints what it does
 
@@ -10,16 +13,17 @@ from typing import Final
 import numpy as np
 import onnxruntime
 import torch
+from torch import nn
 
 from spark_avatar.speech.mel import BANDS
-from training.network import ArticulationNet
+from training.network import Committee, restored
 
 _OPSET: Final = 17
 _LARGEST_DIFFERENCE: Final = 1e-4
 _LENGTHS: Final = (1, 2, 7, 400, 1501)
 
 
-def export(network: ArticulationNet, path: Path) -> float:
+def export(network: nn.Module, path: Path) -> float:
     """Writes the network and returns the largest difference between ONNX Runtime's and PyTorch's outputs.
 
     Raises `ArithmeticError` if that exceeds 1e-4.
@@ -44,7 +48,7 @@ def export(network: ArticulationNet, path: Path) -> float:
     return difference
 
 
-def _difference(network: ArticulationNet, path: Path, length: int) -> float:
+def _difference(network: nn.Module, path: Path, length: int) -> float:
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     logmel = np.random.default_rng(length).standard_normal((1, length, BANDS)).astype(np.float32)
     with torch.no_grad():
@@ -56,11 +60,11 @@ def _difference(network: ArticulationNet, path: Path, length: int) -> float:
 def main() -> None:
     """Exports saved weights."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("weights", type=Path)
+    parser.add_argument("weights", type=Path, nargs="+")
     parser.add_argument("out", type=Path)
     given = parser.parse_args()
-    network = ArticulationNet()
-    network.load_state_dict(torch.load(given.weights, weights_only=True))
+    members = [restored(torch.load(path, weights_only=True)) for path in given.weights]
+    network = members[0] if len(members) == 1 else Committee(members)
     print(f"{given.out}: ONNX differs from PyTorch by at most {export(network, given.out):.1e}")
 
 

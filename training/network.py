@@ -46,3 +46,23 @@ class ArticulationNet(nn.Module):
         hidden = self.blocks(torch.relu(self.entry_norm(self.entry(logmel.transpose(1, 2)))))
         out = self.exit(torch.relu(hidden)).transpose(1, 2)
         return torch.sigmoid(out[..., : len(ARTICULATION)]), out[..., len(ARTICULATION) :]
+
+
+class Committee(nn.Module):
+    """The mean of several networks: what one of them got by luck, the others do not share."""
+
+    def __init__(self, members: list[ArticulationNet]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, logmel: Tensor) -> tuple[Tensor, Tensor]:
+        """As `ArticulationNet`."""
+        channels, logits = zip(*(member(logmel) for member in self.members), strict=True)
+        return torch.stack(channels).mean(dim=0), torch.stack(logits).mean(dim=0)
+
+
+def restored(state: dict[str, Tensor]) -> ArticulationNet:
+    """The network of saved weights, in evaluation mode, as wide as they are."""
+    network = ArticulationNet(channels=len(state["entry.bias"]))
+    network.load_state_dict(state)
+    return network.eval()

@@ -19,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from spark_avatar.speech.mel import MEL_RATE
 from training.batches import Batches, load_features
 from training.losses import Loss, loss_of
-from training.network import ArticulationNet
+from training.network import CHANNELS, ArticulationNet, restored
 
 _CROPS: Final = 12
 _CROP_SECONDS: Final = 4.0
@@ -41,16 +41,15 @@ def fit(
     report: Callable[[int, Loss], None],
     keep: Callable[[nn.Module], None],
     start: dict[str, torch.Tensor] | None = None,
+    channels: int = CHANNELS,
 ) -> ArticulationNet:
     """The network after `steps` batches: the running mean of its weights, in evaluation mode.
 
     `report` hears of every step; `keep` gets the averaged network now and then. `start` are the weights of an earlier
-    stage, from which it goes on at a lower rate.
+    stage, from which it goes on at a lower rate; without them a network of `channels` begins anew.
     """
     torch.manual_seed(seed)
-    network = ArticulationNet()
-    if start is not None:
-        network.load_state_dict(start)
+    network = ArticulationNet(channels) if start is None else restored(start).train()
     rate = _LEARNING_RATE if start is None else _SECOND_STAGE_RATE
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(_AVERAGING), use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=_WEIGHT_DECAY)
@@ -102,6 +101,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=Path, help="weights of an earlier stage")
+    parser.add_argument("--channels", type=int, default=CHANNELS, help="width of a new network")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -113,7 +113,7 @@ def main() -> None:
         torch.save(network.state_dict(), given.out)
 
     start = torch.load(given.start, weights_only=True) if given.start else None
-    keep(fit(batches, steps=given.steps, seed=given.seed, report=Printer(), keep=keep, start=start))
+    keep(fit(batches, steps=given.steps, seed=given.seed, report=Printer(), keep=keep, start=start, channels=given.channels))
 
 
 if __name__ == "__main__":

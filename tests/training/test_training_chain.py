@@ -190,3 +190,18 @@ def test_the_loss_falls_and_the_export_equals_pytorch(tmp_path):
     )
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
     assert export(network, tmp_path / "small.onnx") < 1e-4
+
+
+def test_a_committee_is_the_mean_of_its_members(tmp_path):
+    torch = pytest.importorskip("torch", reason="the training needs PyTorch, which the program does not")
+    pytest.importorskip("onnx", reason="the export needs onnx, which the program does not")
+    from training.export import export
+    from training.network import ArticulationNet, Committee, restored
+
+    members = [ArticulationNet(channels).eval() for channels in (16, 24)]
+    logmel = torch.randn(1, 50, 80)
+    with torch.no_grad():
+        both = Committee([restored(member.state_dict()) for member in members])(logmel)[0]
+        apart = torch.stack([member(logmel)[0] for member in members]).mean(dim=0)
+    torch.testing.assert_close(both, apart)
+    assert export(Committee(members), tmp_path / "committee.onnx") < 1e-4
