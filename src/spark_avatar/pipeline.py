@@ -21,7 +21,9 @@ from spark_avatar.media.arrays import RGBImage
 from spark_avatar.media.audio import probe_audio
 from spark_avatar.media.image import can_write_image, probe_image, read_image, write_image
 from spark_avatar.media.limits import MediaLimits
+from spark_avatar.media.marks import FrameMark
 from spark_avatar.media.video import probe_video, read_frames
+from spark_avatar.provenance.provenance import Origin, Provenance, ProvenanceRules
 
 _DEFAULT_LIMITS = MediaLimits()
 _SILENT = SilentMonitor()
@@ -40,22 +42,35 @@ def render(
     monitor: RenderMonitor = _SILENT,
     workdir: Path | None = None,
     thumbnail: Path | None = None,
+    label: bool = False,
 ) -> Rendition:
     """Makes a talking video of a portrait and a recording.
 
     `audio` may be a finished `AnimationTrack` instead: the portrait follows it, without sound. `output` appears whole or
     not at all, and replaces what was there. `seed` (0..2**32-1) makes it reproducible; without one a seed is drawn, and told
     in the result. Scratch files go to a folder of their own in `workdir` (by default the system's folder for them), which is
-    removed however this ends. `thumbnail` gets a good frame of the video, JPEG or PNG by its suffix. Engines stay warm for the
-    next call in this process.
+    removed however this ends. `thumbnail` gets a good frame of the video, JPEG or PNG by its suffix. `label` shows "AI-generated"
+    in a corner. Engines stay warm for the next call in this process.
+
+    The video says what it is, and is signed by a certificate of this process alone: make a `Pipeline` with a `Provenance` to
+    have it otherwise.
 
     Raises `InputError` for inputs and options that cannot be used (`ImageUnreadable`, `FaceNotFound`, `AudioSilent`,
     `InvalidOptions`, ...), `ConfigurationError` for an engine that is not installed, `GenerationError` when the engine
     fails, and what the monitor raises to end the job.
     """
-    pipeline = Pipeline(_installed_engines(), limits)
+    pipeline = Pipeline(_installed_engines(), limits, _own_provenance())
     return pipeline.render(
-        image, audio, output, engine=engine, options=options, seed=seed, monitor=monitor, workdir=workdir, thumbnail=thumbnail
+        image,
+        audio,
+        output,
+        engine=engine,
+        options=options,
+        seed=seed,
+        monitor=monitor,
+        workdir=workdir,
+        thumbnail=thumbnail,
+        origin=Origin(label=label),
     )
 
 
@@ -64,12 +79,19 @@ def _installed_engines() -> EngineRegistry:
     return EngineRegistry()
 
 
+@functools.cache
+def _own_provenance() -> Provenance:
+    return Provenance(ProvenanceRules())
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """Renders with engines that stay warm. One job at a time."""
 
     engines: EngineRegistry
     limits: MediaLimits = field(default_factory=MediaLimits)
+    provenance: Provenance = field(default_factory=_own_provenance)
+    """Marks the videos."""
 
     def warm_up(self, engine: str) -> None:
         """Loads what the first job would otherwise wait for."""
@@ -88,8 +110,11 @@ class Pipeline:
         workdir: Path | None = None,
         thumbnail: Path | None = None,
         notebook: Notebook = _NO_NOTES,
+        origin: Origin | None = None,
     ) -> Rendition:
-        """As `render` above. `notebook` lets a later attempt at the same task take up a job that is under way elsewhere."""
+        """As `render` above. `notebook` lets a later attempt at the same task take up a job that is under way elsewhere;
+        `origin` is who the video is, by default a new one. Raises `ConfigurationError` too where videos cannot be marked.
+        """
         started = time.perf_counter()
         if not output.parent.is_dir():
             raise InvalidOptions("the output's folder does not exist: make it first", facts={"option": "output"})
@@ -97,19 +122,30 @@ class Pipeline:
             raise InvalidOptions("the thumbnail must be a .jpg or .png in a folder that exists", facts={"option": "thumbnail"})
         seed = _checked(seed)
         checked = validate_options(self.engines.options(engine), options or {})
+        origin = origin or Origin()
+        marks = self.provenance.begin(origin)
         with tempfile.TemporaryDirectory(prefix="spark-avatar-", dir=workdir, ignore_cleanup_errors=True) as scratch:
             portrait, motion = self._probe(image, audio, monitor)
             probed = time.perf_counter()
-            job = RenderJob(portrait, motion, checked, seed, Path(scratch), notebook)
+            job = RenderJob(portrait, motion, checked, seed, Path(scratch), notebook, marks)
             rendition = self.engines.engine(engine).render(job, monitor)
             rendered = time.perf_counter()
             _verify(rendition, has_sound=isinstance(motion, Speech))
             if thumbnail is not None:
-                write_image(thumbnail, _good_frame(rendition))
+                write_image(thumbnail, _good_frame(rendition, marks))
+            provenance = self.provenance.seal(
+                rendition.path,
+                origin,
+                marks,
+                engine=rendition.engine,
+                source_type=rendition.source_type,
+                inputs={"portrait": image, **_input_of(audio)},
+            )
             _move(rendition.path, output)
         ended = time.perf_counter()
         timings = {"probe": probed - started, **rendition.timings, "finish": ended - rendered, "total": ended - started}
-        return replace(rendition, path=output, timings=timings, thumbnail=thumbnail)
+        warnings = rendition.warnings + self.provenance.warnings(marks)
+        return replace(rendition, path=output, timings=timings, thumbnail=thumbnail, warnings=warnings, provenance=provenance)
 
     def _probe(
         self, image: Path, audio: Path | AnimationTrack, monitor: RenderMonitor
@@ -148,11 +184,18 @@ def _verify(rendition: Rendition, *, has_sound: bool) -> None:
         )
 
 
-def _good_frame(rendition: Rendition) -> RGBImage:
-    """The engine's own thumbnail, or the video's first frame."""
-    if rendition.thumbnail is not None:
-        return read_image(rendition.thumbnail)
-    return next(read_frames(rendition.path))
+def _good_frame(rendition: Rendition, mark: FrameMark) -> RGBImage:
+    """The engine's own thumbnail, marked like the video, or the video's first frame."""
+    if rendition.thumbnail is None:
+        return next(read_frames(rendition.path))
+    frame = read_image(rendition.thumbnail)
+    mark.draw(frame)
+    return frame
+
+
+def _input_of(audio: Path | AnimationTrack) -> dict[str, object]:
+    """The motion's role among the inputs, and what it is."""
+    return {"track": audio.to_dict()} if isinstance(audio, AnimationTrack) else {"recording": audio}
 
 
 def _move(source: Path, target: Path) -> None:

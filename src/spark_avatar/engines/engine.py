@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from pydantic import BaseModel
 
@@ -11,7 +11,12 @@ from spark_avatar.animation.track import AnimationTrack
 from spark_avatar.engines.notebook import NoNotebook, Notebook
 from spark_avatar.media.audio import AudioFacts
 from spark_avatar.media.image import ImageFacts
+from spark_avatar.media.marks import FrameMark
 from spark_avatar.media.quality import QualityWarning
+
+GENERATED: Final = "trainedAlgorithmicMedia"
+COMPOSITE: Final = "compositeWithTrainedAlgorithmicMedia"
+"""Terms of the IPTC's digital source types: made by a trained model; a picture that was there, altered with one."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class RenderJob:
     """An existing folder of this job's own, removed by its owner afterwards."""
     notebook: Notebook = field(default_factory=NoNotebook)
     """For engines that have the job done elsewhere."""
+    mark: FrameMark | None = None
+    """What the video's frames are to carry: for `VideoWriter` and `take_over`."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,11 @@ class Rendition:
     """`face` and `audio`: what was measured of the inputs."""
     warnings: tuple[QualityWarning, ...] = ()
     thumbnail: Path | None = None
-    """A JPEG of the video's first good frame, where the engine makes one."""
+    """A JPEG of the video's first good frame, without marks, where the engine makes one."""
+    source_type: str = GENERATED
+    """What kind of media this is: a term of the IPTC's digital source types."""
+    provenance: dict[str, object] = field(default_factory=dict)
+    """What the file says of itself; filled in by the pipeline."""
 
 
 class RenderMonitor(Protocol):

@@ -11,6 +11,7 @@ from spark_avatar.engines.engine import RenderJob, Rendition, Speech
 from spark_avatar.engines.quality import JOB_REPEATED, LENGTH_MENDED, SOUND_REPLACED
 from spark_avatar.engines.transport import Malformed, Transport, Unreachable, wait
 from spark_avatar.errors import InputError, RemoteStatusError, ResultParsingError, SparkAvatarError
+from spark_avatar.media.marks import FrameMark
 from spark_avatar.media.quality import QualityWarning
 from spark_avatar.media.rewrap import can_copy, can_copy_sound, check_video, reencode, rewrap
 from spark_avatar.media.sniff import SNIFF_BYTES, sniff_kind, sniff_media, with_article
@@ -88,11 +89,12 @@ def fetch(transport: Transport, url: str, target: Path, *, whom: str, checkpoint
     raise failure
 
 
-def take_over(source: Path, target: Path, speech: Speech) -> TakenVideo:
+def take_over(source: Path, target: Path, speech: Speech, mark: FrameMark | None = None) -> TakenVideo:
     """Makes `target` of what an engine delivered.
 
-    Pictures are copied when they are H.264 of the recording's length, else encoded anew; the sound is kept when it is as long
-    as the recording within 0.2 s, else the recording takes its place.
+    Pictures are copied when they are H.264 of the recording's length and carry no mark that is worth encoding them for, else
+    encoded anew, with the mark; the sound is kept when it is as long as the recording within 0.2 s, else the recording takes
+    its place.
 
     Raises `ResultParsingError` for a file that is no video, is damaged, or covers less than 90 % of the recording, and
     `GenerationError` when the new file cannot be written.
@@ -105,9 +107,10 @@ def take_over(source: Path, target: Path, speech: Speech) -> TakenVideo:
             "videos of a fixed length, or ended early.",
             facts={"video_seconds": round(facts.seconds, 3), "audio_seconds": round(wanted, 3)},
         )
-    if not can_copy(facts) or abs(facts.seconds - wanted) > TOLERANCE:
-        reencode(source, target, facts, audio=speech.path, seconds=wanted)
-        return TakenVideo(target, probe_video(target), (LENGTH_MENDED,))
+    fits = can_copy(facts) and abs(facts.seconds - wanted) <= TOLERANCE
+    if not fits or (mark is not None and mark.worth_encoding):
+        reencode(source, target, facts, audio=speech.path, seconds=wanted, mark=mark)
+        return TakenVideo(target, probe_video(target), () if fits else (LENGTH_MENDED,))
     if _sound_fits(facts, wanted):
         rewrap(source, target)
         return TakenVideo(target, probe_video(target), ())

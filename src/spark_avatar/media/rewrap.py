@@ -14,6 +14,7 @@ from av.container import InputContainer, OutputContainer
 from spark_avatar import __version__
 from spark_avatar.errors import GenerationError, InputError
 from spark_avatar.media.container import open_media
+from spark_avatar.media.marks import FrameMark
 from spark_avatar.media.mp4 import PROVENANCE, SoundTrack
 from spark_avatar.media.recording import Recording
 from spark_avatar.media.video import VideoFacts, VideoWriter, frame_count, probe_video, read_frames
@@ -65,15 +66,19 @@ def rewrap(source: Path, target: Path, *, audio: Path | None = None) -> None:
         raise GenerationError("The engine's video could not be put into a new file.") from error
 
 
-def reencode(source: Path, target: Path, facts: VideoFacts, *, audio: Path | None, seconds: float) -> None:
+def reencode(
+    source: Path, target: Path, facts: VideoFacts, *, audio: Path | None, seconds: float, mark: FrameMark | None = None
+) -> None:
     """Encodes the pictures anew, with the sound of `audio`, to exactly `seconds`: what is too much is cut, the last picture
-    stands still for what is missing. Odd sides lose a row or a column.
+    stands still for what is missing. Odd sides lose a row or a column. Every picture carries `mark`.
 
     Raises `InputError` for a source that cannot be decoded, `GenerationError`, `AudioUnreadable`.
     """
     width, height, rate = facts.width // 2 * 2, facts.height // 2 * 2, facts.frame_rate
     wanted = frame_count(seconds, rate)
-    with VideoWriter(target, width=width, height=height, frame_rate=rate, audio=audio, seconds=float(wanted / rate)) as video:
+    with VideoWriter(
+        target, width=width, height=height, frame_rate=rate, audio=audio, seconds=float(wanted / rate), mark=mark
+    ) as video:
         written, last = 0, None
         for frame in read_frames(source):
             if written == wanted:

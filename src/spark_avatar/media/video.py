@@ -20,6 +20,7 @@ from av.video.reformatter import Colorspace, Interpolation
 from spark_avatar.errors import GenerationError, InputError
 from spark_avatar.media.arrays import RGBImage
 from spark_avatar.media.container import open_media
+from spark_avatar.media.marks import FrameMark
 from spark_avatar.media.mp4 import Mp4Encoder
 from spark_avatar.media.recording import Recording
 
@@ -42,19 +43,30 @@ class VideoWriter:
 
     Encoding runs in a thread while the next frame is made; FFmpeg works without the interpreter's lock. The sound keeps its
     rate up to 48 kHz and its one or two channels, and is decoded along with the frames, so memory is flat for any length.
-    Both streams end at the same time. Unless `close` succeeds, no file remains.
+    Both streams end at the same time. Every frame carries `mark`. Unless `close` succeeds, no file remains.
 
         with VideoWriter(path, width=512, height=512, frame_rate=Fraction(25), audio=speech, seconds=3.2) as video:
             for frame in frames:
                 video.write(frame)
     """
 
-    def __init__(self, path: Path, *, width: int, height: int, frame_rate: Fraction, audio: Path | None, seconds: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        width: int,
+        height: int,
+        frame_rate: Fraction,
+        audio: Path | None,
+        seconds: float,
+        mark: FrameMark | None = None,
+    ) -> None:
         """Raises `ValueError` for odd sides and `AudioUnreadable`."""
         if width <= 0 or height <= 0 or width % 2 or height % 2:
             raise ValueError(f"width and height must be even and positive, not {width} x {height}")
         self.frames = frame_count(seconds, frame_rate)
         """How many frames must be written."""
+        self._mark = mark
         self._shape = (height, width, 3)
         self._written = 0
         self._closed = False
@@ -63,6 +75,8 @@ class VideoWriter:
             self._encoder = Mp4Encoder(path, width=width, height=height, frame_rate=frame_rate, audio=audio)
         except (av.FFmpegError, OSError) as error:
             raise _as_own(error) from error
+        if mark is not None:
+            mark.restart()
         self._queue: Queue[RGBImage | None] = Queue(_WAITING_FRAMES)
         self._thread = Thread(target=self._encode_frames, name="video-encoder", daemon=True)
         self._thread.start()
@@ -89,7 +103,10 @@ class VideoWriter:
         if self._failure is not None:
             raise _as_own(self._failure) from self._failure
         self._written += 1
-        self._queue.put(np.array(frame, order="C"))
+        copy = np.array(frame, order="C")
+        if self._mark is not None:
+            self._mark.draw(copy)
+        self._queue.put(copy)
 
     def close(self) -> None:
         """Finishes the file. Raises as `write` does, and `GenerationError` if frames are missing; the file is gone then."""
@@ -113,6 +130,8 @@ class VideoWriter:
         self._failure = self._failure or GenerationError("The video was abandoned.")  # waiting frames are dropped
         self._stop()
         self._encoder.abandon()
+        if self._mark is not None:
+            self._mark.restart()
 
     def _stop(self) -> None:
         self._closed = True

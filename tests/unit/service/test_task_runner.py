@@ -51,7 +51,8 @@ def test_a_task_becomes_a_video(house: House, submitted: Task, tmp_path):
 def test_the_metadata_tells_what_was_found_and_used(house: House, submitted: Task):
     metadata = run(house).metadata
     assert metadata["face"] == {"count": 1}
-    assert metadata["warnings"] == [{"code": "face_small", "message": "The face is small."}]
+    assert metadata["warnings"][0] == {"code": "face_small", "message": "The face is small."}
+    assert [warning["code"] for warning in metadata["warnings"]] == ["face_small", "watermark_missing"]  # 32 pixels
     assert (metadata["engine"], metadata["seed"]) == ("plain", 7)
     assert {"fetch", "probe", "render", "total"} <= metadata["timings"].keys()
 

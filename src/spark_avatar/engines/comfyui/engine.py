@@ -226,7 +226,7 @@ def _take_video(server: Server, success: Success, attempt: _Attempt) -> TakenVid
         try:
             fetch(client.transport, client.view_path(file), source, whom=whom, checkpoint=monitor.checkpoint)
             monitor.progress(_FETCHED, "checking")
-            return take_over(source, workdir / "comfyui.mp4", attempt.speech)
+            return take_over(source, workdir / "comfyui.mp4", attempt.speech, attempt.job.mark)
         except (ResultParsingError, RemoteStatusError) as error:
             failure = failure or error
     assert failure is not None

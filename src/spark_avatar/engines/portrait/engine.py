@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from spark_avatar.animation.animator import animate
 from spark_avatar.animation.track import AnimationTrack
-from spark_avatar.engines.engine import RenderJob, RenderMonitor, Rendition, Speech
+from spark_avatar.engines.engine import COMPOSITE, RenderJob, RenderMonitor, Rendition, Speech
 from spark_avatar.engines.portrait.frames import frames
 from spark_avatar.engines.portrait.framing import frame_size
 from spark_avatar.engines.portrait.lip_space import lip_space
@@ -93,7 +93,7 @@ class PortraitEngine:
             subject, speech = self._analyse(job, job.options)
             track = _track(job, job.options, speech)
         path = job.workdir / FILE_NAME
-        thumbnail = self._write(path, subject.rig, track, job.motion, monitor, timings)
+        thumbnail = self._write(path, subject.rig, track, job, monitor, timings)
         write_image(path.with_name(THUMBNAIL_NAME), thumbnail)
         height, width = subject.rig.canvas.base.shape[:2]
         diagnostics: dict[str, object] = {"face": asdict(subject.diagnostics)}
@@ -114,6 +114,7 @@ class PortraitEngine:
             diagnostics=diagnostics,
             warnings=subject.warnings + (speech.warnings if speech is not None else ()),
             thumbnail=path.with_name(THUMBNAIL_NAME),
+            source_type=COMPOSITE,  # the pixels are the photograph's, moved as a trained network says
         )
 
     def _analyse(self, job: RenderJob, options: _Options) -> tuple[_Subject, SpeechFeatures | None]:
@@ -150,16 +151,16 @@ class PortraitEngine:
         path: Path,
         rig: PortraitRig,
         track: AnimationTrack,
-        motion: Speech | AnimationTrack,
+        job: RenderJob,
         monitor: RenderMonitor,
         timings: dict[str, float],
     ) -> RGBImage:
         """Writes the video; returns a frame that may stand for it."""
         height, width = rig.canvas.base.shape[:2]
-        audio = motion.path if isinstance(motion, Speech) else None
+        audio = job.motion.path if isinstance(job.motion, Speech) else None
         shown, thumbnail = _good_frame(track), rig.canvas.base
         with VideoWriter(
-            path, width=width, height=height, frame_rate=track.frame_rate, audio=audio, seconds=track.seconds
+            path, width=width, height=height, frame_rate=track.frame_rate, audio=audio, seconds=track.seconds, mark=job.mark
         ) as video:
             with _timed(timings, "rendering"), closing(frames(rig, track)) as drawn:
                 for i, frame in enumerate(drawn):

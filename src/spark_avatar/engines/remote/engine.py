@@ -96,7 +96,7 @@ class RemoteEngine:
         source = job.workdir / "remote-video"
         fetch(self._transport, result.url, source, whom="the remote server", checkpoint=monitor.checkpoint)
         monitor.progress(_FETCHED, "checking")
-        taken = take_over(source, job.workdir / "remote.mp4", speech)
+        taken = take_over(source, job.workdir / "remote.mp4", speech, job.mark)
         return taken.rendition(
             job,
             engine=self.name,

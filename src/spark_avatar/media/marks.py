@@ -1,0 +1,22 @@
+"""What every frame of a video may carry."""
+
+from typing import Protocol
+
+from spark_avatar.media.arrays import RGBImage
+
+
+class FrameMark(Protocol):
+    """A mark on the frames of one video."""
+
+    @property
+    def worth_encoding(self) -> bool:
+        """Whether a video that is already encoded is encoded anew to carry it."""
+        ...
+
+    def restart(self) -> None:
+        """The next frame is the first one of a video; what was drawn on before is not handed out."""
+
+    def draw(self, frame: RGBImage) -> None:
+        """Draws on a frame, (height, width, 3), in place. Frames of one video come in order and have one size, and the mark
+        is the same on all of them: what stands still stays still.
+        """

@@ -1,0 +1,97 @@
+"""Plain metadata of an MP4: an XMP packet that says what kind of media it is, for programs that know nothing of C2PA.
+
+The packet is a box of its own at the end of the file (ISO/IEC 14496-12, `uuid`; Adobe XMP Specification part 3, 1.2.7.1), so that
+nothing in the file moves. The property is IPTC's `DigitalSourceType`, which platforms read to label synthetic media.
+"""
+
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+from xml.sax.saxutils import escape, quoteattr
+
+from spark_avatar import __version__
+
+_XMP_BOX: Final = UUID("be7acfcb-97a9-42e8-9c71-999491e3afac").bytes
+_LARGEST: Final = 1 << 20
+"""A stranger's box that is longer is not looked at."""
+_TERMS: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+
+_PACKET: Final = """\
+<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/">
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about=""
+    xmlns:dc="http://purl.org/dc/elements/1.1/"
+    xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+    xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+    Iptc4xmpExt:DigitalSourceType={source_type}
+    xmp:CreatorTool={tool}
+    dc:identifier={identity}>
+   <dc:description><rdf:Alt><rdf:li xml:lang="x-default">{description}</rdf:li></rdf:Alt></dc:description>
+  </rdf:Description>
+ </rdf:RDF>
+</x:xmpmeta>
+<?xpacket end="r"?>"""
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What the packet says."""
+
+    source_type: str | None
+    """IPTC digital source type, the term alone."""
+    identity: str | None
+    tool: str | None
+
+
+def write_tags(path: Path, *, source_type: str, identity: str) -> None:
+    """Adds the packet to a finished MP4."""
+    packet = _PACKET.format(
+        source_type=quoteattr(_TERMS + source_type),
+        tool=quoteattr(f"Spark Avatar {__version__}"),
+        identity=quoteattr(identity),
+        description=escape("AI-generated video: a portrait made to speak."),
+    ).encode()
+    with path.open("ab") as file:
+        file.write(struct.pack(">I4s16s", 24 + len(packet), b"uuid", _XMP_BOX) + packet)
+
+
+def read_tags(path: Path) -> Tags | None:
+    """The packet of an MP4, if it has one that names a digital source type."""
+    packet = _packet(path)
+    if packet is None:
+        return None
+    found = {
+        name: re.search(rf'{name}\s*=\s*["\']([^"\']*)["\']', packet)
+        for name in ("DigitalSourceType", "identifier", "CreatorTool")
+    }
+    source_type, identity, tool = (match.group(1) if match else None for match in found.values())
+    if source_type is None:
+        return None
+    return Tags(source_type.rsplit("/", 1)[-1], identity, tool)
+
+
+def _packet(path: Path) -> str | None:
+    """Walks over the boxes of the file."""
+    end = path.stat().st_size
+    with path.open("rb") as file:
+        place = 0
+        while place + 24 <= end:
+            file.seek(place)
+            head = file.read(32)
+            size, kind = struct.unpack_from(">I4s", head)
+            header = 8
+            if size == 1 and len(head) >= 16:
+                size, header = struct.unpack_from(">Q", head, 8)[0], 16
+            elif size == 0:
+                size = end - place
+            if size < header:
+                return None
+            if kind == b"uuid" and head[header : header + 16] == _XMP_BOX and size <= _LARGEST:
+                file.seek(place + header + 16)
+                return file.read(size - header - 16).decode("utf-8", "replace")
+            place += size
+    return None
