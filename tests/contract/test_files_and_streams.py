@@ -225,7 +225,7 @@ def test_a_stream_resumes_behind_its_cursor(client: StrictClient, worker: Worker
 
 
 def test_the_pages_are_served_under_a_strict_policy(stranger: httpx.Client) -> None:
-    page = stranger.get("/")
+    page = stranger.get("/sign-in")
     assert page.headers["content-type"].startswith("text/html")
     assert page.headers["cache-control"] == "no-store"
     policy = page.headers["content-security-policy"]
@@ -245,8 +245,22 @@ def test_the_pages_are_served_under_a_strict_policy(stranger: httpx.Client) -> N
 
 
 def test_the_console_serves_its_own_files_only(stranger: httpx.Client) -> None:
-    version = re.search(r"/console/(\w+)/", stranger.get("/").text).group(1)
+    version = re.search(r"/console/(\w+)/", stranger.get("/sign-in").text).group(1)
     for name in ("console.py", "../console.py", "..%2fconsole.py", "css/none.css", ""):
         assert stranger.get(f"/console/{version}/{name}").status_code == 404
     assert stranger.get("/console/0/css/base.css").status_code == 404
     assert stranger.get("/samples/other").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/", "/sign-in"),
+        ("/tasks", "/sign-in?next=%2Ftasks"),
+        ("/?task=1&x=//evil.example", "/sign-in?next=%2F%3Ftask%3D1%26x%3D%2F%2Fevil.example"),
+    ],
+)
+def test_pages_lead_strangers_to_the_sign_in_and_back(path: str, target: str, stranger: httpx.Client) -> None:
+    answer = stranger.get(path)
+    assert (answer.status_code, answer.headers["location"]) == (303, target)
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]

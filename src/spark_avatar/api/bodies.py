@@ -69,11 +69,17 @@ def open_body(received: Received, request: Request, ports: Ports) -> tuple[Calle
 
 def open_queue_body(received: Received, request: Request, ports: Ports, *, model: str) -> tuple[Caller, GenerationRequest]:
     """As `open_body`, for a body that holds the bare parameters of a model that is named elsewhere."""
+    caller, params = open_parameters(received, request, ports)
+    return caller, GenerationRequest(model=model, params=params)
+
+
+def open_parameters(received: Received, request: Request, ports: Ports) -> tuple[Caller, dict[str, object]]:
+    """Who sends which bare parameters; raises `NotAuthenticated` and `MalformedRequest`."""
     caller = received.caller or authenticate(request, ports)
     params = _from_json(received.document)
     if not isinstance(params, dict):
         raise MalformedRequest("The body must be a JSON object: the parameters of the model.")
-    return caller, GenerationRequest(model=model, params=params)
+    return caller, params
 
 
 def _is_short(request: Request) -> bool:

@@ -61,6 +61,16 @@ TAKES_PARAMS: dict[str, Any] = {
 }
 """`openapi_extra` of a call whose body is the parameters alone."""
 
+
+def takes_input(name: str) -> dict[str, Any]:
+    """`openapi_extra` of a call whose body is the address of one input."""
+    schema = {"type": "object", "properties": {name: _URL}, "required": [name]}
+    return {
+        **needs(Scope.GENERATE),
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+    }
+
+
 TAKES_FILE: dict[str, Any] = {
     **needs(Scope.GENERATE),
     "requestBody": {

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.responses import HTMLResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from spark_avatar import __version__
 from spark_avatar.console.assets import Assets
@@ -15,6 +18,7 @@ from spark_avatar.console.navigation import menu_for
 from spark_avatar.console.security import security_headers
 
 THEME_COOKIE: Final = "spark_theme"
+SIGN_IN: Final = "/sign-in"
 _THEMES: Final = ("light", "dark")
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -31,15 +35,10 @@ class Visitor:
     operator: bool = False
 
 
-def nobody(_request: Request) -> Visitor | None:
-    """Nobody is signed in."""
-    return None
-
-
 class Console:
     """Renders pages."""
 
-    def __init__(self, visitor_of: Callable[[Request], Visitor | None] = nobody, *, file_addresses: Iterable[str] = ()) -> None:
+    def __init__(self, visitor_of: Callable[[Request], Visitor | None], *, file_addresses: Iterable[str] = ()) -> None:
         """`visitor_of` may block: pages are made in worker threads. `file_addresses`: see `security_headers`."""
         self.visitor_of = visitor_of
         self.headers = security_headers(file_addresses)
@@ -49,17 +48,32 @@ class Console:
         )
         self._templates.globals["asset"] = self.assets.address
 
-    def page(self, request: Request, template: str, *, title: str, section: str, **facts: object) -> HTMLResponse:
-        """A page in its frame. `section` is the name of the menu's place that it belongs to."""
+    def page(
+        self, request: Request, template: str, *, title: str, section: str, operators_only: bool = False, **facts: object
+    ) -> Response:
+        """A page in its frame, for those who are signed in; others are led to the sign-in and back. `section` is the name of
+        the menu's place that it belongs to. Raises a 404 for a page that is not for this visitor.
+        """
         visitor = self.visitor_of(request)
+        if visitor is None:
+            target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            return self._send_on(f"{SIGN_IN}?next={quote(target, safe='')}" if target != "/" else SIGN_IN)
+        if operators_only and not visitor.operator:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        menu = menu_for(operator=visitor.operator)
+        return self._answer(request, template, title=title, section=section, visitor=visitor, navigation=menu, **facts)
+
+    def open_page(self, request: Request, template: str, *, title: str, **facts: object) -> Response:
+        """A page for everybody, without the menu."""
+        return self._answer(request, template, title=title, section="", visitor=None, navigation=(), **facts)
+
+    def _answer(self, request: Request, template: str, **facts: object) -> Response:
         theme = request.cookies.get(THEME_COOKIE, "")
         text = self._templates.get_template(template).render(
-            title=title,
-            section=section,
-            visitor=visitor,
-            navigation=menu_for(operator=visitor is None or visitor.operator),
-            theme=theme if theme in _THEMES else "",
-            version=__version__,
-            **facts,
+            theme=theme if theme in _THEMES else "", version=__version__, **facts
         )
         return HTMLResponse(text, headers={**self.headers, "Cache-Control": "no-store"})
+
+    def _send_on(self, path: str) -> Response:
+        headers = {**self.headers, "Cache-Control": "no-store"}
+        return RedirectResponse(path, HTTPStatus.SEE_OTHER, headers=headers)

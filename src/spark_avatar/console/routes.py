@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
-from spark_avatar.console.console import Console, Visitor, nobody
-from spark_avatar.console.pages import models, playground, system, tasks, usage
+from spark_avatar.console.console import Console, Visitor
+from spark_avatar.console.pages import models, playground, sign_in, system, tasks, usage
 
 _SAMPLE_TYPES: Final = {"portrait.png": "image/png", "speech.flac": "audio/flac"}
 _FOREVER: Final = "public, max-age=31536000, immutable"
@@ -18,7 +18,7 @@ _FOREVER: Final = "public, max-age=31536000, immutable"
 def console_routes(
     sample: Callable[[str], Path],
     *,
-    visitor_of: Callable[[Request], Visitor | None] = nobody,
+    visitor_of: Callable[[Request], Visitor | None],
     file_addresses: Iterable[str] = (),
 ) -> APIRouter:
     """All of them. `sample` finds the file behind `portrait.png` or `speech.flac`, and may make it: it is called in a worker
@@ -26,7 +26,7 @@ def console_routes(
     """
     console = Console(visitor_of, file_addresses=file_addresses)
     routes = APIRouter(include_in_schema=False)
-    for page in (playground, tasks, usage, models, system):
+    for page in (sign_in, playground, tasks, usage, models, system):
         routes.include_router(page.routes(console))
 
     @routes.get("/console/{version}/{name:path}")

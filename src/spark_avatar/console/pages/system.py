@@ -12,6 +12,6 @@ def routes(console: Console) -> APIRouter:
 
     @pages.get("/system")
     def show(request: Request) -> Response:
-        return console.page(request, "system.html", title="System", section="system")
+        return console.page(request, "system.html", title="System", section="system", operators_only=True)
 
     return pages

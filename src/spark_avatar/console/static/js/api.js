@@ -14,8 +14,6 @@ const SAFE = ["GET", "HEAD"];
 function headersFor(method, extra) {
   const headers = { ...extra };
   if (token && !SAFE.includes(method)) headers["X-CSRF-Token"] = token;
-  const key = token ? null : sessionStorage.getItem("spark-avatar-key");
-  if (key) headers.Authorization = `Bearer ${key}`;
   return headers;
 }
 
@@ -28,6 +26,7 @@ async function send(method, path, { body, headers = {}, signal } = {}) {
     throw new ApiError("The server cannot be reached. Check that it is running, then try again.");
   }
   if (response.ok) return response;
+  if (response.status === 401 && token) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
   const answer = await response.json().catch(() => ({}));
   throw new ApiError(answer.message ?? `The server answered ${response.status}.`, {
     status: response.status,

@@ -1,7 +1,8 @@
 // The frame around every page: colours, and buttons that copy.
 
+import { remove } from "./api.js";
 import { all, byId } from "./dom.js";
-import { copy } from "./feedback.js";
+import { busy, copy } from "./feedback.js";
 
 const YEAR = 365 * 24 * 3600;
 
@@ -18,3 +19,10 @@ for (const button of all("[data-copy]")) {
 
 // A page that comes back from the browser's memory may show what has changed since.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
+
+byId("sign-out")?.addEventListener("click", (event) =>
+  busy(event.currentTarget, async () => {
+    await remove("/api/v1/session");
+    location.assign("/sign-in");
+  }),
+);

@@ -1,0 +1,42 @@
+"""The use case of looking at inputs before a video is made of them."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from spark_avatar.media.limits import MediaLimits
+from spark_avatar.service.faults import InputKind, faults_of
+from spark_avatar.service.fetch import InputFetcher
+from spark_avatar.service.helper_process import HelperProcess
+from spark_avatar.service.inspection import PortraitFindings, RecordingFindings, inspect_portrait, inspect_recording
+from spark_avatar.service.urls import is_data_url, parse_url
+
+_Findings = TypeVar("_Findings")
+
+
+@dataclass(frozen=True)
+class AnalysisService:
+    """Fetches an input as a worker would, and looks at it."""
+
+    fetcher: InputFetcher
+    helper: HelperProcess
+    limits: MediaLimits
+    scratch: Path
+    """An existing folder for what is looked at."""
+
+    def portrait(self, url: str) -> PortraitFindings:
+        """Raises what a task with this `image_url` would fail with, and `QueueFull`."""
+        return self._look(url, "image", inspect_portrait)
+
+    def recording(self, url: str) -> RecordingFindings:
+        """Raises what a task with this `audio_url` would fail with, and `QueueFull`."""
+        return self._look(url, "audio", inspect_recording)
+
+    def _look(self, url: str, kind: InputKind, inspect: Callable[[Path, MediaLimits], _Findings]) -> _Findings:
+        if not is_data_url(url):
+            parse_url(url, faults_of(kind, self.limits))
+        with tempfile.TemporaryDirectory(dir=self.scratch, prefix="analysis-") as folder:
+            path = self.fetcher.fetch(url, kind, Path(folder) / kind)
+            return self.helper.call(inspect, path, self.limits)

@@ -1,0 +1,118 @@
+"""What is to be seen in a portrait and heard in a recording, before anything is rendered. These run in a helper process: the
+libraries behind them are large, and files from outside are decoded there and not in the server.
+"""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from spark_avatar.media.limits import MediaLimits
+from spark_avatar.media.quality import QualityWarning
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from spark_avatar.face.analyzer import FaceAnalyzer
+    from spark_avatar.face.rig import FaceDiagnostics
+    from spark_avatar.media.audio import AudioFacts
+    from spark_avatar.media.image import ImageFacts
+    from spark_avatar.speech.features import SpeechDiagnostics
+
+WAVEFORM_BINS: Final = 400
+_SHORT_PAUSE_SECONDS: Final = 0.25
+"""Between two words of one stretch of speech."""
+
+
+@dataclass(frozen=True)
+class PortraitFindings:
+    """A portrait that can be animated."""
+
+    image: "ImageFacts"
+    face: "FaceDiagnostics"
+    points: list[tuple[float, float]]
+    """The face mesh, in pixels of the picture."""
+    edges: list[tuple[int, int]]
+    """Pairs of points: the mesh's lines."""
+    warnings: tuple[QualityWarning, ...]
+
+
+@dataclass(frozen=True)
+class RecordingFindings:
+    """A recording that can be spoken."""
+
+    audio: "AudioFacts"
+    speech: "SpeechDiagnostics"
+    peaks: list[float]
+    """The waveform: the loudest sample of each of `WAVEFORM_BINS` stretches of the same length, 0..1."""
+    segments: list[tuple[float, float]]
+    """Where somebody speaks: start and end in seconds."""
+    warnings: tuple[QualityWarning, ...]
+
+
+def inspect_portrait(path: Path, limits: MediaLimits) -> PortraitFindings:
+    """Raises what keeps the picture from being animated: `ImageTooManyPixels`, `ImageUnreadable`, `FaceNotFound`, ..."""
+    from scipy.spatial import Delaunay
+
+    from spark_avatar.face.landmarks import SKIN_POINT_COUNT
+    from spark_avatar.media.image import probe_image, read_image
+
+    facts = probe_image(path, limits)
+    rig = _face_analyzer().analyze(read_image(path))
+    skin = rig.landmarks[:SKIN_POINT_COUNT, :2]
+    corners = Delaunay(skin).simplices
+    pairs = {tuple(sorted((int(a), int(b)))) for each in corners for a, b in zip(each, (*each[1:], each[0]), strict=True)}
+    return PortraitFindings(
+        image=facts,
+        face=rig.diagnostics,
+        points=[(round(float(x), 1), round(float(y), 1)) for x, y in rig.landmarks[:, :2]],
+        edges=sorted((a, b) for a, b in pairs),
+        warnings=rig.warnings,
+    )
+
+
+def inspect_recording(path: Path, limits: MediaLimits) -> RecordingFindings:
+    """Raises what keeps the recording from being spoken: `AudioTooLong`, `AudioUnreadable`, `AudioSilent`."""
+    import numpy as np
+
+    from spark_avatar.media.audio import probe_audio, read_samples
+    from spark_avatar.speech.analyzer import analyze_samples
+    from spark_avatar.speech.features import FEATURE_RATE
+    from spark_avatar.speech.mel import SAMPLE_RATE
+
+    facts = probe_audio(path, limits)
+    samples = read_samples(path, rate=SAMPLE_RATE)
+    features = analyze_samples(samples, facts)
+    bins = np.array_split(np.abs(samples), WAVEFORM_BINS)
+    return RecordingFindings(
+        audio=facts,
+        speech=features.diagnostics,
+        peaks=[round(min(1.0, float(stretch.max(initial=0.0))), 3) for stretch in bins],
+        segments=speech_segments(features.activity, FEATURE_RATE),
+        warnings=features.warnings,
+    )
+
+
+def speech_segments(activity: "NDArray[np.bool_]", rate: int) -> list[tuple[float, float]]:
+    """Stretches of speech in seconds, given for each frame whether somebody speaks; short pauses are bridged."""
+    segments: list[tuple[float, float]] = []
+    start: int | None = None
+    for frame, active in enumerate([*activity.tolist(), False]):
+        if active and start is None:
+            start = frame
+        elif not active and start is not None:
+            begin = start / rate
+            if segments and begin - segments[-1][1] < _SHORT_PAUSE_SECONDS:
+                begin = segments.pop()[0]
+            segments.append((begin, frame / rate))
+            start = None
+    return segments
+
+
+@functools.cache
+def _face_analyzer() -> "FaceAnalyzer":
+    """Stays warm for the next portrait."""
+    from spark_avatar.face.analyzer import FaceAnalyzer
+
+    return FaceAnalyzer()
