@@ -38,6 +38,7 @@ from spark_avatar.service.models import ModelCatalog, picture_omni
 from spark_avatar.service.prices import Price, PriceList
 from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.service.tasks import TaskService
+from spark_avatar.service.webhook_endpoints import WebhookEndpoints
 from spark_avatar.service.webhooks import WebhookDeliverer, WebhookSigner
 from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.object_storage import ObjectStorage
@@ -59,19 +60,22 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     catalog = ModelCatalog([picture_omni("portrait")], EngineRegistry())
     prices = PriceList(Price(per_second=Decimal("0.007")))
     (folder / "scratch").mkdir()
+    accounts = account_services(Settings(), engine, keys, known_models(catalog), Passwords(CHEAPEST))
+    deliverer = WebhookDeliverer(
+        SqlDeliveryStore(engine), SqlEndpointStore(engine), store, HttpSender(LOCAL), WebhookSigner(bytes(32))
+    )
     inputs = RequestInputs(storage, LIMITS)
     ports = Ports(
         generation=GenerationService(
             store, IdleDispatcher(), catalog, inputs=inputs, admission=Admission(store), prices=prices, limits=LIMITS
         ),
-        webhooks=WebhookDeliverer(
-            SqlDeliveryStore(engine), SqlEndpointStore(engine), store, HttpSender(LOCAL), WebhookSigner(bytes(32))
-        ),
+        webhooks=deliverer,
         tasks=TaskService(store, TaskFiles(storage, inputs)),
         files=FileService(storage, LinkSigner(bytes(32)), link_seconds=600),
         models=catalog,
-        authenticate=keys.authenticate,
-        accounts=account_services(Settings(), engine, keys, known_models(catalog), Passwords(CHEAPEST)),
+        authenticate=accounts.bearers.authenticate,
+        accounts=accounts,
+        webhook_endpoints=WebhookEndpoints(deliverer.endpoints, deliverer.deliveries, deliverer.signer, accounts.audit),
         checks=lambda: {"database": store.ping(), "workers": True},
         limits=ApiLimits(LIMITS, sync_seconds=1.0),
         scratch=folder / "scratch",

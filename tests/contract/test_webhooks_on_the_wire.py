@@ -17,19 +17,23 @@ HOOKS = "/model/v1/generation/webhooks"
 def test_deliveries_are_listed_for_their_owner(client: StrictClient, house: House) -> None:
     task = client.create(FLAT | {"webhook_url": "http://127.0.0.1:1/hook"})
     assert task["metadata"]["ignored"] == []
+    assert client.http.get(HOOKS).json()["deliveries"] == [], "there is nothing to tell yet"
+    client.http.delete(f"/model/v1/generation/task/{task['id']}")
     (waiting,) = client.http.get(HOOKS).json()["deliveries"]
     assert waiting == {
+        "id": f"msg_{task['id']}",
         "task_id": task["id"],
+        "event": "task.canceled",
         "url": "http://127.0.0.1:1/hook",
         "state": "waiting",
         "attempts": 0,
-        "created_at": task["created_at"],
+        "created_at": waiting["created_at"],
+        "next_at": waiting["created_at"],
     }
-    client.http.delete(f"/model/v1/generation/task/{task['id']}")
     house.ports.webhooks.step()
     (tried,) = client.http.get(HOOKS).json()["deliveries"]
     assert (tried["state"], tried["attempts"], tried["last_error"]) == ("waiting", 1, "could not be reached")
-    assert tried["next_at"] > task["created_at"]
+    assert tried["next_at"] > waiting["next_at"]
     client.http.delete(f"/model/v1/generation/task/{task['id']}")
     assert client.http.get(HOOKS).json() == {"deliveries": []}
 

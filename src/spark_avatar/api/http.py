@@ -8,7 +8,21 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from spark_avatar import __version__
-from spark_avatar.api import generation, health, links, members, models, queue, sessions, stream, tasks, uploads, webhooks
+from spark_avatar.api import (
+    device_login,
+    generation,
+    health,
+    links,
+    members,
+    models,
+    queue,
+    sessions,
+    stream,
+    tasks,
+    uploads,
+    webhook_endpoints,
+    webhooks,
+)
 from spark_avatar.api.metrics import HttpMetrics
 from spark_avatar.api.middleware import RequestContext
 from spark_avatar.api.openapi import install_description
@@ -33,7 +47,21 @@ def build_api(*, registry: CollectorRegistry, lifespan: Lifespan | None = None) 
         redoc_url=None,
         responses=_ERRORS,
     )
-    for part in (sessions, members, generation, tasks, stream, queue, webhooks, uploads, links, models, health):
+    for part in (
+        sessions,
+        members,
+        device_login,
+        webhook_endpoints,
+        generation,
+        tasks,
+        stream,
+        queue,
+        webhooks,
+        uploads,
+        links,
+        models,
+        health,
+    ):
         app.include_router(part.routes)
     install_handlers(app)
     install_description(app)

@@ -16,6 +16,7 @@ from spark_avatar.service.files import FileService
 from spark_avatar.service.generation import GenerationService
 from spark_avatar.service.models import ModelCatalog
 from spark_avatar.service.tasks import TaskService
+from spark_avatar.service.webhook_endpoints import WebhookEndpoints
 from spark_avatar.service.webhooks import WebhookDeliverer
 
 _JSON_SLACK_BYTES = 64 * 1024
@@ -46,6 +47,7 @@ class Ports:
     generation: GenerationService
     tasks: TaskService
     webhooks: WebhookDeliverer
+    webhook_endpoints: WebhookEndpoints
     files: FileService
     models: ModelCatalog
     authenticate: Callable[[str, str], Caller]

@@ -164,6 +164,10 @@ class RateLimits:
         """Counts a request with a valid key, against its own limit where it has one; raises `RateLimited`."""
         return _admit(self.per_key if rule is None else self.own, key_id, "this API key", rule)
 
+    def admit(self, name: str, who: str, rule: str) -> None:
+        """Counts what has a rule of its own, such as guesses; raises `RateLimited`."""
+        _admit(self.own, name, who, rule)
+
 
 def refusal_headers(error: SparkAvatarError) -> dict[str, str]:
     """The headers of an answer that refuses a request for its rate; none for other errors."""

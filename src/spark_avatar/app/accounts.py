@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 from spark_avatar.accounts.passwords import Passwords
 from spark_avatar.accounts.sessions import SessionLife
 from spark_avatar.accounts.sql.audit import SqlAuditLog
+from spark_avatar.accounts.sql.device_logins import SqlDeviceLoginStore
 from spark_avatar.accounts.sql.invitations import SqlInvitationStore
 from spark_avatar.accounts.sql.keys import SqlKeyStore
 from spark_avatar.accounts.sql.sessions import SqlSessionStore
 from spark_avatar.accounts.sql.sign_in_attempts import SqlSignInAttempts
+from spark_avatar.accounts.sql.tokens import SqlTokenStore
 from spark_avatar.accounts.sql.users import SqlUserStore
 from spark_avatar.config import Settings
 from spark_avatar.service.accounts import AccountServices
+from spark_avatar.service.bearers import Bearers
+from spark_avatar.service.device_login import DeviceLoginService
 from spark_avatar.service.key_management import KeyService
 from spark_avatar.service.members import MemberService
 from spark_avatar.service.sign_in import SignInService
@@ -34,7 +38,7 @@ def account_services(
     passwords: Passwords | None = None,
 ) -> AccountServices:
     """The use cases around accounts."""
-    audit, users = SqlAuditLog(database), SqlUserStore(database)
+    audit, users, tokens = SqlAuditLog(database), SqlUserStore(database), SqlTokenStore(database)
     sign_in = SignInService(
         users=users,
         sessions=SqlSessionStore(database, session_life(settings)),
@@ -47,6 +51,8 @@ def account_services(
         members=MemberService(users, SqlInvitationStore(database), sign_in, audit),
         keys=KeyService(keys, audit, knows_model),
         audit=audit,
+        device_logins=DeviceLoginService(SqlDeviceLoginStore(database), tokens, keys, audit),
+        bearers=Bearers(keys, tokens),
     )
 
 

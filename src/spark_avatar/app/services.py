@@ -43,6 +43,7 @@ from spark_avatar.service.models import ModelCatalog
 from spark_avatar.service.recovery import Recovery, Sweeper
 from spark_avatar.service.retention import Retention, age
 from spark_avatar.service.tasks import TaskService
+from spark_avatar.service.webhook_endpoints import WebhookEndpoints
 from spark_avatar.service.webhooks import WebhookDeliverer, WebhookSigner
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.tasks.sql.deliveries import SqlDeliveryStore
@@ -103,6 +104,7 @@ class Services:
     dispatcher: InProcessDispatcher
     housekeeping: Housekeeping
     webhooks: WebhookDeliverer
+    webhook_endpoints: WebhookEndpoints
     sweepers: tuple[Sweeper, ...]
 
     def checks(self) -> dict[str, bool]:
@@ -159,12 +161,13 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
     )
     webhooks = _webhooks(settings, database, store)
     keys = SqlKeyStore(database)
+    accounts = account_services(settings, database, keys, known_models(catalog))
     return Services(
         settings=settings,
         database=database,
         store=store,
         keys=keys,
-        accounts=account_services(settings, database, keys, known_models(catalog)),
+        accounts=accounts,
         storage=storage,
         catalog=catalog,
         generation=generation,
@@ -173,10 +176,13 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
         dispatcher=dispatcher,
         housekeeping=housekeeping,
         webhooks=webhooks,
+        webhook_endpoints=WebhookEndpoints(webhooks.endpoints, webhooks.deliveries, webhooks.signer, accounts.audit),
         sweepers=(
             Sweeper(housekeeping.take_up, seconds=settings.lease_seconds / 3),
             Sweeper(_retention(settings, store, storage).sweep, seconds=3600, first_seconds=60),
             Sweeper(webhooks.step, seconds=1),
+            Sweeper(webhooks.tidy, seconds=3600, first_seconds=60),
+            Sweeper(accounts.device_logins.sweep, seconds=3600, first_seconds=60),
         ),
     )
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from spark_avatar.accounts.audit import AuditLog
+from spark_avatar.service.bearers import Bearers
+from spark_avatar.service.device_login import DeviceLoginService
 from spark_avatar.service.key_management import KeyService
 from spark_avatar.service.members import MemberService
 from spark_avatar.service.sign_in import SignInService
@@ -16,3 +18,5 @@ class AccountServices:
     members: MemberService
     keys: KeyService
     audit: AuditLog
+    device_logins: DeviceLoginService
+    bearers: Bearers
