@@ -13,7 +13,7 @@ from training.batches import Batch
 _OPEN, _CLOSE = ARTICULATION.index("open"), ARTICULATION.index("close")
 _CHANNEL_WEIGHTS: Final = {"open": 3.0, "round": 1.0, "wide": 1.0, "close": 2.0, "labiodental": 1.5, "tongue": 0.7, "teeth": 0.7}
 # A missed closure is seen at once: frames where lips meet count up to twice. (Three times: half the closures are false.)
-_CLOSURE_WEIGHT: Final = 1.0
+CLOSURE_WEIGHT: Final = 1.0
 _ARTICULATION, _CLASSES, _SHAPE = 8.0, 0.5, 0.5
 
 
@@ -30,10 +30,10 @@ class Loss:
     """Mean Pearson r of the visible gap per crop."""
 
 
-def loss_of(channels: Tensor, logits: Tensor, batch: Batch) -> Loss:
-    """Compares the network's outputs with a batch's targets."""
+def loss_of(channels: Tensor, logits: Tensor, batch: Batch, closure_weight: float = CLOSURE_WEIGHT) -> Loss:
+    """Compares the network's outputs with a batch's targets; frames where lips meet count 1 + `closure_weight` times."""
     weights = torch.tensor([_CHANNEL_WEIGHTS[name] for name in ARTICULATION])
-    closing = 1 + _CLOSURE_WEIGHT * batch.channels[..., _CLOSE : _CLOSE + 1]
+    closing = 1 + closure_weight * batch.channels[..., _CLOSE : _CLOSE + 1]
     error = (weights * closing * (channels - batch.channels).square()).mean()
     entropy = functional.cross_entropy(logits.flatten(0, 1), batch.classes.flatten(), label_smoothing=0.05)
     correlation = _pearson(_gap(channels), _gap(batch.channels)).mean()

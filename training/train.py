@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from spark_avatar.speech.mel import MEL_RATE
 from training.batches import Batches, load_features
-from training.losses import Loss, loss_of
+from training.losses import CLOSURE_WEIGHT, Loss, loss_of
 from training.network import CHANNELS, ArticulationNet, restored
 
 _CROPS: Final = 12
@@ -42,6 +42,7 @@ def fit(
     keep: Callable[[nn.Module], None],
     start: dict[str, torch.Tensor] | None = None,
     channels: int = CHANNELS,
+    closure_weight: float = CLOSURE_WEIGHT,
 ) -> ArticulationNet:
     """The network after `steps` batches: the running mean of its weights, in evaluation mode.
 
@@ -56,8 +57,8 @@ def fit(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
     for step in range(1, steps + 1):
         batch = batches.draw()
-        channels, logits = network(batch.mel)
-        loss = loss_of(channels, logits, batch)
+        articulation, logits = network(batch.mel)
+        loss = loss_of(articulation, logits, batch, closure_weight)
         optimiser.zero_grad()
         loss.total.backward()
         nn.utils.clip_grad_norm_(network.parameters(), _CLIP)
@@ -102,6 +103,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=Path, help="weights of an earlier stage")
     parser.add_argument("--channels", type=int, default=CHANNELS, help="width of a new network")
+    parser.add_argument("--closure-weight", type=float, default=CLOSURE_WEIGHT)
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -113,7 +115,17 @@ def main() -> None:
         torch.save(network.state_dict(), given.out)
 
     start = torch.load(given.start, weights_only=True) if given.start else None
-    keep(fit(batches, steps=given.steps, seed=given.seed, report=Printer(), keep=keep, start=start, channels=given.channels))
+    network = fit(
+        batches,
+        steps=given.steps,
+        seed=given.seed,
+        report=Printer(),
+        keep=keep,
+        start=start,
+        channels=given.channels,
+        closure_weight=given.closure_weight,
+    )
+    keep(network)
 
 
 if __name__ == "__main__":
