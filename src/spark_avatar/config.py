@@ -111,6 +111,28 @@ class Settings(BaseSettings):
     hold_seconds: float = Field(default=15, gt=0)
     """Length of a recording that is assumed, for quotes and for what is set aside, until it has been fetched."""
 
+    provenance_manifest: bool = True
+    """Sign a C2PA manifest into every video."""
+    provenance_tags: bool = True
+    """Write the digital source type into every video as plain metadata."""
+    provenance_watermark: bool = True
+    """Carry the task's id in the frames."""
+    provenance_watermark_remote: bool = False
+    """Encode finished videos of remote engines anew, so that they carry it too."""
+    provenance_label: bool = False
+    """Show a label on every video, not only where a request asks for it."""
+    provenance_label_text: str = Field(default="AI-generated", min_length=1, max_length=80)
+    provenance_label_font: Path | None = None
+    """TrueType or OpenType file, for labels that need more than the letters of ASCII."""
+    provenance_certificate: Path | None = None
+    """PEM file that signs manifests, with its chain; by default a self-made, untrusted one."""
+    provenance_key: Path | None = None
+    """PEM file of its private key."""
+    provenance_trust: Path | None = None
+    """PEM file of the certificates that `spark-avatar verify` trusts."""
+    require_consent: bool = False
+    """Refuse requests without a statement of consent."""
+
     @field_validator("fetch_allow", "comfyui_urls", "fallback", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

@@ -5,7 +5,7 @@
     │   ├── ImageUrlMissing  AudioUrlMissing  ImageUrlInvalid  AudioUrlInvalid
     │   ├── ImageTooManyBytes  ImageTooManyPixels  ImageUnreadable  FaceNotFound
     │   ├── AudioTooLong  AudioUnreadable  AudioSilent
-    │   ├── InvalidOptions  UnknownModel
+    │   ├── InvalidOptions  ConsentMissing  UnknownModel
     │   └── MalformedRequest  TooLarge  WrongMediaType  IdempotencyConflict
     ├── RemoteStatusError            a host answered with a non-success status, or not at all
     ├── GenerationError              the engine failed
@@ -126,6 +126,12 @@ class InvalidOptions(InputError):
     """An option has a value that it cannot take."""
 
     code = "invalid_parameter"
+
+
+class ConsentMissing(InputError):
+    """`consent` is missing: state in a sentence that the person shown agrees to the video; this server asks for it."""
+
+    code = "consent_required"
 
 
 class UnknownModel(InputError):

@@ -11,6 +11,7 @@ from spark_avatar.engines.configured import ConfiguredEngines, EngineFinding
 from spark_avatar.engines.registry import EngineRegistry
 from spark_avatar.engines.remote.configuration import RemoteConfiguration, parse_url
 from spark_avatar.errors import ConfigurationError
+from spark_avatar.provenance.provenance import FOLDER, Provenance, ProvenanceRules
 from spark_avatar.service.models import PICTURE_OMNI, Model, ModelCatalog, picture_omni
 
 _PATIENCE, _SHORT_PATIENCE = 30.0, 3.0
@@ -36,6 +37,24 @@ def model_catalog(settings: Settings) -> ModelCatalog:
         if name not in known:
             raise ConfigurationError(f"there is no engine {name!r}; there are: {', '.join(known)}")
     return ModelCatalog([_model(model_id, engine, configured) for model_id, engine in engines.items()], registry)
+
+
+def provenance_of(settings: Settings) -> Provenance:
+    """Marks the videos. Reads no file before it is needed."""
+    return Provenance(
+        ProvenanceRules(
+            manifest=settings.provenance_manifest,
+            tags=settings.provenance_tags,
+            watermark=settings.provenance_watermark,
+            watermark_always=settings.provenance_watermark_remote,
+            label=settings.provenance_label,
+            label_text=settings.provenance_label_text,
+            label_font=settings.provenance_label_font,
+            certificate=settings.provenance_certificate,
+            key=settings.provenance_key,
+            folder=settings.data_dir / FOLDER,
+        )
+    )
 
 
 def check_engines(settings: Settings) -> Iterator[EngineFinding]:

@@ -21,6 +21,7 @@ from spark_avatar.schemas.models import (
     Parameter,
 )
 from spark_avatar.service.models import Model
+from spark_avatar.service.parameters import CONSENT, MAX_CONSENT_CHARACTERS
 
 CREATE_PATH = "/model/v1/generation"
 TASK_PATH = "/model/v1/generation/task/{id}"
@@ -44,7 +45,7 @@ def summarize(model: Model) -> ModelSummary:
     )
 
 
-def input_schema(options_schema: Mapping[str, Any], limits: MediaLimits) -> dict[str, Any]:
+def input_schema(options_schema: Mapping[str, Any], limits: MediaLimits, *, needs_consent: bool = False) -> dict[str, Any]:
     """JSON Schema (2020-12) of a model's parameters, given that of its engine's options."""
     inputs: dict[str, Any] = {
         "image_url": {
@@ -67,11 +68,21 @@ def input_schema(options_schema: Mapping[str, Any], limits: MediaLimits) -> dict
             "description": "The same inputs, options and seed make the same frames; by default drawn for each task.",
         },
     }
+    about = {
+        "label": {"type": "boolean", "default": False, "description": "Show in a corner of the video that it was generated."},
+        CONSENT: {
+            "type": "string",
+            "minLength": int(needs_consent),
+            "maxLength": MAX_CONSENT_CHARACTERS,
+            "description": "A statement that the person shown agrees to the video. It is kept with the task; the video itself "
+            "says only that there was one.",
+        },
+    }
     schema: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
-        "properties": inputs | dict(options_schema.get("properties", {})),
-        "required": ["image_url", "audio_url", *options_schema.get("required", [])],
+        "properties": inputs | dict(options_schema.get("properties", {})) | about,
+        "required": ["image_url", "audio_url", *options_schema.get("required", []), *([CONSENT] if needs_consent else [])],
     }
     if "$defs" in options_schema:
         schema["$defs"] = options_schema["$defs"]

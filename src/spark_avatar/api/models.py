@@ -69,7 +69,8 @@ def _matches(model: Model, keywords: str) -> bool:
 
 
 def _schema(model: Model, ports: Ports) -> dict[str, Any]:
-    return input_schema(ports.models.options(model).model_json_schema(), ports.limits.media)
+    options = ports.models.options(model).model_json_schema()
+    return input_schema(options, ports.limits.media, needs_consent=ports.generation.needs_consent)
 
 
 def _answer(data: BaseModel) -> Response:

@@ -12,6 +12,7 @@ from spark_avatar.app.services import Services, build_services
 from spark_avatar.config import Settings
 from spark_avatar.errors import StorageUnavailable
 from spark_avatar.telemetry import PLAIN_LOGGING, Logging, configure_logging
+from spark_avatar.wiring import provenance_of
 
 WELCOME_PATH = "/welcome"
 """The console's page for the link of the first start."""
@@ -58,6 +59,7 @@ def run_server(settings: Settings, *, host: str, port: int, log_json: bool, log_
     configure_logging(json=log_json, level=log_level)
     with suppress(StorageUnavailable):  # it may come back: until then the server is not ready
         storage_of(settings).check()
+    provenance_of(settings).check()
     app = create_app(settings, Logging(json=log_json, level=log_level))
     ports: Ports = app.state.ports
     serve(app, host=host, port=port, on_stop=ports.stopping.set, greeting=lambda url: _welcome(ports, url))

@@ -156,6 +156,7 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
         inputs=RequestInputs(storage, limits_of(settings)),
         prices=prices_of(settings),
         usual_seconds=settings.hold_seconds,
+        needs_consent=settings.require_consent,
         limits=limits_of(settings),
         admission=Admission(store, settings.max_queued, settings.max_queued_per_account),
     )

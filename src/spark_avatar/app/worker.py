@@ -12,7 +12,7 @@ from spark_avatar.database.engine import open_database
 from spark_avatar.errors import SparkAvatarError
 from spark_avatar.service.addresses import AllowList
 from spark_avatar.telemetry import Logging, configure_logging
-from spark_avatar.wiring import engine_registry, model_catalog
+from spark_avatar.wiring import engine_registry, model_catalog, provenance_of
 
 if TYPE_CHECKING:
     from spark_avatar.dispatch.control import WorkerControl
@@ -54,7 +54,7 @@ def _runner(name: str, control: WorkerControl, settings: Settings) -> TaskRunner
 
     storage, limits, catalog = storage_of(settings), limits_of(settings), model_catalog(settings)
     http = HttpSource(AllowList.parse(settings.fetch_allow))
-    pipeline = Pipeline(engine_registry(settings), limits)
+    pipeline = Pipeline(engine_registry(settings), limits, provenance_of(settings))
     try:
         pipeline.warm_up(settings.default_engine)
     except SparkAvatarError:

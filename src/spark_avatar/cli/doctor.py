@@ -7,14 +7,17 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from spark_avatar.cli.options import DataDir, load_settings
-from spark_avatar.config import Settings
 from spark_avatar.errors import SparkAvatarError
+
+if TYPE_CHECKING:
+    from spark_avatar.config import Settings
 
 LIBRARIES = ("av", "PIL", "cv2", "numpy", "onnxruntime", "fastapi", "sqlalchemy", "obstore", "httpx")
 DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-contrib-python-headless"}
@@ -35,6 +38,7 @@ def doctor(data_dir: DataDir = None) -> None:
     folder = settings.data_dir
     checks: list[Callable[[], Finding]] = [_python, *(lambda name=name: _library(name) for name in LIBRARIES)]
     checks += [_encoder, _face_models, _weights, lambda: _folder(folder), lambda: _storage(settings)]
+    checks += [lambda: _provenance(settings)]
     findings = [check() for check in checks]
     for finding in findings:
         typer.echo(f"{'ok     ' if finding.fine else 'MISSING'}  {finding.name:<14} {finding.detail}")
@@ -88,6 +92,21 @@ def _weights() -> Finding:
     return Finding("weights", True, "the articulation network runs")
 
 
+def _provenance(settings: "Settings") -> Finding:
+    """Whether videos can be marked and signed, and by whom. Makes no certificate: the first start does."""
+    from spark_avatar.provenance.provenance import Provenance
+    from spark_avatar.wiring import provenance_of
+
+    provenance = provenance_of(settings)
+    if provenance.rules.certificate is None and not provenance.made:
+        provenance = Provenance(replace(provenance.rules, folder=None))
+    try:
+        provenance.check()
+        return Finding("provenance", True, provenance.describe())
+    except SparkAvatarError as error:
+        return Finding("provenance", False, error.message)
+
+
 def _folder(folder: Path) -> Finding:
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(existing).free / 1e9
@@ -95,7 +114,7 @@ def _folder(folder: Path) -> Finding:
     return Finding("data folder", fine, f"{folder} ({free:.0f} GB free)" + ("" if fine else ": not writable or full"))
 
 
-def _storage(settings: Settings) -> Finding:
+def _storage(settings: "Settings") -> Finding:
     """Writes, reads and removes a small file; not for a folder that no server has made yet."""
     from spark_avatar.app.adapters import files_of, storage_of
     from spark_avatar.storage.keys import probe_key

@@ -9,6 +9,7 @@ import typer
 from spark_avatar.cli.options import JsonOutput, load_settings
 
 if TYPE_CHECKING:
+    from spark_avatar.config import Settings
     from spark_avatar.engines.engine import Rendition
     from spark_avatar.pipeline import Pipeline
 
@@ -39,12 +40,17 @@ def render_command(
     option: Annotated[
         list[str] | None, typer.Option("--option", metavar="NAME=VALUE", help="An option that only this engine has; repeatable.")
     ] = None,
+    label: Annotated[bool, typer.Option("--label", help="Show in a corner that the video was generated.")] = False,
+    consent: Annotated[
+        str | None, typer.Option(help="State that the person shown agrees; the video says only that you did.")
+    ] = None,
     json_output: JsonOutput = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
 ) -> None:
     """Render a talking video from a portrait and a recording."""
     from spark_avatar.animation.track_io import read_track
     from spark_avatar.cli.progress import ProgressBar
+    from spark_avatar.provenance.provenance import Origin
 
     if (audio is None) == (track is None):
         raise typer.BadParameter("give either a recording or --track", param_hint="AUDIO")
@@ -61,9 +67,18 @@ def render_command(
         "transcript": transcript,
     }
     options = {**_engine_options(option or []), **{name: value for name, value in given.items() if value is not None}}
+    settings = load_settings()
     with ProgressBar(quiet=quiet or json_output) as bar:
-        rendition = _pipeline().render(
-            image, motion, output, engine=engine, options=options, seed=seed, monitor=bar, thumbnail=thumbnail
+        rendition = _pipeline(settings).render(
+            image,
+            motion,
+            output,
+            engine=engine,
+            options=options,
+            seed=seed,
+            monitor=bar,
+            thumbnail=thumbnail,
+            origin=Origin(label=label, consent=_stated(consent, settings)),
         )
     report(rendition, json_output=json_output, quiet=quiet)
 
@@ -82,12 +97,22 @@ def _engine_options(pairs: list[str]) -> dict[str, object]:
     return options
 
 
-def _pipeline() -> "Pipeline":
-    """With the engines that are set up, remote ones too."""
-    from spark_avatar.pipeline import Pipeline
-    from spark_avatar.wiring import engine_registry
+def _stated(consent: str | None, settings: "Settings") -> bool:
+    """Whether there is a statement of consent; raises `ConsentMissing` where the settings ask for one."""
+    from spark_avatar.errors import ConsentMissing
 
-    return Pipeline(engine_registry(load_settings()))
+    stated = bool(consent and consent.strip())
+    if settings.require_consent and not stated:
+        raise ConsentMissing("`--consent` is missing: state in a sentence that the person shown agrees to the video.")
+    return stated
+
+
+def _pipeline(settings: "Settings") -> "Pipeline":
+    """With the engines that are set up, remote ones too, and the marks that the settings ask for."""
+    from spark_avatar.pipeline import Pipeline
+    from spark_avatar.wiring import engine_registry, provenance_of
+
+    return Pipeline(engine_registry(settings), provenance=provenance_of(settings))
 
 
 def report(rendition: "Rendition", *, json_output: bool, quiet: bool) -> None:
@@ -123,4 +148,5 @@ def summary(rendition: "Rendition") -> dict[str, object]:
         "timings": {stage: round(seconds, 4) for stage, seconds in rendition.timings.items()},
         "warnings": [{"code": warning.code, "message": warning.message} for warning in rendition.warnings],
         "diagnostics": rendition.diagnostics,
+        "provenance": rendition.provenance,
     }

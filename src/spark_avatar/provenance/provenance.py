@@ -89,6 +89,21 @@ class Provenance:
             raise ConfigurationError("a signing certificate needs its key, and a key its certificate: set both, or neither")
         return kept_credentials(rules.folder) if rules.folder is not None else new_credentials()
 
+    @property
+    def made(self) -> bool:
+        """Whether the self-made certificate is there already."""
+        from spark_avatar.provenance.certificate import CERTIFICATE_NAME
+
+        return self.rules.folder is not None and (self.rules.folder / CERTIFICATE_NAME).exists()
+
+    def describe(self) -> str:
+        """Who signs, in words. Raises `ConfigurationError`."""
+        if not self.rules.manifest:
+            return "manifests are switched off"
+        who = self.credentials
+        trust = "untrusted, made by this program" if who.self_made else "the operator's"
+        return f"signed as {who.subject!r} ({trust}; {who.algorithm}, until {who.expires:%Y-%m-%d})"
+
     def check(self) -> None:
         """Makes sure that videos can be marked. Raises `ConfigurationError`."""
         from spark_avatar.provenance.marks import caption

@@ -17,7 +17,7 @@ from spark_avatar.service.admission import Admission
 from spark_avatar.service.clock import Clock, utc_now
 from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import Model, ModelCatalog
-from spark_avatar.service.parameters import CheckedRequest, check_request
+from spark_avatar.service.parameters import CONSENT, CheckedRequest, check_request
 from spark_avatar.service.prices import CURRENCY, Price, PriceList
 from spark_avatar.tasks.store import SubmissionKey, TaskStore
 from spark_avatar.tasks.task import Task, TaskId, TaskRequest
@@ -62,6 +62,7 @@ class GenerationService:
         limits: MediaLimits,
         admission: Admission,
         usual_seconds: float = USUAL_SECONDS,
+        needs_consent: bool = False,
         clock: Clock = utc_now,
     ) -> None:
         self._store = store
@@ -73,6 +74,8 @@ class GenerationService:
         self._clock = clock
         self._admission = admission
         self._usual_seconds = usual_seconds
+        self.needs_consent = needs_consent
+        """Whether a request without a statement of consent is refused."""
 
     def submit(
         self, request: GenerationRequest, *, caller: Caller, request_id: str = "", idempotency_key: str | None = None
@@ -81,7 +84,7 @@ class GenerationService:
         A request that repeats an idempotency key of its account, within a day, gets the task that the first one made.
 
         Raises `UnknownModel`, `ImageUrlMissing`, `AudioUrlMissing`, `ImageUrlInvalid`, `AudioUrlInvalid`,
-        `InvalidOptions`, the errors of a `data:` URL that is empty or too large, `IdempotencyConflict`, `QueueFull`,
+        `InvalidOptions`, `ConsentMissing`, the errors of a `data:` URL that is empty or too large, `IdempotencyConflict`, `QueueFull`,
         `AccountQueueFull`, `InsufficientBalance`, `BudgetSpent` and `TaskCreationError`.
         After any of them nothing is stored.
         """
@@ -155,7 +158,8 @@ class GenerationService:
 
     def _check(self, request: GenerationRequest) -> tuple[Model, CheckedRequest]:
         model = self._catalog.get(request.model)
-        return model, check_request(request, self._catalog.options(model), self._limits)
+        options = self._catalog.options(model)
+        return model, check_request(request, options, self._limits, needs_consent=self.needs_consent)
 
     def _task(self, model: Model, checked: CheckedRequest, *, caller: Caller, request_id: str) -> Task:
         return Task(
@@ -168,11 +172,12 @@ class GenerationService:
                 audio_url=checked.audio_url,
                 options=checked.options,
                 webhook_url=checked.webhook_url,
+                label=checked.label,
                 ignored=checked.ignored,
             ),
             created_at=self._clock(),
             request_id=request_id,
             engine=model.engine,
             # The seed is settled here, so that a second attempt after a crash makes the same frames.
-            metadata={"engine": model.engine, "seed": checked.seed},
+            metadata={"engine": model.engine, "seed": checked.seed} | ({CONSENT: checked.consent} if checked.consent else {}),
         )

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from spark_avatar.engines.options import validate_options
 from spark_avatar.engines.seed import MAX_SEED as MAX_SEED
 from spark_avatar.engines.seed import draw_seed
-from spark_avatar.errors import AudioUrlMissing, ImageUrlMissing, InputError, InvalidOptions
+from spark_avatar.errors import AudioUrlMissing, ConsentMissing, ImageUrlMissing, InputError, InvalidOptions
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.schemas.generation import GenerationRequest
 from spark_avatar.service.faults import InputFaults, faults_of
@@ -16,7 +16,10 @@ from spark_avatar.service.urls import is_data_url, parse_url
 
 MAX_URL_CHARACTERS: Final = 8192
 _DATA_HEADER_CHARACTERS = 256
-_OWN_NAMES = ("image_url", "audio_url", "seed", "webhook_url")
+CONSENT: Final = "consent"
+"""The parameter, and where it stands in a task's metadata."""
+MAX_CONSENT_CHARACTERS: Final = 1000
+_OWN_NAMES = ("image_url", "audio_url", "seed", "webhook_url", "label", CONSENT)
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,19 @@ class CheckedRequest:
     """0..`MAX_SEED`: the caller's, else drawn."""
     webhook_url: str
     """Empty where none was given."""
+    label: bool
+    """Whether the video is to show that it was generated."""
+    consent: str
+    """The caller's statement; empty where none was given."""
     ignored: tuple[str, ...]
 
 
-def check_request(request: GenerationRequest, options: type[BaseModel], limits: MediaLimits) -> CheckedRequest:
-    """Raises `ImageUrlMissing`, `AudioUrlMissing`, `ImageUrlInvalid`, `AudioUrlInvalid` or `InvalidOptions`."""
+def check_request(
+    request: GenerationRequest, options: type[BaseModel], limits: MediaLimits, *, needs_consent: bool = False
+) -> CheckedRequest:
+    """Raises `ImageUrlMissing`, `AudioUrlMissing`, `ImageUrlInvalid`, `AudioUrlInvalid`, `InvalidOptions` or
+    `ConsentMissing`.
+    """
     params = request.params
     image_url = _url(params.get("image_url"), faults_of("image", limits), ImageUrlMissing)
     audio_url = _url(params.get("audio_url"), faults_of("audio", limits), AudioUrlMissing)
@@ -48,6 +59,8 @@ def check_request(request: GenerationRequest, options: type[BaseModel], limits: 
         options=validated.model_dump(mode="json", include=set(given)),
         seed=_seed(params.get("seed")),
         webhook_url=_webhook_url(params.get("webhook_url")),
+        label=_label(params.get("label")),
+        consent=_consent(params.get(CONSENT), needed=needs_consent),
         ignored=tuple(dict.fromkeys((*request.ignored, *unknown))),
     )
 
@@ -84,6 +97,21 @@ def _webhook_url(value: object) -> str:
         raise faults.invalid(f"must be one http(s) address of at most {MAX_URL_CHARACTERS} characters")
     parse_url(value, faults)
     return value
+
+
+def _label(value: object) -> bool:
+    if value is not None and not isinstance(value, bool):
+        raise InvalidOptions(f"`label` cannot be {repr(value)[:60]}: give true or false", facts={"option": "label"})
+    return value is True
+
+
+def _consent(value: object, *, needed: bool) -> str:
+    if value is not None and (not isinstance(value, str) or len(value) > MAX_CONSENT_CHARACTERS):
+        raise InvalidOptions(f"`consent` must be a text of at most {MAX_CONSENT_CHARACTERS} letters", facts={"option": CONSENT})
+    statement = (value or "").strip()
+    if needed and not statement:
+        raise ConsentMissing(facts={"option": CONSENT})
+    return statement
 
 
 def _seed(value: object) -> int:

@@ -14,11 +14,13 @@ from spark_avatar.engines.engine import Rendition
 from spark_avatar.errors import ConfigurationError, GenerationError, SparkAvatarError
 from spark_avatar.media.audio import probe_audio
 from spark_avatar.pipeline import Pipeline
+from spark_avatar.provenance.provenance import Origin
 from spark_avatar.service.clock import Clock, utc_now
 from spark_avatar.service.fetch import InputFetcher
 from spark_avatar.service.models import ModelCatalog
 from spark_avatar.service.monitor import ClaimLost, HandedBack, Heartbeat, TaskMonitor
 from spark_avatar.service.notebook import TaskNotebook
+from spark_avatar.service.parameters import CONSENT
 from spark_avatar.service.prices import Price, PriceList, plain
 from spark_avatar.service.workdirs import workdir_name
 from spark_avatar.storage.keys import output_key
@@ -135,6 +137,7 @@ class TaskRunner:
                 monitor=monitor,
                 workdir=folder,
                 notebook=TaskNotebook(self.store, task, claim),
+                origin=Origin(task.id, label=task.request.label, consent=CONSENT in task.metadata),
             )
             monitor.checkpoint()
             output = self._store_output(task, claim, rendition)
@@ -209,5 +212,6 @@ def _metadata(rendition: Rendition) -> dict[str, object]:
         "warnings": [{"code": warning.code, "message": warning.message} for warning in rendition.warnings],
         "engine": rendition.engine,
         "seed": rendition.seed,
+        "provenance": rendition.provenance,
         "timings": {stage: round(seconds, 4) for stage, seconds in rendition.timings.items()},
     }

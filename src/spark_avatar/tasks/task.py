@@ -55,6 +55,8 @@ class TaskRequest:
     """Validated options of the engine."""
     webhook_url: str = ""
     """Who is told of the end; empty for nobody."""
+    label: bool = False
+    """Whether the video shows that it was generated."""
     ignored: tuple[str, ...] = ()
     """Names of members and params that this server does not know."""
 

@@ -22,8 +22,9 @@ class UnknownVersion(ValueError):
 def request_document(request: TaskRequest) -> Document:
     """What was asked, as a document."""
     fields = {**asdict(request), "options": _finite(request.options)}
-    if not request.webhook_url:
-        del fields["webhook_url"]  # as the first release wrote it, which knows no such field
+    for name in ("webhook_url", "label"):
+        if not fields[name]:
+            del fields[name]  # as the first release wrote it, which knows no such fields
     return _document(fields)
 
 
