@@ -63,9 +63,10 @@ class SqlDeliveryStore:
 
     def replay(self, delivery_id: str, account_id: AccountId, *, now: datetime) -> Delivery:
         """Makes it due now, with the schedule from its beginning; raises `NotFound`."""
-        own = (_column.id == delivery_id, _column.account_id == account_id)
+        found = self.get(delivery_id, account_id)
         with writing(self._engine) as connection:
-            connection.execute(update(webhook_deliveries).where(*own).values(next_at=now, retry=0, delivered_at=None))
+            anew = update(webhook_deliveries).where(_column.id == found.id).values(next_at=now, retry=0, delivered_at=None)
+            connection.execute(anew)
         return self.get(delivery_id, account_id)
 
     def get(self, delivery_id: str, account_id: AccountId) -> Delivery:

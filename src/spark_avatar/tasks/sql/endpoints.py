@@ -53,13 +53,13 @@ class SqlEndpointStore:
 
     def change(self, endpoint_id: str, account_id: AccountId, terms: EndpointTerms) -> Endpoint:
         """Replaces the terms; raises `NotFound`."""
-        self._update(_terms(terms), _column.id == endpoint_id, _column.account_id == account_id)
+        self._update(_terms(terms), _column.id == self.get(endpoint_id, account_id).id)
         return self.get(endpoint_id, account_id)
 
     def rotate(self, endpoint_id: str, account_id: AccountId, *, grace: timedelta, now: datetime) -> Endpoint:
         """The next secret; the one before signs until the grace is over. Raises `NotFound`."""
         news = {"secret_number": _column.secret_number + 1, "previous_until": now + grace if grace else None}
-        self._update(news, _column.id == endpoint_id, _column.account_id == account_id)
+        self._update(news, _column.id == self.get(endpoint_id, account_id).id)
         return self.get(endpoint_id, account_id)
 
     def disable(self, endpoint_id: str, because: DisabledBecause, *, now: datetime) -> bool:
