@@ -6,11 +6,13 @@ loses them. The environment's proxies are ignored.
 
 import functools
 import json
+import math
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,11 +66,16 @@ class Reply:
         return found
 
     def retry_after(self) -> float | None:
-        """Seconds to wait, where the server says so in numbers."""
+        """Seconds to wait, where the server says so, in numbers or by a date."""
+        asked = self.headers.get("Retry-After", "")
         try:
-            return max(0.0, float(self.headers["Retry-After"]))
-        except (KeyError, ValueError):
-            return None
+            seconds = float(asked)
+        except ValueError:
+            try:
+                seconds = parsedate_to_datetime(asked).timestamp() - time.time()
+            except (ValueError, OverflowError):
+                return None
+        return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 @dataclass(frozen=True)

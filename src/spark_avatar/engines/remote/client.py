@@ -174,9 +174,11 @@ class Polling:
 
 
 def backoff(number: int, asked: float | None, first: float = 0.5) -> float:
-    """Seconds before try `number` + 1: what the server asks for, else twice as long each time, with jitter."""
+    """Seconds before try `number` + 1: what the server asks for and a little more, as not all should come back at once; else
+    twice as long each time, with jitter.
+    """
     if asked is not None:
-        return min(asked, _LONGEST_PAUSE)
+        return min(asked, _LONGEST_PAUSE) * random.uniform(1.0, 1.25)  # noqa: S311 - spreads the load, guards nothing
     return _jittered(min(first * 2.0**number, _LONGEST_PAUSE))
 
 

@@ -7,7 +7,7 @@ import pytest
 from comfyui_server import NODES
 from remote_jobs import Watcher, video_bytes
 
-from spark_avatar.engines import finished_video
+from spark_avatar.engines import finished_video, transport
 from spark_avatar.engines.engine import SilentMonitor
 from spark_avatar.errors import (
     Canceled,
@@ -84,6 +84,29 @@ class TestTaskCreation:
         server.faults["POST /prompt"] = lambda handler: handler.connection.close()
         comfy = engine(server)
         with pytest.raises(TaskCreationError, match="did not say whether"):
+            comfy.render(job(comfy), WATCH)
+
+    def test_it_hangs_when_the_job_is_handed_over(self, start, engine, job):
+        server = start()
+        server.faults["POST /prompt"] = lambda handler: handler.hang()
+        comfy = engine(server)
+        with pytest.raises(TaskCreationError, match="did not say whether"):
+            comfy.render(job(comfy), WATCH)
+
+    def test_it_hangs_when_it_is_asked_how_it_is(self, start, engine, job):
+        server = start()
+        server.faults["GET /system_stats"] = lambda handler: handler.hang()
+        comfy = engine(server)
+        with pytest.raises(TaskCreationError, match="does not answer in time"):
+            comfy.render(job(comfy), WATCH)
+        assert server.bodies == []
+
+    @pytest.mark.parametrize("answer", [b"<html>", [1], {"queue_running": 3}])
+    def test_the_answers_make_no_sense(self, start, engine, job, answer):
+        server = start()
+        server.faults["GET /queue"] = lambda handler: handler.reply(answer)
+        comfy = engine(server)
+        with pytest.raises(TaskCreationError, match="No ComfyUI server can take the job"):
             comfy.render(job(comfy), WATCH)
 
     def test_the_server_is_drained(self, start, engine, job):
@@ -212,6 +235,46 @@ class TestResultParsing:
         with pytest.raises(ResultParsingError, match="broke off"):
             comfy.render(job(comfy), WATCH)
         assert sum(path.startswith("/view") for _, path, _ in server.requests) == 3
+
+    def test_the_file_never_ends(self, start, engine, job, monkeypatch):
+        monkeypatch.setattr(finished_video, "MAX_RESULT_BYTES", 3_000_000)
+        server = start()
+
+        def endless(handler):
+            handler.send_response(200)
+            handler.send_header("Transfer-Encoding", "chunked")
+            handler.end_headers()
+            while True:  # until the other side hangs up
+                handler.wfile.write(b"10000\r\n" + bytes(65536) + b"\r\n")
+
+        server.faults["GET /view"] = endless
+        comfy = engine(server)
+        with pytest.raises(ResultParsingError, match="more than 3000000 bytes"):
+            comfy.render(job(comfy), WATCH)
+
+    def test_the_list_of_outputs_never_ends(self, start, engine, job, monkeypatch):
+        monkeypatch.setattr(transport, "MAX_JSON_BYTES", 100_000)
+        server = start()
+        server.faults["GET /history"] = lambda handler: handler.reply({handler.last: {"outputs": "x" * 200_000}})
+        comfy = engine(server)
+        with pytest.raises(StatusCheckError, match="more than 100000 bytes"):
+            comfy.render(job(comfy), WATCH)
+
+    def test_it_hangs_in_the_middle_of_the_file(self, start, engine, job):
+        server = start()
+
+        def stalls(handler):
+            handler.send_response(200)
+            handler.send_header("Content-Length", "100000")
+            handler.end_headers()
+            handler.wfile.write(bytes(1000))
+            handler.wfile.flush()
+            handler.hang()
+
+        server.faults["GET /view"] = stalls
+        comfy = engine(server)
+        with pytest.raises(ResultParsingError, match="does not answer in time"):
+            comfy.render(job(comfy), WATCH)
 
     def test_the_file_is_huge(self, start, engine, job, monkeypatch):
         monkeypatch.setattr(finished_video, "MAX_RESULT_BYTES", 1000)

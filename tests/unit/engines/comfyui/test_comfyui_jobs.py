@@ -1,7 +1,9 @@
 """Jobs that end well, as an operator would see them on the server."""
 
 import json
+import socket
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -70,6 +72,17 @@ def test_headers_go_with_every_call_and_with_the_websocket_but_to_no_other_host(
     assert [headers.get("X-Access") for _, _, headers in elsewhere.requests] == [None]
 
 
+def test_a_websocket_that_is_sent_elsewhere_does_not_go_there(start, engine, job):
+    elsewhere, server = start(), start(seconds=0.5)
+    server.faults["GET /ws"] = lambda handler: handler.reply(
+        b"", 302, Location=elsewhere.url.replace("http", "ws") + handler.path
+    )
+    comfy = engine(server, headers={"X-Access": "open sesame"})
+    assert comfy.render(job(comfy), SilentMonitor()).frames == 25
+    assert any(path.startswith("/ws") for _, path, _ in server.requests)
+    assert elsewhere.requests == []
+
+
 def test_a_video_under_gifs_is_found_and_the_picture_beside_it_is_not_taken(start, engine, job):
     def outputs(name):
         preview = {"filename": "frame.png", "subfolder": "", "type": "temp"}
@@ -124,6 +137,21 @@ def test_a_websocket_that_breaks_off_changes_nothing(start, engine, job):
     server.faults["GET /ws"] = lambda handler: handler.connection.close()
     comfy = engine(server)
     assert comfy.render(job(comfy), SilentMonitor()).frames == 25
+
+
+def test_a_websocket_that_breaks_off_in_the_middle_changes_nothing(start, engine, job):
+    server = start(seconds=0.8)
+
+    class CuttingWatcher(Watcher):
+        def checkpoint(self):
+            for connection in list(server.sockets.values()):
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    watcher = CuttingWatcher()
+    comfy = engine(server)
+    assert comfy.render(job(comfy), watcher).frames == 25
+    assert server.sockets
 
 
 def test_a_slow_server_is_waited_for(start, engine, job):

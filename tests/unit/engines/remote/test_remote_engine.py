@@ -2,8 +2,11 @@
 
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from itertools import pairwise
 
+import httpx
 import pytest
 from contract_server import contract_server
 from remote_jobs import Pages, Watcher, remote_job, video_bytes
@@ -14,6 +17,7 @@ from spark_avatar.engines.remote.client import Polling, backoff, error_of
 from spark_avatar.engines.remote.configuration import RemoteConfiguration
 from spark_avatar.engines.remote.engine import RemoteEngine
 from spark_avatar.engines.remote.options import Options
+from spark_avatar.engines.transport import Reply
 from spark_avatar.errors import (
     Canceled,
     FaceNotFound,
@@ -136,6 +140,19 @@ def test_retry_after_is_honoured_and_the_task_made_once(far, render):
     assert len(keys) == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("7", 7), ("-1", 0), ("Thu, 01 Jan 2015 00:00:00 GMT", 0), ("soon", None), ("", None), ("nan", None), ("inf", None)],
+)
+def test_what_retry_after_says(said, seconds):
+    assert Reply(503, httpx.Headers({"Retry-After": said}), b"").retry_after() == seconds
+
+
+def test_retry_after_may_be_a_date():
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    assert 25 < Reply(503, httpx.Headers({"Retry-After": date}), b"").retry_after() <= 30
+
+
 def test_a_creation_whose_answer_is_lost_is_not_sent_twice(far, render):
     far.faults["POST generation"] = lambda handler: handler.connection.close()
     with pytest.raises(TaskCreationError):
@@ -232,7 +249,8 @@ def test_looks_become_rarer_and_never_all_at_once():
     polling = Polling(0.5, 5.0)
     late = [polling.succeeded() for _ in range(30)][-1]
     assert 5 * 0.75 <= late <= 5 * 1.25
-    assert backoff(0, 7.0) == 7.0
+    assert all(7 <= backoff(0, 7.0) <= 7 * 1.25 for _ in range(20))
+    assert backoff(0, 7.0) != backoff(0, 7.0)
     assert backoff(50, None) <= 75
 
 
