@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     """Folder for the database, files, secret and scratch space."""
     database_url: str | None = None
     """SQLAlchemy URL; by default SQLite in the data folder."""
+    broker_url: SecretStr | None = None
+    """RabbitMQ, `amqp://...`: tasks are then run by `spark-avatar worker`, on any machine."""
     storage_url: str | None = None
     """obstore URL; by default a folder in the data folder."""
     storage_retry_seconds: float = Field(default=120, ge=0, le=240)
@@ -36,7 +38,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = None
     """Signs links; by default made on first start and kept in the data folder."""
     workers: int = Field(default_factory=_half_the_cores, ge=0, le=256)
-    """Worker processes inside the server; 0 runs none."""
+    """Worker processes inside the server, or of `spark-avatar worker`; 0 runs none in the server."""
     default_engine: str = "portrait"
 
     models: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)

@@ -31,6 +31,12 @@ class IdleDispatcher:
     def wake(self, engine: str) -> None:
         pass
 
+    def top_up(self, waiting: dict[str, int]) -> None:
+        pass
+
+    def look_again(self) -> None:
+        pass
+
     def ready(self) -> bool:
         return True
 

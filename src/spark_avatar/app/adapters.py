@@ -11,7 +11,10 @@ from spark_avatar.config import Settings
 from spark_avatar.database.engine import open_database
 from spark_avatar.database.migrate import upgrade
 from spark_avatar.media.limits import MediaLimits
+from spark_avatar.service.addresses import AllowList
+from spark_avatar.service.fetch import InputFetcher
 from spark_avatar.service.files import FileService
+from spark_avatar.service.http_source import HttpSource
 from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.prices import PriceList
 from spark_avatar.service.task_files import TaskFiles
@@ -43,6 +46,12 @@ def files_of(settings: Settings, storage: ObjectStorage) -> FileService:
     if presign is not None:
         presign(ObjectKey("readiness"), 60)
     return FileService(storage, signer_of(settings), link_seconds=settings.link_seconds, presign=presign)
+
+
+def fetcher_of(settings: Settings, storage: ObjectStorage) -> InputFetcher:
+    """Brings inputs here, from where they may come from."""
+    http = HttpSource(AllowList.parse(settings.fetch_allow))
+    return InputFetcher(http, storage, signer_of(settings), limits_of(settings), settings.fetch_seconds)
 
 
 def signer_of(settings: Settings) -> LinkSigner:

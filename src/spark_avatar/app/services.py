@@ -8,13 +8,16 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
+import structlog
+
 from spark_avatar.accounts.sql.keys import SqlKeyStore
-from spark_avatar.app.accounts import account_services, known_models
+from spark_avatar.app.accounts import account_services, key_store, known_models
 from spark_avatar.app.adapters import (
     database_url_of,
+    fetcher_of,
     files_of,
     limits_of,
     prices_of,
@@ -24,22 +27,31 @@ from spark_avatar.app.adapters import (
     task_store_of,
     work_dir_of,
 )
+from spark_avatar.app.billing import billing_of
+from spark_avatar.app.broker import broker_url_of, open_dispatcher
+from spark_avatar.app.housekeeping import KILL_SLACK_SECONDS, Housekeeping
 from spark_avatar.app.worker import worker_main
 from spark_avatar.config import Settings
 from spark_avatar.database.engine import open_database
 from spark_avatar.database.migrate import upgrade
-from spark_avatar.dispatch.in_process import InProcessDispatcher, WorkerEnd
+from spark_avatar.dispatch.dispatcher import Dispatcher
+from spark_avatar.dispatch.in_process import InProcessDispatcher
 from spark_avatar.dispatch.presence import ServerPresence
+from spark_avatar.dispatch.sql_roster import SqlChores, SqlRoster
 from spark_avatar.errors import SparkAvatarError
 from spark_avatar.service.accounts import AccountServices
 from spark_avatar.service.addresses import AllowList
 from spark_avatar.service.admission import Admission
+from spark_avatar.service.analysis import AnalysisService
+from spark_avatar.service.billing import BillingService
 from spark_avatar.service.files import FileService
 from spark_avatar.service.generation import GenerationService
+from spark_avatar.service.helper_process import HelperProcess
 from spark_avatar.service.http_sender import HttpSender
 from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.leases import LeaseWatch
 from spark_avatar.service.models import ModelCatalog
+from spark_avatar.service.reconciler import RECONCILE_SECONDS, Reconciler
 from spark_avatar.service.recovery import Recovery, Sweeper
 from spark_avatar.service.retention import Retention, age
 from spark_avatar.service.tasks import TaskService
@@ -55,36 +67,7 @@ from spark_avatar.wiring import model_catalog
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-
-_KILL_SLACK_SECONDS = 60.0
-"""A worker that has not ended its task so long after the time limit hangs, and is killed."""
-
-
-@dataclass(frozen=True)
-class Housekeeping:
-    """Takes up what the dead left behind."""
-
-    presence: ServerPresence
-    recovery: Recovery
-    scratch_root: Path
-
-    @property
-    def scratch(self) -> Path:
-        """The folder of this run for uploads under way."""
-        return self.scratch_root / self.presence.server_id
-
-    def take_up(self) -> None:
-        """Hands back what dead servers and silent workers hold, and removes their files."""
-        self.presence.bury_dead(self._bury)
-        self.recovery.sweep()
-
-    def worker_ended(self, worker: str, end: WorkerEnd) -> None:
-        """Hands back what a worker process of this server held."""
-        self.recovery.worker_ended(worker, overdue=end is WorkerEnd.OVERDUE, counted=end is not WorkerEnd.STOPPED)
-
-    def _bury(self, server_id: str) -> None:
-        self.recovery.server_ended(server_id)
-        shutil.rmtree(self.scratch_root / server_id, ignore_errors=True)
+_log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -96,13 +79,16 @@ class Services:
     store: SqlTaskStore
     keys: SqlKeyStore
     accounts: AccountServices
+    billing: BillingService
     storage: ObjectStorage
     catalog: ModelCatalog
     generation: GenerationService
     tasks: TaskService
     files: FileService
-    dispatcher: InProcessDispatcher
+    dispatcher: Dispatcher
+    roster: SqlRoster
     housekeeping: Housekeeping
+    analysis: AnalysisService
     webhooks: WebhookDeliverer
     webhook_endpoints: WebhookEndpoints
     sweepers: tuple[Sweeper, ...]
@@ -128,6 +114,7 @@ class Services:
         """Lets running tasks finish or be handed back; nothing of this run stays behind."""
         for sweeper in self.sweepers:
             sweeper.stop()
+        self.analysis.helper.stop()
         self.dispatcher.stop(grace_seconds=self.settings.drain_seconds)
         self.housekeeping.presence.withdraw()
         shutil.rmtree(self.housekeeping.scratch, ignore_errors=True)
@@ -140,15 +127,10 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
     store, storage, catalog = task_store_of(settings, database), storage_of(settings), model_catalog(settings)
     leases = LeaseWatch(settings.lease_seconds)
     recovery = Recovery(store, storage, work_dir_of(settings), settings.max_attempts, leases)
-    housekeeping = Housekeeping(ServerPresence(settings.data_dir / "servers"), recovery, settings.data_dir / "uploads-under-way")
-    dispatcher = InProcessDispatcher(
-        worker_main,
-        (settings, logging),
-        workers=settings.workers,
-        prefix=housekeeping.presence.server_id,
-        on_end=housekeeping.worker_ended,
-        hard_seconds=settings.task_seconds + _KILL_SLACK_SECONDS,
-    )
+    roster, chores = SqlRoster(database), SqlChores(database)
+    presence, uploads = ServerPresence(settings.data_dir / "servers"), settings.data_dir / "uploads-under-way"
+    housekeeping = Housekeeping(presence, recovery, roster, uploads, settings.task_seconds)
+    dispatcher = _dispatcher(settings, logging, housekeeping)
     generation = GenerationService(
         store,
         dispatcher,
@@ -161,7 +143,7 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
         admission=Admission(store, settings.max_queued, settings.max_queued_per_account),
     )
     webhooks = _webhooks(settings, database, store)
-    keys = SqlKeyStore(database)
+    keys = key_store(database)
     accounts = account_services(settings, database, keys, known_models(catalog))
     return Services(
         settings=settings,
@@ -169,23 +151,49 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
         store=store,
         keys=keys,
         accounts=accounts,
+        billing=billing_of(settings, database),
         storage=storage,
         catalog=catalog,
         generation=generation,
-        tasks=TaskService(store, task_files_of(settings, storage)),
+        tasks=TaskService(store, task_files_of(settings, storage), dispatcher.look_again),
         files=files_of(settings, storage),
         dispatcher=dispatcher,
+        roster=roster,
         housekeeping=housekeeping,
+        analysis=AnalysisService(fetcher_of(settings, storage), HelperProcess(), limits_of(settings), housekeeping.scratch),
         webhooks=webhooks,
         webhook_endpoints=WebhookEndpoints(webhooks.endpoints, webhooks.deliveries, webhooks.signer, accounts.audit),
         sweepers=(
             Sweeper(housekeeping.take_up, seconds=settings.lease_seconds / 3),
-            Sweeper(_retention(settings, store, storage).sweep, seconds=3600, first_seconds=60),
+            Sweeper(Reconciler(store, dispatcher, chores).step, seconds=RECONCILE_SECONDS),
+            Sweeper(partial(_sweep_hourly, chores, _retention(settings, store, storage)), seconds=600, first_seconds=60),
             Sweeper(webhooks.step, seconds=1),
             Sweeper(webhooks.tidy, seconds=3600, first_seconds=60),
             Sweeper(accounts.device_logins.sweep, seconds=3600, first_seconds=60),
         ),
     )
+
+
+def _dispatcher(settings: Settings, logging: Logging, housekeeping: Housekeeping) -> Dispatcher:
+    """Workers of this server's own, or, with a broker, those that listen to it."""
+    if broker_url_of(settings) is not None:
+        return open_dispatcher(settings)
+    if settings.secret_key is None and settings.database_url is not None:
+        _log.warning("set SPARK_AVATAR_SECRET_KEY before a second server joins: it would refuse the links of this one")
+    return InProcessDispatcher(
+        worker_main,
+        (settings, logging),
+        workers=settings.workers,
+        prefix=housekeeping.presence.server_id,
+        on_end=housekeeping.worker_ended,
+        hard_seconds=settings.task_seconds + KILL_SLACK_SECONDS,
+    )
+
+
+def _sweep_hourly(chores: SqlChores, retention: Retention) -> None:
+    """By one of the servers."""
+    if chores.take("retention", every_seconds=3600):
+        retention.sweep()
 
 
 def _webhooks(settings: Settings, database: Engine, store: SqlTaskStore) -> WebhookDeliverer:

@@ -52,6 +52,10 @@ class WorkerControl:
         """Whether the running task must be handed back now."""
         return self._aborting
 
+    def look_again(self) -> bool:
+        """Never: whose claim was taken away learns it at its next report."""
+        return False
+
     def listen(self) -> None:
         """Starts to hear the server; from now on this process ends at once when the server does."""
         threading.Thread(target=self._listen, name="server-commands", daemon=True).start()

@@ -1,5 +1,6 @@
 """Who runs tasks, and how they learn of new ones. The task store is the truth; a dispatcher only wakes workers."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 
@@ -11,6 +12,12 @@ class Dispatcher(Protocol):
 
     def wake(self, engine: str) -> None:
         """Says that a task for the engine was queued; must never block or raise."""
+
+    def top_up(self, waiting: Mapping[str, int]) -> None:
+        """So many tasks wait for each engine: makes up for wake-ups that were lost. Must never block or raise."""
+
+    def look_again(self) -> None:
+        """A task was taken from its worker: whoever runs one should ask whether it is still theirs. Never blocks or raises."""
 
     def ready(self) -> bool:
         """Whether a task queued now would be taken up."""

@@ -6,7 +6,7 @@ import multiprocessing.connection
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -94,6 +94,12 @@ class InProcessDispatcher:
         """Says that a task was queued; never blocks or raises."""
         self._woken = True
         self._ring()
+
+    def top_up(self, waiting: Mapping[str, int]) -> None:
+        """Nothing: workers of this process look by themselves, twice a second."""
+
+    def look_again(self) -> None:
+        """Nothing: they are told at their next report, within a third of a second."""
 
     def ready(self) -> bool:
         """Whether some worker takes tasks. Without any workers others must, and the answer is yes."""

@@ -1,15 +1,15 @@
 """The use cases of a task's owner: list, cancel, delete."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from spark_avatar.accounts.keys import Caller
 from spark_avatar.errors import Canceled
 from spark_avatar.service.clock import Clock, utc_now
 from spark_avatar.service.task_files import TaskFiles
-from spark_avatar.tasks.store import PageMark, TaskStore
-from spark_avatar.tasks.task import Task, TaskFailure, TaskId, TaskStatus
+from spark_avatar.tasks.store import ALL_TASKS, PageMark, TaskFilter, TaskStore
+from spark_avatar.tasks.task import Task, TaskFailure, TaskId
 
 _log = logging.getLogger(__name__)
 
@@ -29,13 +29,13 @@ class TaskService:
 
     store: TaskStore
     files: TaskFiles
+    on_cancel: Callable[[], None] = lambda: None
+    """Called when a task was cancelled that a worker may be running."""
     clock: Clock = utc_now
 
-    def page(
-        self, *, caller: Caller, limit: int, statuses: Collection[TaskStatus] = (), after: PageMark | None = None
-    ) -> TaskPage:
+    def page(self, *, caller: Caller, limit: int, only: TaskFilter = ALL_TASKS, after: PageMark | None = None) -> TaskPage:
         """At most `limit` of the caller's tasks, newest first."""
-        found = self.store.recent(caller.account_id, limit=limit + 1, statuses=statuses, after=after)
+        found = self.store.recent(caller.account_id, limit=limit + 1, only=only, after=after)
         shown = tuple(found[:limit])
         more = len(found) > limit
         return TaskPage(shown, PageMark(shown[-1].created_at, shown[-1].id) if more else None)
@@ -57,6 +57,8 @@ class TaskService:
             # Between the two calls a worker may take the task, end it or hand it back: then it is looked at again.
             failure = TaskFailure(Canceled.code, str(Canceled()))
             if self.store.fail(task.id, task.claim, failure, metadata={}, now=self.clock()):
+                if task.claim is not None:
+                    self.on_cancel()
                 _log.info("task cancelled", extra={"task_id": task.id, "account_id": task.account_id})
                 return self._get(task_id, caller), True
 

@@ -50,6 +50,12 @@ class CountingDispatcher:
     def wake(self, engine: str) -> None:
         self.woken += 1
 
+    def top_up(self, waiting: dict[str, int]) -> None:
+        pass
+
+    def look_again(self) -> None:
+        pass
+
     def ready(self) -> bool:
         return True
 

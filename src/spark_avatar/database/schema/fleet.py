@@ -11,7 +11,7 @@ workers = Table(
     Column("name", String, primary_key=True),
     Column("host", String, nullable=False),
     Column("pid", Integer, nullable=False),
-    # Comma-separated, with commas at both ends; empty for all.
+    # Comma-separated; empty for all.
     Column("engines", String, nullable=False),
     Column("version", String, nullable=False),
     Column("state", String, nullable=False),

@@ -1,0 +1,39 @@
+"""Settings -> who is told that a task waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spark_avatar.app.adapters import database_url_of
+from spark_avatar.config import Settings
+from spark_avatar.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from spark_avatar.dispatch.celery_queue.dispatcher import CeleryDispatcher
+
+
+def broker_url_of(settings: Settings) -> str | None:
+    """Where one is set. Raises `ConfigurationError` where the other settings do not fit several machines."""
+    if settings.broker_url is None:
+        return None
+    if not settings.broker_url.get_secret_value().startswith(("amqp://", "amqps://")):
+        raise ConfigurationError("SPARK_AVATAR_BROKER_URL must be a RabbitMQ: amqp://USER:PASSWORD@HOST:5672/VHOST")
+    if database_url_of(settings).startswith("sqlite"):
+        raise ConfigurationError("a broker is for several machines: set SPARK_AVATAR_DATABASE_URL=postgresql://... too")
+    if settings.secret_key is None:
+        raise ConfigurationError(
+            "with a broker, set SPARK_AVATAR_SECRET_KEY to the same long random text for every server and worker: "
+            "links that one signs are checked by the others"
+        )
+    return settings.broker_url.get_secret_value()
+
+
+def open_dispatcher(settings: Settings) -> CeleryDispatcher:
+    """Tells workers through the broker, which must be set. Raises `ConfigurationError`."""
+    url = broker_url_of(settings)
+    assert url is not None
+    try:
+        from spark_avatar.dispatch.celery_queue.dispatcher import CeleryDispatcher
+    except ModuleNotFoundError as missing:
+        raise ConfigurationError("a broker needs Celery: install `spark-avatar[scale]`.") from missing
+    return CeleryDispatcher(url, default_engine=settings.default_engine)

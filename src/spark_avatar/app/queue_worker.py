@@ -1,0 +1,103 @@
+"""`spark-avatar worker`: worker processes that take their tasks through a broker, on this or any other machine."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+import spark_avatar
+from spark_avatar.app.adapters import database_url_of, patient_store_of, storage_of, work_dir_of
+from spark_avatar.app.broker import broker_url_of
+from spark_avatar.app.housekeeping import KILL_SLACK_SECONDS, Housekeeping
+from spark_avatar.app.task_runner import open_runner
+from spark_avatar.config import Settings
+from spark_avatar.database.engine import open_database
+from spark_avatar.database.migrate import upgrade
+from spark_avatar.dispatch.presence import ServerPresence
+from spark_avatar.dispatch.roster import Attendance, WorkerState
+from spark_avatar.dispatch.sql_roster import SqlRoster
+from spark_avatar.errors import ConfigurationError
+from spark_avatar.service.recovery import Recovery
+from spark_avatar.telemetry import Logging, configure_logging
+from spark_avatar.wiring import engine_registry
+
+if TYPE_CHECKING:
+    from spark_avatar.dispatch.celery_queue.worker import QueueControl
+
+
+def run_queue_workers(settings: Settings, logging: Logging, *, engines: Collection[str] = ()) -> int:
+    """Runs `settings.workers` processes until SIGTERM or SIGINT; returns the exit status. Takes the tasks of these engines, by
+    default of all that are installed and set up here. Raises `ConfigurationError`.
+    """
+    broker_url = broker_url_of(settings)
+    if broker_url is None:
+        raise ConfigurationError(
+            "a worker of its own needs SPARK_AVATAR_BROKER_URL; without a broker, workers run inside `spark-avatar serve`"
+        )
+    from spark_avatar.dispatch.celery_queue.worker import run_queue_worker
+
+    known = engine_registry(settings).names()
+    for name in engines:
+        if name not in known:
+            raise ConfigurationError(f"there is no engine {name!r}; there are: {', '.join(known)}")
+    wanted = tuple(engines) or tuple(known)
+    configure_logging(json=logging.json, level=logging.level)
+    upgrade(database_url_of(settings))
+    return run_queue_worker(
+        broker_url,
+        engines=wanted,
+        concurrency=max(1, settings.workers),
+        open_shift=partial(QueueShift, settings, wanted),
+        hard_seconds=settings.task_seconds + KILL_SLACK_SECONDS,
+        drain_seconds=settings.drain_seconds,
+    )
+
+
+class QueueShift:
+    """A child's work: opened after the fork, as engines, drivers and storage have threads of their own."""
+
+    def __init__(self, settings: Settings, engines: Collection[str], control: QueueControl) -> None:
+        from spark_avatar.app.broker import open_dispatcher
+
+        self._presence = ServerPresence(settings.data_dir / "servers")
+        name = f"{self._presence.server_id}/1"
+        self._database = open_database(database_url_of(settings))
+        roster = SqlRoster(self._database)
+        self._attendance = Attendance(roster, name, engines=engines, version=spark_avatar.__version__)
+        self._attendance.__enter__()
+        self._dispatcher = open_dispatcher(settings)
+        self._dispatcher.start()
+        store = patient_store_of(settings, self._database)
+        recovery = Recovery(store, storage_of(settings), work_dir_of(settings), settings.max_attempts)
+        housekeeping = Housekeeping(
+            self._presence, recovery, roster, settings.data_dir / "uploads-under-way", settings.task_seconds
+        )
+        if housekeeping.bury_dead():  # the child, perhaps, whose place this one takes
+            self._dispatcher.top_up(store.queued_by_engine())
+        self._runner = open_runner(settings, self._database, name, control, engines)
+        self._wake_next = settings.max_running_per_account > 0
+        self._attendance.note(WorkerState.IDLE)
+
+    def look(self) -> None:
+        """Takes the task whose turn it is and brings it to an end, if one waits."""
+        task = self._runner.claim()
+        if task is None:
+            return
+        self._attendance.note(WorkerState.BUSY, task.id)
+        try:
+            with structlog.contextvars.bound_contextvars(task_id=task.id, request_id=task.request_id):
+                self._runner.run(task)
+        finally:
+            self._attendance.note(WorkerState.IDLE)
+            if self._wake_next:  # one that its account's limit held back, whose own message is used up
+                self._dispatcher.wake(task.engine)
+
+    def end(self) -> None:
+        """Nothing of this child stays behind."""
+        self._dispatcher.stop(grace_seconds=0)
+        self._attendance.leave()
+        self._presence.withdraw()
+        self._database.dispose()

@@ -1,0 +1,306 @@
+"""A fleet for the fault tests: real `spark-avatar serve` and `spark-avatar worker` processes, each with a data folder of its own
+as on a machine of its own, on a PostgreSQL and a RabbitMQ that the tests may hurt.
+"""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import fleet_engine
+import httpx
+import psutil
+from fleet_servers import PATIENCE, PostgresServer, RabbitServer, Wire, eventually, free_port, postgresql_programs
+from kombu import Connection
+from sample_urls import audio_data_url, image_data_url
+from sqlalchemy import Engine, func, select
+
+from spark_avatar.database.engine import open_database, reading
+from spark_avatar.database.schema import holds, ledger_entries, tasks, workers
+from spark_avatar.dispatch.celery_queue.broker import queue_of
+from spark_avatar.storage.object_storage import ObjectStorage
+
+MODEL = "spark_avatar_picture_omni_v2"
+LEASE_SECONDS = 3.0
+BACK_SECONDS = 30.0
+"""So soon after a fault everything must be at work again."""
+_TESTS = Path(__file__).parents[1]
+
+
+class Machine:
+    """One process of the product, with a data folder and a log of its own."""
+
+    def __init__(self, folder: Path, arguments: list[str], environment: Mapping[str, str]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._arguments = arguments
+        self._environment = {**environment, "SPARK_AVATAR_DATA_DIR": str(folder)}
+        self.log = folder.parent / f"{folder.name}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "spark_avatar", *self._arguments]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def runs(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def children(self) -> list[psutil.Process]:
+        return psutil.Process(self.pid).children(recursive=True)
+
+    def kill(self) -> None:
+        """Of the process alone, as the system does when memory is short."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+    def ask_to_stop(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+
+    def stop(self) -> None:
+        if self.runs:
+            self.ask_to_stop()
+            assert self.process is not None
+            try:
+                self.process.wait(PATIENCE)
+            finally:
+                self.process.kill()
+
+
+class ApiServer(Machine):
+    """`spark-avatar serve` with the broker."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.port = free_port()
+        super().__init__(folder, ["serve", "--port", str(self.port), "--log-json"], environment)
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        super().start()
+        eventually(lambda: self._answers() or not self.runs, f"the server at {self.url} is ready")
+        assert self.runs, self.log.read_text()[-3000:]
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+class Fleet:
+    """Everything, and what the tests ask of it."""
+
+    def __init__(self, folder: Path) -> None:
+        programs = postgresql_programs()
+        assert programs is not None
+        self.folder = folder
+        self.gates = folder / "gates"
+        self.gates.mkdir()
+        folder.chmod(0o755)  # PostgreSQL may run as another user
+        self.postgresql = PostgresServer(programs, folder / "postgresql")
+        self.rabbitmq = RabbitServer(folder / "rabbitmq")
+        starting = threading.Thread(target=self.rabbitmq.start)
+        starting.start()
+        self.postgresql.start()
+        starting.join()
+        self.files = folder / "files"
+        self.to_database, self.to_broker = Wire(self.postgresql.port), Wire(self.rabbitmq.port)
+        self.machines: list[Machine] = []
+        self._names = itertools.count(1)
+        self._key = ""
+        self.database: Engine = open_database(self.postgresql.url())
+        self._install_engine()
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        """Of a process of the fleet; its way to the servers is over the wires."""
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("SPARK_AVATAR_")},
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(self.folder / "plugins"), os.environ.get("PYTHONPATH", "")])),
+            "FLEET_FOLDER": str(self.gates),
+            "SPARK_AVATAR_DATABASE_URL": self.postgresql.url(self.to_database.port),
+            "SPARK_AVATAR_BROKER_URL": self.rabbitmq.url(self.to_broker.port),
+            "SPARK_AVATAR_STORAGE_URL": str(self.files),
+            "SPARK_AVATAR_SECRET_KEY": "the same for every machine of the fleet",
+            "SPARK_AVATAR_DEFAULT_ENGINE": fleet_engine.FleetEngine.name,
+            "SPARK_AVATAR_LEASE_SECONDS": f"{LEASE_SECONDS:g}",
+            "SPARK_AVATAR_DRAIN_SECONDS": "1",
+            "SPARK_AVATAR_PRICE_PER_SECOND": "0.01",
+            **settings,
+        }
+
+    def server(self, **settings: str) -> ApiServer:
+        """A further API server, ready."""
+        server = ApiServer(self.folder / f"server-{next(self._names)}", self.environment(**settings))
+        self.machines.append(server)
+        server.start()
+        return server
+
+    def worker(self, *, concurrency: int = 1, engines: str = "fleet", **settings: str) -> Machine:
+        """A further worker; it may still be starting."""
+        arguments = ["worker", "--engines", engines, "--concurrency", str(concurrency), "--log-json"]
+        worker = Machine(self.folder / f"worker-{next(self._names)}", arguments, self.environment(**settings))
+        self.machines.append(worker)
+        worker.start()
+        return worker
+
+    def key(self) -> str:
+        if not self._key:
+            command = [sys.executable, "-m", "spark_avatar", "keys", "create", "--name", "tests"]
+            environment = self.environment(SPARK_AVATAR_DATA_DIR=str(self.folder / "desk"))
+            self._key = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+        return self._key
+
+    @contextmanager
+    def client(self, server: ApiServer) -> Iterator[httpx.Client]:
+        with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {self.key()}"}, timeout=30) as client:
+            yield client
+
+    def submit(self, server: ApiServer, count: int = 1, *, image: str = "", audio: str = "", **params: object) -> list[str]:
+        """Ids of accepted tasks."""
+        wanted = {"image_url": image or image_data_url(), "audio_url": audio or audio_data_url(), **params}
+        with self.client(server) as client:
+            answers = [client.post("/model/v1/generation", json={"model": MODEL, "input": [{"params": wanted}]}) for _ in range(count)]
+        return [answer.raise_for_status().json()["id"] for answer in answers]
+
+    def row(self, task_id: str) -> Mapping[str, object]:
+        with reading(self.database) as connection:
+            return dict(connection.execute(select(tasks).where(tasks.c.id == task_id)).one()._mapping)
+
+    def statuses(self, ids: Iterable[str]) -> Counter[str]:
+        with reading(self.database) as connection:
+            query = select(tasks.c.status).where(tasks.c.id.in_(list(ids)))
+            return Counter(connection.execute(query).scalars())
+
+    def wait_until_running(self, ids: Iterable[str], *, stage: str = "render") -> str:
+        """The first of these tasks that has come so far."""
+        found: list[str] = []
+
+        def look() -> bool:
+            with reading(self.database) as connection:
+                query = select(tasks.c.id).where(tasks.c.id.in_(list(ids)), tasks.c.status == "running", tasks.c.stage == stage)
+                found.extend(connection.execute(query).scalars())
+            return bool(found)
+
+        eventually(look, f"a task is at its stage {stage}")
+        return found[0]
+
+    def gate(self, name: str) -> int:
+        """Waits until the task of that name is at its gate; the id of its process."""
+        path = self.gates / f"{name}.reached"
+        eventually(lambda: path.exists() and path.read_text(), f"{name} is at its gate")
+        pid = int(path.read_text())
+        path.unlink()
+        return pid
+
+    def open_gate(self, name: str) -> None:
+        (self.gates / f"{name}.go").touch()
+
+    def settle(self, ids: list[str], *, seconds: float = BACK_SECONDS) -> None:
+        """Every task ends, by itself, within the time that a fault may cost."""
+        began = time.monotonic()
+        eventually(lambda: self._ended(ids), f"{len(ids)} tasks have ended", seconds=seconds + 0.6 * len(ids))
+        self.last_settled = time.monotonic() - began
+
+    def _ended(self, ids: list[str]) -> bool:
+        counts = self.statuses(ids)
+        return counts["completed"] + counts["failed"] == len(ids)
+
+    def check(self, ids: list[str], *, failed: Mapping[str, str] | None = None) -> None:
+        """Each task ended once, as it should have: one output, one charge; nothing is left of anything else."""
+        failed = failed or {}
+        for task_id in ids:
+            row = self.row(task_id)
+            charged, held = self._books_of(task_id)
+            outputs = [stored.key for stored in ObjectStorage(str(self.files)).list("outputs") if task_id in stored.key]
+            if task_id in failed:
+                assert (row["status"], row["failure_code"]) == ("failed", failed[task_id]), row["failure"]
+                assert (outputs, charged, held) == ([], 0, 0), task_id
+            else:
+                assert row["status"] == "completed", row["failure"]
+                named = [output["key"] for output in row["outputs"]["content"]]  # type: ignore[index]
+                assert len(named) == 1
+                eventually(lambda task_id=task_id, named=named: self._outputs_of(task_id) == named, "one output is left", seconds=15)
+                assert (charged, held) == (1, 0), task_id
+        eventually(lambda: self.scratch() == [], f"no scratch is left: {self.scratch()}", seconds=3 * LEASE_SECONDS + 10)
+
+    def _outputs_of(self, task_id: str) -> list[str]:
+        return [stored.key for stored in ObjectStorage(str(self.files)).list("outputs") if task_id in stored.key]
+
+    def _books_of(self, task_id: str) -> tuple[int, int]:
+        """Charges and holds."""
+        with reading(self.database) as connection:
+            entries = select(func.count()).where(ledger_entries.c.occasion == f"capture:{task_id}")
+            held = select(func.count()).where(holds.c.task_id == task_id)
+            return connection.execute(entries).scalar_one(), connection.execute(held).scalar_one()
+
+    def scratch(self) -> list[str]:
+        """What machines that run have in their work folders."""
+        return [str(path) for machine in self.machines if machine.runs for path in (machine.folder / "work").glob("*")]
+
+    def live_workers(self) -> int:
+        with reading(self.database) as connection:
+            ready = workers.c.state.in_(["idle", "busy"])
+            return int(connection.execute(select(func.count()).where(ready)).scalar_one())
+
+    def wait_for_workers(self, count: int) -> None:
+        eventually(lambda: self.live_workers() >= count, f"{count} workers are there")
+
+    def depth(self, engine: str = "fleet") -> int:
+        with Connection(self.rabbitmq.url()) as connection, connection.channel() as channel:
+            return int(channel.queue_declare(queue=queue_of(engine), passive=True).message_count)
+
+    def purge(self, engine: str = "fleet") -> int:
+        with Connection(self.rabbitmq.url()) as connection, connection.channel() as channel:
+            return int(channel.queue_purge(queue_of(engine)))
+
+    def send(self, count: int, engine: str = "fleet") -> None:
+        """Wake-ups that nobody asked for."""
+        from spark_avatar.dispatch.celery_queue.broker import LOOK, open_broker
+
+        app = open_broker(self.rabbitmq.url())
+        for _ in range(count):
+            app.send_task(LOOK, queue=queue_of(engine))
+        app.close()
+
+    def retire(self, *machines: Machine) -> None:
+        for machine in machines:
+            machine.stop()
+            self.machines.remove(machine)
+
+    def close(self) -> None:
+        for machine in self.machines:
+            if machine.runs:
+                machine.ask_to_stop()
+        for machine in self.machines:
+            machine.stop()
+        self.database.dispose()
+        self.to_database.close()
+        self.to_broker.close()
+        self.postgresql.stop()
+        self.rabbitmq.end()
+
+    def _install_engine(self) -> None:
+        """As `pip install` would: an entry point on the path of the processes."""
+        info = self.folder / "plugins" / "fleet_engine-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fleet-engine\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text("[spark_avatar.engines]\nfleet = fleet_plugin.engine:create\n")
+        package = self.folder / "plugins" / "fleet_plugin"
+        package.mkdir()
+        (package / "engine.py").write_text((_TESTS / "integration" / "fleet_engine.py").read_text())
+        (package / "options.py").write_text("from fleet_plugin.engine import Options as Options\n")
