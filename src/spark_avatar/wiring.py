@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from spark_avatar.config import Settings
-from spark_avatar.engines.comfyui.configuration import ComfyConfiguration, parse_servers
-from spark_avatar.engines.comfyui.places import Places
+from spark_avatar.engines.comfyui.configuration import ComfyConfiguration, Drained, none_is_drained, parse_servers
 from spark_avatar.engines.configured import ConfiguredEngines, EngineFinding
 from spark_avatar.engines.registry import EngineRegistry
 from spark_avatar.engines.remote.configuration import RemoteConfiguration, parse_url
@@ -18,9 +17,12 @@ _PATIENCE, _SHORT_PATIENCE = 30.0, 3.0
 """Seconds that a job waits for a first ComfyUI server to answer: little where another engine can take over."""
 
 
-def engine_registry(settings: Settings) -> EngineRegistry:
-    """The installed engines and those of the settings. Raises `ConfigurationError`."""
-    return _registry(_configured(settings))
+def engine_registry(settings: Settings, drained: Drained = none_is_drained) -> EngineRegistry:
+    """The installed engines and those of the settings; `drained` tells which of their servers get no new jobs.
+
+    Raises `ConfigurationError`.
+    """
+    return _registry(_configured(settings, drained))
 
 
 def model_catalog(settings: Settings) -> ModelCatalog:
@@ -57,22 +59,17 @@ def provenance_of(settings: Settings) -> Provenance:
     )
 
 
-def check_engines(settings: Settings) -> Iterator[EngineFinding]:
+def check_engines(settings: Settings, drained: Drained) -> Iterator[EngineFinding]:
     """Asks every remote server whether it can do its work. Raises `ConfigurationError`."""
-    yield from _configured(settings).check()
+    yield from _configured(settings, drained).check()
 
 
-def drain(settings: Settings, url: str, *, wanted: bool) -> None:
-    """Keeps new jobs from a ComfyUI server, or lets them there again; workers heed it at once.
-
-    Raises `ConfigurationError` for a server that is not in the settings.
-    """
-    config = _comfyui(settings)
-    (wanted_server,) = parse_servers([url])
-    known = {server.url: server for server in (config.servers if config else ())}
-    if config is None or wanted_server.url not in known:
+def known_server(settings: Settings, url: str) -> str:
+    """The address of a ComfyUI server as workers know it. Raises `ConfigurationError` for one that is not in the settings."""
+    (wanted,) = parse_servers([url])
+    if wanted.url not in {server.url for server in parse_servers(settings.comfyui_urls)}:
         raise ConfigurationError(f"{url} is not among SPARK_AVATAR_COMFYUI_URLS")
-    Places(config.state_dir, known[wanted_server.url]).drain(wanted=wanted)
+    return wanted.url
 
 
 def _registry(configured: ConfiguredEngines) -> EngineRegistry:
@@ -80,8 +77,8 @@ def _registry(configured: ConfiguredEngines) -> EngineRegistry:
     return registry
 
 
-def _configured(settings: Settings) -> ConfiguredEngines:
-    return ConfiguredEngines(_comfyui(settings), settings.comfyui_workflows, _remote(settings), settings.fallback)
+def _configured(settings: Settings, drained: Drained = none_is_drained) -> ConfiguredEngines:
+    return ConfiguredEngines(_comfyui(settings), settings.comfyui_workflows, _remote(settings), settings.fallback, drained)
 
 
 def _comfyui(settings: Settings) -> ComfyConfiguration | None:

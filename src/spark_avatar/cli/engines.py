@@ -24,9 +24,11 @@ def list_engines(json_output: JsonOutput = False, data_dir: DataDir = None) -> N
 @cli.command("check")
 def check(json_output: JsonOutput = False, data_dir: DataDir = None) -> None:
     """Ask every remote server whether it can do its work: nodes, models, keys. Exits with 1 if one cannot."""
+    from spark_avatar.app.openings import open_drained_servers
     from spark_avatar.wiring import check_engines
 
-    findings = list(check_engines(load_settings(data_dir)))
+    settings = load_settings(data_dir)
+    findings = list(check_engines(settings, open_drained_servers(settings).drained))
     if json_output:
         typer.echo(json.dumps([asdict(finding) for finding in findings]))
     for finding in () if json_output else findings:
@@ -39,17 +41,21 @@ def check(json_output: JsonOutput = False, data_dir: DataDir = None) -> None:
 
 @cli.command("drain")
 def drain(server: _Server, data_dir: DataDir = None) -> None:
-    """Send no new jobs to a ComfyUI server; those that run there go on."""
-    from spark_avatar.wiring import drain as drain_server
+    """Send no new jobs to a ComfyUI server, from any machine; those that run there go on."""
+    from spark_avatar.app.openings import open_drained_servers
+    from spark_avatar.wiring import known_server
 
-    drain_server(load_settings(data_dir), server, wanted=True)
+    settings = load_settings(data_dir)
+    open_drained_servers(settings).drain(known_server(settings, server))
     typer.echo(f"{server} gets no new jobs")
 
 
 @cli.command("resume")
 def resume(server: _Server, data_dir: DataDir = None) -> None:
     """Send jobs to a drained ComfyUI server again."""
-    from spark_avatar.wiring import drain as drain_server
+    from spark_avatar.app.openings import open_drained_servers
+    from spark_avatar.wiring import known_server
 
-    drain_server(load_settings(data_dir), server, wanted=False)
+    settings = load_settings(data_dir)
+    open_drained_servers(settings).resume(known_server(settings, server))
     typer.echo(f"{server} gets jobs again")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spark_avatar.engines.comfyui.configuration import ENGINE_PREFIX, ComfyConfiguration
+from spark_avatar.engines.comfyui.configuration import ENGINE_PREFIX, ComfyConfiguration, Drained, none_is_drained
 from spark_avatar.engines.comfyui.workflow import SHIPPED, Workflow, read_workflows
 from spark_avatar.engines.registry import EngineFactory
 from spark_avatar.engines.remote.configuration import NAME as REMOTE
@@ -42,9 +42,10 @@ class ConfiguredEngines:
         workflows: Path | None,
         remote: RemoteConfiguration | None,
         fallback: tuple[str, ...] = (),
+        drained: Drained = none_is_drained,
     ) -> None:
         """`workflows` is the operator's folder; without one the shipped example stands in. Raises `ConfigurationError`."""
-        self._comfyui, self._remote, self._fallback = comfyui, remote, fallback
+        self._comfyui, self._remote, self._fallback, self._drained = comfyui, remote, fallback, drained
         found = () if comfyui is None else read_workflows(workflows or SHIPPED)
         self.workflows: dict[str, Workflow] = {ENGINE_PREFIX + workflow.id: workflow for workflow in found}
         """By the engine's name."""
@@ -68,7 +69,8 @@ class ConfiguredEngines:
             for name, workflow in self.workflows.items():
                 for server in pool.servers:
                     fine, detail = server.report(workflow)
-                    yield EngineFinding(name, server.address.url, fine, detail)
+                    note = "; it is drained" if self._drained(server.address.url) else ""
+                    yield EngineFinding(name, server.address.url, fine, detail + note)
         if self._remote is not None:
             from spark_avatar.engines.remote.check import check_remote
 
@@ -79,7 +81,7 @@ class ConfiguredEngines:
         from spark_avatar.engines.comfyui.pool import ServerPool
 
         assert self._comfyui is not None
-        return ServerPool(self._comfyui)
+        return ServerPool(self._comfyui, self._drained)
 
     def _with_fallback(self, name: str, create: Callable[[], Engine], find: Callable[[str], Engine]) -> Callable[[], Engine]:
         others = tuple(other for other in self._fallback if other != name)

@@ -8,15 +8,14 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from spark_avatar.api.model_spec import describe, input_schema
+from spark_avatar.app.openings import open_drained_servers
 from spark_avatar.cli.app import cli
 from spark_avatar.config import Settings
-from spark_avatar.engines.comfyui.configuration import parse_servers
-from spark_avatar.engines.comfyui.places import Places
 from spark_avatar.engines.comfyui.workflow import SHIPPED
 from spark_avatar.engines.fallback import FallbackEngine
 from spark_avatar.errors import ConfigurationError
 from spark_avatar.media.limits import MediaLimits
-from spark_avatar.wiring import drain, engine_registry, model_catalog
+from spark_avatar.wiring import engine_registry, model_catalog
 
 OMNI = "spark_avatar_picture_omni_v2"
 COMFY = {"comfyui_urls": "http://127.0.0.1:9"}
@@ -97,15 +96,24 @@ def test_the_fallback_stands_behind_remote_engines_only(tmp_path):
     assert not isinstance(registry.engine("remote"), FallbackEngine)
 
 
-def test_draining(tmp_path):
-    made = settings(tmp_path, **COMFY)
-    places = Places(tmp_path / "comfyui", *parse_servers(made.comfyui_urls))
-    drain(made, "http://127.0.0.1:9/", wanted=True)
-    assert places.drained
-    drain(made, "http://127.0.0.1:9", wanted=False)
-    assert not places.drained
-    with pytest.raises(ConfigurationError, match="not among"):
-        drain(made, "http://other", wanted=True)
+def test_draining(tmp_path, monkeypatch):
+    with running(ComfyServer(make=lambda _graph, _uploads: b"")) as server:
+        monkeypatch.setenv("SPARK_AVATAR_COMFYUI_URLS", server.url)
+        monkeypatch.setenv("SPARK_AVATAR_DATA_DIR", str(tmp_path))
+
+        def engines(*words):
+            return CliRunner().invoke(cli, ["engines", *words])
+
+        marks = open_drained_servers(settings(tmp_path))
+        assert not marks.drained(server.url)
+        assert engines("drain", f"{server.url}/").exit_code == 0
+        assert engines("drain", server.url).exit_code == 0  # twice is as good as once
+        assert marks.drained(server.url)
+        assert "it is drained" in engines("check").stdout
+        assert engines("resume", server.url).exit_code == 0
+        assert not marks.drained(server.url)
+        assert "it is drained" not in engines("check").stdout
+        assert engines("drain", "http://other").exit_code != 0
 
 
 def test_the_check_names_what_is_missing(tmp_path, monkeypatch):

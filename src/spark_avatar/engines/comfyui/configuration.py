@@ -1,6 +1,6 @@
 """What an operator says of the ComfyUI servers. Light to import."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,7 @@ class ServerAddress:
     rate: float = DEFAULT_RATE
     """Compute units per second of execution."""
     concurrency: int = 1
-    """Jobs that this machine's workers have there at once. ComfyUI runs one at a time; a second one waits in its queue."""
+    """Jobs that we have there at once. ComfyUI runs one at a time; a second one waits in its queue."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ComfyConfiguration:
 
     servers: tuple[ServerAddress, ...]
     state_dir: Path
-    """Where the worker processes of this machine keep the locks of the servers' places, and the marks of drained ones."""
+    """Where the worker processes of this machine keep the locks of the servers' places."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Sent to these servers and nobody else, over HTTP and websocket."""
     job_seconds: float = 1500.0
@@ -46,6 +46,16 @@ class ComfyConfiguration:
     silent_seconds: float = 120.0
     """A server that accepts connections and says nothing for so long is taken for dead. Heavy nodes keep it from answering
     for many seconds, so this is long."""
+
+
+Drained = Callable[[str], bool]
+"""Whether the server at an address is to get no new jobs."""
+
+
+def none_is_drained(url: str) -> bool:
+    """Where nobody keeps such a list."""
+    del url
+    return False
 
 
 def parse_servers(addresses: Sequence[str]) -> tuple[ServerAddress, ...]:

@@ -1,5 +1,5 @@
 """Places on the servers, shared by the worker processes of a machine: a place is a locked file, and frees itself when its
-process dies. A drained server has a mark beside them.
+process dies.
 """
 
 from __future__ import annotations
@@ -33,22 +33,5 @@ class Places:
         return None
 
     @property
-    def drained(self) -> bool:
-        """Whether the server is to get no new jobs."""
-        return self._mark.exists()
-
-    def drain(self, *, wanted: bool) -> None:
-        """Marks the server as drained, or takes the mark away. Jobs that run there go on."""
-        if not wanted:
-            self._mark.unlink(missing_ok=True)
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._mark.touch()
-
-    @property
     def _key(self) -> str:
         return hashlib.sha256(self.server.url.encode()).hexdigest()[:16]
-
-    @property
-    def _mark(self) -> Path:
-        return self.folder / f"{self._key}.drained"

@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from spark_avatar.engines.comfyui.check import Report, check_workflow
 from spark_avatar.engines.comfyui.client import ComfyClient, Refused
-from spark_avatar.engines.comfyui.configuration import ComfyConfiguration, ServerAddress
+from spark_avatar.engines.comfyui.configuration import ComfyConfiguration, Drained, ServerAddress, none_is_drained
 from spark_avatar.engines.comfyui.notes import CLIENT_PREFIX
 from spark_avatar.engines.comfyui.places import Places
 from spark_avatar.engines.comfyui.workflow import Workflow
@@ -81,8 +81,7 @@ class Server:
             return False, f"it answers {fault}" if isinstance(fault, Refused) else str(fault)
         system = stats.get("system")
         version = system.get("comfyui_version", "") if isinstance(system, dict) else ""
-        drained = "; it is drained" if self.places.drained else ""
-        return found.fine, f"ComfyUI {version}: {found.text()}{drained}"
+        return found.fine, f"ComfyUI {version}: {found.text()}"
 
     def forget(self) -> None:
         """The server may have another set of nodes now."""
@@ -125,8 +124,9 @@ class _Standing:
 class ServerPool:
     """All servers of one worker process."""
 
-    def __init__(self, config: ComfyConfiguration) -> None:
+    def __init__(self, config: ComfyConfiguration, drained: Drained = none_is_drained) -> None:
         self.config = config
+        self.drained = drained
         self.servers = tuple(Server(number, address, config) for number, address in enumerate(config.servers, 1))
 
     def server(self, url: str) -> Server | None:
@@ -167,7 +167,7 @@ class ServerPool:
             time.sleep(_WAIT_SECONDS)
 
     def _survey(self, workflow: Workflow, avoid: Collection[Server]) -> _Survey:
-        found = {server: _ask(server, workflow) for server in self.servers if server not in avoid}
+        found = {server: self._ask(server, workflow) for server in self.servers if server not in avoid}
         able = [server for server, standing in found.items() if not (standing.reason or standing.full)]
         random.shuffle(able)  # evens the load between those that have equally much to do
         return _Survey(
@@ -177,10 +177,11 @@ class ServerPool:
             away=any(standing.away for standing in found.values()),
         )
 
+    def _ask(self, server: Server, workflow: Workflow) -> _Standing:
+        return _Standing(reason="it is drained") if self.drained(server.address.url) else _ask(server, workflow)
+
 
 def _ask(server: Server, workflow: Workflow) -> _Standing:
-    if server.places.drained:
-        return _Standing(reason="it is drained")
     if not server.breaker.closed:
         return _Standing(reason="it failed several times and is left alone for a while", away=True)
     try:

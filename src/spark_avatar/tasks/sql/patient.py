@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -66,6 +66,11 @@ class PatientTaskStore(SqlTaskStore):
         """As the parent's."""
         hand_back = super().hand_back
         return self._insist(lambda: hand_back(task_id, claim, count_attempt=count_attempt))
+
+    def note(self, task_id: TaskId, claim: Claim, engine: str, note: Mapping[str, str]) -> bool:
+        """As the parent's."""
+        write = super().note
+        return self._insist(lambda: write(task_id, claim, engine, note))
 
     def _insist(self, change: Callable[[], bool], *, done: Callable[[], bool] = lambda: False) -> bool:
         until = time.monotonic() + self._patience

@@ -8,6 +8,7 @@ from comfyui_server import NODES
 from remote_jobs import Watcher, video_bytes
 
 from spark_avatar.engines import finished_video, transport
+from spark_avatar.engines.comfyui.configuration import none_is_drained
 from spark_avatar.engines.engine import SilentMonitor
 from spark_avatar.errors import (
     Canceled,
@@ -112,10 +113,10 @@ class TestTaskCreation:
     def test_the_server_is_drained(self, start, engine, job):
         server = start()
         comfy = engine(server)
-        comfy._pool.servers[0].places.drain(wanted=True)
+        comfy._pool.drained = lambda url: url == server.url
         with pytest.raises(TaskCreationError, match="drained"):
             comfy.render(job(comfy), WATCH)
-        comfy._pool.servers[0].places.drain(wanted=False)
+        comfy._pool.drained = none_is_drained
         assert comfy.render(job(comfy, "again"), WATCH).frames == 25
 
 

@@ -44,8 +44,7 @@ def test_one_dies_in_the_middle_of_a_job_and_the_task_is_not_lost_nor_run_again_
     well.submit({"prompt": {"6": {"inputs": {"filename_prefix": "x"}}}, "client_id": "somebody"})
     dying.faults["GET /history"] = lambda handler: dying.die()
     comfy = engine(dying, well)
-    comfy._pool.servers[1].places.drain(wanted=True)
-    threading.Timer(0.3, lambda: comfy._pool.servers[1].places.drain(wanted=False)).start()
+    comfy._pool.drained = lambda url: url == well.url and not dying.bodies
     rendition = comfy.render(job(comfy), WATCH)
     assert rendition.job_id in well.history
     assert [warning.code for warning in rendition.warnings] == ["remote_job_repeated"]
