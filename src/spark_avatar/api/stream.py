@@ -12,6 +12,7 @@ A cursor is a number that grows with the task itself, not with the connection: a
 from it, given as `?cursor=N` or in the `Last-Event-ID` header that browsers send when they reconnect.
 """
 
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
@@ -33,6 +34,7 @@ from spark_avatar.tasks.task import Task, TaskStatus
 _LOOK_SECONDS = 0.25
 _KEEPALIVE_SECONDS = 15.0
 _PROGRESS_STEPS = 10_000
+_EVENT_ID = re.compile(r"[0-9]{1,18}")
 
 _IS_STREAM: dict[str, Any] = {
     "response_class": StreamingResponse,
@@ -71,7 +73,7 @@ async def events(
 
 
 def _seen(cursor: int, last_event_id: str) -> int:
-    return max(cursor, int(last_event_id) if last_event_id.isdecimal() else 0)
+    return max(cursor, int(last_event_id) if _EVENT_ID.fullmatch(last_event_id) else 0)
 
 
 async def _follow(request: Request, task_id: str, caller: Caller, ports: Ports, seen: int, change: Change) -> StreamingResponse:
