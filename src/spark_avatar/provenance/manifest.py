@@ -21,12 +21,14 @@ CONSENT_LABEL: Final = "org.spark-avatar.consent"
 MARK_LABEL: Final = "org.spark-avatar.mark"
 VIDEO: Final = "video/mp4"
 _TERMS: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+_IN_MEMORY_MEGABYTES: Final = 16
+"""A larger video is copied by way of a file in the folder for temporary ones: the library would hold it twice."""
 _SETTINGS: Final = {
     "version": 1,
     # No pictures of the inputs in the manifest; nothing is fetched, whatever a stranger's file asks for.
     "builder": {"thumbnail": {"enabled": False}},
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
-    "core": {"allowed_network_hosts": []},
+    "core": {"allowed_network_hosts": [], "backing_store_memory_threshold_in_mb": _IN_MEMORY_MEGABYTES},
 }
 
 
@@ -84,7 +86,8 @@ class Statement:
 def sign_video(source: Path, target: Path, statement: Statement, credentials: Credentials) -> None:
     """Writes `target`, a copy of an MP4 with a signed manifest in front of its index.
 
-    Raises `GenerationError`: a video that cannot be signed is not handed out. Memory is flat: the library copies in pieces.
+    Needs about as much memory as the file has bytes, half a gigabyte at most: the library hashes in large pieces. Raises
+    `GenerationError`: a video that cannot be signed is not handed out.
     """
     try:
         with source.open("rb") as file, target.open("w+b") as signed:
