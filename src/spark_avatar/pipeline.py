@@ -23,7 +23,7 @@ from spark_avatar.media.image import can_write_image, probe_image, read_image, w
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.media.marks import FrameMark
 from spark_avatar.media.video import probe_video, read_frames
-from spark_avatar.provenance.provenance import Origin, Provenance, ProvenanceRules
+from spark_avatar.provenance.provenance import Origin, Provenance, ProvenanceRules, digest, render_identity
 
 _DEFAULT_LIMITS = MediaLimits()
 _SILENT = SilentMonitor()
@@ -70,7 +70,7 @@ def render(
         monitor=monitor,
         workdir=workdir,
         thumbnail=thumbnail,
-        origin=Origin(label=label),
+        label=label,
     )
 
 
@@ -110,10 +110,13 @@ class Pipeline:
         workdir: Path | None = None,
         thumbnail: Path | None = None,
         notebook: Notebook = _NO_NOTES,
-        origin: Origin | None = None,
+        identity: str | None = None,
+        label: bool = False,
+        consent: bool = False,
     ) -> Rendition:
         """As `render` above. `notebook` lets a later attempt at the same task take up a job that is under way elsewhere;
-        `origin` is who the video is, by default a new one. Raises `ConfigurationError` too where videos cannot be marked.
+        `identity` is the task's id, a UUID, for the marks of the video; by default it follows from what is rendered.
+        `consent` says that the person shown agreed. Raises `ConfigurationError` too where videos cannot be marked.
         """
         started = time.perf_counter()
         if not output.parent.is_dir():
@@ -122,7 +125,9 @@ class Pipeline:
             raise InvalidOptions("the thumbnail must be a .jpg or .png in a folder that exists", facts={"option": "thumbnail"})
         seed = _checked(seed)
         checked = validate_options(self.engines.options(engine), options or {})
-        origin = origin or Origin()
+        inputs = {"portrait": digest(image), **_motion_digest(audio)}
+        identity = identity or render_identity(inputs=inputs, engine=engine, seed=seed, options=checked.model_dump(mode="json"))
+        origin = Origin(identity, label=label, consent=consent)
         marks = self.provenance.begin(origin)
         with tempfile.TemporaryDirectory(prefix="spark-avatar-", dir=workdir, ignore_cleanup_errors=True) as scratch:
             portrait, motion = self._probe(image, audio, monitor)
@@ -139,7 +144,7 @@ class Pipeline:
                 marks,
                 engine=rendition.engine,
                 source_type=rendition.source_type,
-                inputs={"portrait": image, **_input_of(audio)},
+                inputs=inputs,
             )
             _move(rendition.path, output)
         ended = time.perf_counter()
@@ -193,9 +198,9 @@ def _good_frame(rendition: Rendition, mark: FrameMark) -> RGBImage:
     return frame
 
 
-def _input_of(audio: Path | AnimationTrack) -> dict[str, object]:
-    """The motion's role among the inputs, and what it is."""
-    return {"track": audio.to_dict()} if isinstance(audio, AnimationTrack) else {"recording": audio}
+def _motion_digest(audio: Path | AnimationTrack) -> dict[str, str]:
+    """The motion's role among the inputs, and its digest."""
+    return {"track": digest(audio.to_dict())} if isinstance(audio, AnimationTrack) else {"recording": digest(audio)}
 
 
 def _move(source: Path, target: Path) -> None:

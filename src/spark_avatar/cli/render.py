@@ -50,7 +50,6 @@ def render_command(
     """Render a talking video from a portrait and a recording."""
     from spark_avatar.animation.track_io import read_track
     from spark_avatar.cli.progress import ProgressBar
-    from spark_avatar.provenance.provenance import Origin
 
     if (audio is None) == (track is None):
         raise typer.BadParameter("give either a recording or --track", param_hint="AUDIO")
@@ -78,7 +77,8 @@ def render_command(
             seed=seed,
             monitor=bar,
             thumbnail=thumbnail,
-            origin=Origin(label=label, consent=_stated(consent, settings)),
+            label=label,
+            consent=_stated(consent, settings),
         )
     report(rendition, json_output=json_output, quiet=quiet)
 

@@ -5,7 +5,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,9 +14,10 @@ from spark_avatar.media.quality import QualityWarning
 
 if TYPE_CHECKING:
     from spark_avatar.provenance.certificate import Credentials
-    from spark_avatar.provenance.manifest import Ingredient
     from spark_avatar.provenance.marks import VideoMarks
 
+_RENDERS: Final = uuid.UUID("5f0d3ac2-6c0e-4c37-9e0b-7f6a1d2c8b45")
+"""Namespace of the ids of renders without a task."""
 FOLDER: Final = "provenance"
 """In the data folder: the self-made certificate and its key."""
 WATERMARK_MISSING: Final = QualityWarning(
@@ -52,12 +53,25 @@ class ProvenanceRules:
 class Origin:
     """Which video is asked for."""
 
-    identity: str = field(default_factory=lambda: str(uuid.uuid4()))
-    """A UUID: the task's id, or a new one."""
+    identity: str
+    """A UUID: the task's id, or `render_identity`."""
     label: bool = False
     """Whether a visible label was asked for."""
     consent: bool = False
     """Whether the caller stated that the person shown agrees."""
+
+
+def digest(source: object) -> str:
+    """SHA-256 of a file, or of a value that JSON can hold, in hex."""
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()
+
+
+def render_identity(**what: object) -> str:
+    """The UUID of a render without a task: it follows from what is rendered, so that the same frames come out again."""
+    return str(uuid.uuid5(_RENDERS, digest(what)))
 
 
 def watermark_id(identity: str) -> int:
@@ -137,9 +151,9 @@ class Provenance:
         *,
         engine: str,
         source_type: str,
-        inputs: Mapping[str, Path | object],
+        inputs: Mapping[str, str],
     ) -> dict[str, object]:
-        """Tags and signs a finished video in place; tells what it carries. `inputs` are files or values by role.
+        """Tags and signs a finished video in place; tells what it carries. `inputs` are digests by role.
 
         Raises `GenerationError` and `ConfigurationError`: a video that should be signed is never handed out unsigned.
         """
@@ -149,13 +163,13 @@ class Provenance:
 
             write_tags(video, source_type=source_type, identity=origin.identity)
         if rules.manifest:
-            from spark_avatar.provenance.manifest import Statement, sign_video
+            from spark_avatar.provenance.manifest import Ingredient, Statement, sign_video
 
             statement = Statement(
                 identity=origin.identity,
                 source_type=source_type,
                 engine=engine,
-                ingredients=tuple(_ingredient(role, source) for role, source in inputs.items()),
+                ingredients=tuple(Ingredient(role, sha256) for role, sha256 in inputs.items()),
                 watermarked=marks.watermarked,
                 consent=origin.consent,
             )
@@ -171,12 +185,3 @@ class Provenance:
             "label": marks.labelled,
             "consent": origin.consent,
         }
-
-
-def _ingredient(role: str, source: object) -> "Ingredient":
-    from spark_avatar.provenance.manifest import Ingredient
-
-    if isinstance(source, Path):
-        with source.open("rb") as file:
-            return Ingredient(role, hashlib.file_digest(file, "sha256").hexdigest())
-    return Ingredient(role, hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest())

@@ -14,7 +14,6 @@ from spark_avatar.engines.engine import Rendition
 from spark_avatar.errors import ConfigurationError, GenerationError, SparkAvatarError
 from spark_avatar.media.audio import probe_audio
 from spark_avatar.pipeline import Pipeline
-from spark_avatar.provenance.provenance import Origin
 from spark_avatar.service.clock import Clock, utc_now
 from spark_avatar.service.fetch import InputFetcher
 from spark_avatar.service.models import ModelCatalog
@@ -137,7 +136,9 @@ class TaskRunner:
                 monitor=monitor,
                 workdir=folder,
                 notebook=TaskNotebook(self.store, task, claim),
-                origin=Origin(task.id, label=task.request.label, consent=CONSENT in task.metadata),
+                identity=task.id,
+                label=task.request.label,
+                consent=CONSENT in task.metadata,
             )
             monitor.checkpoint()
             output = self._store_output(task, claim, rendition)
