@@ -35,7 +35,13 @@ def test_every_workflow_is_a_model_with_its_own_parameters(tmp_path):
     folder.mkdir()
     for name in ("one", "two"):
         (folder / f"{name}.json").write_text((SHIPPED / "example.json").read_text())
-    options = {"fps": {"node": "5", "type": "number", "minimum": 1, "maximum": 60, "description": "Frames per second."}}
+    options = {
+        "fps": {"node": "5", "type": "number", "minimum": 1, "maximum": 60, "description": "Frames per second."},
+        "width": {"node": "3", "type": "integer", "choices": [256, 512]},
+        "filter": {"node": "3", "input": "upscale_method", "type": "string", "choices": ["lanczos", "area"]},
+        "loud": {"node": "5", "input": "loud", "type": "boolean", "default": True},
+        "words": {"node": "6", "input": "words", "type": "string", "default": "a person talks"},
+    }
     (folder / "two.mapping.json").write_text(json.dumps({"id": "talk", "name": "Talk", "options": options}))
     catalog = model_catalog(settings(tmp_path, comfyui_workflows=folder, **COMFY))
     assert [(model.id, model.engine) for model in catalog.all()] == [
@@ -48,6 +54,11 @@ def test_every_workflow_is_a_model_with_its_own_parameters(tmp_path):
     spec = describe(talk, input_schema(catalog.options(talk).model_json_schema(), MediaLimits()), base_url="http://here")
     (fps,) = (parameter for parameter in spec.parameters if parameter.name == "fps")
     assert (fps.type, fps.constraints.min, fps.constraints.max, fps.constraints.default) == ("number", 1, 60, 25)
+    kinds = {each.name: (each.type, each.required, each.constraints.default, each.constraints.enum) for each in spec.parameters}
+    assert kinds["width"] == ("integer", False, 512, [256, 512])
+    assert kinds["filter"] == ("string", False, "lanczos", ["lanczos", "area"])
+    assert kinds["loud"] == ("boolean", False, True, None)
+    assert kinds["words"] == ("string", False, "a person talks", None)
     assert "| fps | number | no | 1 to 60; default 25 | Frames per second. |" in spec.agent_prompt
 
 
