@@ -62,7 +62,7 @@ def view_result(task: Task, *, link: Link) -> QueueResult:
         request_id=task.id,
         outputs=tuple(_output(task, output, link) for output in task.outputs) if completed else (),
         usage=view_usage(task) if completed else None,
-        metadata=view_metadata(task),
+        metadata=view_metadata(task, link),
         error=task.failure.message if task.failure else None,
         error_type=task.failure.code if task.failure else None,
     )

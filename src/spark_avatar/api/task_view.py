@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from spark_avatar.schemas.task import ContentView, ErrorView, OutputView, ProgressView, TaskView, UsageView
-from spark_avatar.tasks.task import Task, TaskOutput, TaskStatus
+from spark_avatar.tasks.task import THUMBNAIL, Task, TaskOutput, TaskStatus
 
 Link = Callable[[str], str]
 """Makes the address of a stored file from its key."""
@@ -30,7 +30,7 @@ def view_task(task: Task, *, link: Link) -> TaskView:
         output=tuple(_output(output, link) for output in task.outputs) if completed else None,
         usage=view_usage(task) if completed else None,
         error=_error(task) if task.status is TaskStatus.FAILED else None,
-        metadata=view_metadata(task),
+        metadata=view_metadata(task, link),
     )
 
 
@@ -67,13 +67,16 @@ def _error(task: Task) -> ErrorView | None:
     return ErrorView(code=task.failure.code, error_message=task.failure.message, message=task.failure.message)
 
 
-def view_metadata(task: Task) -> dict[str, object]:
-    """The times first. A worker fetches the inputs once it has taken the task, so a task is in the queue until it starts:
+def view_metadata(task: Task, link: Link) -> dict[str, object]:
+    """The times, and a link to the thumbnail. A worker fetches the inputs once it has taken the task, so a task is in the queue until it starts:
     `in_queue_at` is when that ended.
     """
     times = {"upload_at": task.uploaded_at, "in_queue_at": task.started_at, "completed_at": task.ended_at}
     since = {name: _seconds(task, moment) for name, moment in times.items() if moment is not None}
-    return {**task.metadata, **since, "ignored": list(task.request.ignored)}
+    told = {name: value for name, value in task.metadata.items() if name != THUMBNAIL}
+    thumbnail = task.metadata.get(THUMBNAIL)
+    linked = {"thumbnail_url": link(thumbnail)} if isinstance(thumbnail, str) else {}
+    return {**told, **since, **linked, "ignored": list(task.request.ignored)}
 
 
 def _seconds(task: Task, moment: datetime) -> float:

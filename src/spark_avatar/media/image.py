@@ -139,6 +139,13 @@ def write_image(path: Path, image: RGBImage) -> None:
     Image.fromarray(image).save(path, name, **options)
 
 
+def shrink_image(source: Path, target: Path, *, longest: int) -> None:
+    """Saves a small JPEG of a picture, at most `longest` pixels a side, for lists."""
+    image = Image.fromarray(read_image(source))
+    image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    image.save(target, "JPEG", quality=80, optimize=True)
+
+
 def can_write_image(path: Path) -> bool:
     """Whether `write_image` knows the suffix, and there is a folder for the file."""
     return path.suffix.lower() in _SUFFIXES and path.parent.is_dir()

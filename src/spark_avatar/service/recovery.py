@@ -13,7 +13,7 @@ from spark_avatar.errors import GenerationError, TimedOut
 from spark_avatar.service.clock import Clock, utc_now
 from spark_avatar.service.leases import LeaseWatch
 from spark_avatar.service.workdirs import live_names, workdir_name
-from spark_avatar.storage.keys import output_key, task_prefix
+from spark_avatar.storage.keys import attempt_keys, task_prefix
 from spark_avatar.storage.storage import Storage
 from spark_avatar.tasks.store import TaskStore
 from spark_avatar.tasks.task import Claim, Task, TaskFailure
@@ -97,13 +97,17 @@ class Recovery:
             _log.error("task given up", extra={"task_id": task.id, "attempt": claim.attempt, "code": code})
             self._remove_attempt(task, claim, dead=dead)
             for attempt in range(1, claim.attempt):
-                self.storage.delete(output_key(task.account_id, task.id, attempt))
+                self._delete(task, attempt)
 
     def _remove_attempt(self, task: Task, claim: Claim, *, dead: bool) -> None:
         """The claim is void: what its worker stored, or still stores, is nobody's. The next attempt has a key of its own."""
-        self.storage.delete(output_key(task.account_id, task.id, claim.attempt))
+        self._delete(task, claim.attempt)
         if dead:
             self.storage.sweep(task_prefix(task.account_id, task.id), older_than=timedelta(0))
+
+    def _delete(self, task: Task, attempt: int) -> None:
+        for key in attempt_keys(task.account_id, task.id, attempt):
+            self.storage.delete(key)
 
     def _remove_workdir(self, task: Task, claim: Claim) -> None:
         shutil.rmtree(self.work_dir / workdir_name(task.id, claim.attempt), ignore_errors=True)

@@ -10,7 +10,7 @@ from spark_avatar.service.clock import Clock, utc_now
 from spark_avatar.service.generation import KEY_LIFE
 from spark_avatar.service.recovery import OutputStorage
 from spark_avatar.service.task_files import TaskFiles
-from spark_avatar.storage.keys import owner_of
+from spark_avatar.storage.keys import owner_of, poster_key
 from spark_avatar.storage.storage import StoredObject
 from spark_avatar.tasks.store import TaskStore
 from spark_avatar.tasks.task import Task
@@ -86,11 +86,12 @@ class Retention:
         return task is not None and not task.status.ended
 
     def _is_named(self, stored: StoredObject) -> bool:
-        """Whether the file is the output of its task, or may become it."""
+        """Whether the file is an output of its task or the picture of one, or may become it."""
         task = self._task_of(stored)
         if task is None:
             return False
-        return not task.status.ended or any(output.key == stored.key for output in task.outputs)
+        named = {key for output in task.outputs for key in (output.key, poster_key(output.key))}
+        return not task.status.ended or stored.key in named
 
     def _task_of(self, stored: StoredObject) -> Task | None:
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from spark_avatar.engines.engine import Rendition
 from spark_avatar.errors import ConfigurationError, GenerationError, SparkAvatarError
 from spark_avatar.media.audio import probe_audio
+from spark_avatar.media.image import shrink_image
 from spark_avatar.pipeline import Pipeline
 from spark_avatar.service.clock import Clock, utc_now
 from spark_avatar.service.fetch import InputFetcher
@@ -22,13 +23,15 @@ from spark_avatar.service.notebook import TaskNotebook
 from spark_avatar.service.parameters import CONSENT
 from spark_avatar.service.prices import Price, PriceList, plain
 from spark_avatar.service.workdirs import workdir_name
-from spark_avatar.storage.keys import output_key
+from spark_avatar.storage.keys import attempt_keys, output_key, poster_key
 from spark_avatar.storage.storage import Storage
 from spark_avatar.tasks.store import StoreAway, TaskStore
-from spark_avatar.tasks.task import Claim, Task, TaskFailure, TaskOutput, TaskUsage
+from spark_avatar.tasks.task import THUMBNAIL, Claim, Task, TaskFailure, TaskOutput, TaskUsage
 
 _FETCHED = 0.05
 _RENDERED = 0.97
+_POSTER_SIDE = 640
+"""Pixels of the longer side: enough for a list and for a player that waits."""
 _CONTRACT_CODES = "003016"
 _INTERNAL = (
     "The video could not be generated because of an internal error. Try again; if it stays so, the task's id helps the "
@@ -86,7 +89,7 @@ class TaskRunner:
                 finished = self._produce(task, claim, heartbeat)
             except ClaimLost:
                 _log.warning("task is no longer this worker's", extra={"task_id": task.id, "attempt": claim.attempt})
-                self.storage.delete(output_key(task.account_id, task.id, claim.attempt))
+                self._delete_outputs(task, range(claim.attempt, claim.attempt + 1))
             except HandedBack:
                 self.store.hand_back(task.id, claim, count_attempt=False)
                 _log.info("task handed back", extra={"task_id": task.id, "attempt": claim.attempt})
@@ -130,6 +133,7 @@ class TaskRunner:
                 image,
                 audio,
                 folder / "output.mp4",
+                thumbnail=folder / "thumbnail.jpg",
                 engine=model.engine,
                 options=task.request.options,
                 seed=_seed_of(task),
@@ -158,7 +162,12 @@ class TaskRunner:
         return amount
 
     def _store_output(self, task: Task, claim: Claim, rendition: Rendition) -> TaskOutput:
-        stored = self.storage.put(output_key(task.account_id, task.id, claim.attempt), rendition.path)
+        key = output_key(task.account_id, task.id, claim.attempt)
+        stored = self.storage.put(key, rendition.path)
+        if rendition.thumbnail is not None:
+            poster = rendition.thumbnail.with_name("poster.jpg")
+            shrink_image(rendition.thumbnail, poster, longest=_POSTER_SIDE)
+            self.storage.put(poster_key(key), poster)
         return TaskOutput(
             key=stored.key,
             media_type="video/mp4",
@@ -171,7 +180,7 @@ class TaskRunner:
 
     def _complete(self, task: Task, claim: Claim, rendition: Rendition, output: TaskOutput, usage: TaskUsage) -> None:
         ended = self.store.complete(
-            task.id, claim, outputs=[output], usage=usage, metadata=_metadata(rendition), now=self.clock()
+            task.id, claim, outputs=[output], usage=usage, metadata=_metadata(rendition, output), now=self.clock()
         )
         if not ended:
             _log.warning("task is no longer this worker's", extra={"task_id": task.id, "attempt": claim.attempt})
@@ -189,7 +198,8 @@ class TaskRunner:
 
     def _delete_outputs(self, task: Task, attempts: range) -> None:
         for attempt in attempts:
-            self.storage.delete(output_key(task.account_id, task.id, attempt))
+            for key in attempt_keys(task.account_id, task.id, attempt):
+                self.storage.delete(key)
 
     @contextmanager
     def _workdir(self, task: Task, claim: Claim) -> Iterator[Path]:
@@ -207,8 +217,9 @@ def _seed_of(task: Task) -> int | None:
     return seed if isinstance(seed, int) else None
 
 
-def _metadata(rendition: Rendition) -> dict[str, object]:
+def _metadata(rendition: Rendition, output: TaskOutput) -> dict[str, object]:
     return {
+        **({THUMBNAIL: poster_key(output.key)} if rendition.thumbnail is not None else {}),
         **rendition.diagnostics,
         "warnings": [{"code": warning.code, "message": warning.message} for warning in rendition.warnings],
         "engine": rendition.engine,

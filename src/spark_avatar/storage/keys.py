@@ -3,6 +3,7 @@
 uploads/{account}/{file}{suffix}
 inputs/{account}/{task}/{kind}
 outputs/{account}/{task}/{attempt}.mp4
+outputs/{account}/{task}/{attempt}.jpg
 """
 
 import re
@@ -32,6 +33,17 @@ def output_key(account: AccountId, task_id: TaskId, attempt: int) -> ObjectKey:
     return _key("outputs", account, task_id, f"{attempt:d}.mp4")
 
 
+def poster_key(output: str) -> ObjectKey:
+    """Where the picture lies that stands for a video: beside it."""
+    return ObjectKey(output.removesuffix(".mp4") + ".jpg")
+
+
+def attempt_keys(account: AccountId, task_id: TaskId, attempt: int) -> tuple[ObjectKey, ObjectKey]:
+    """All that one attempt may have stored."""
+    video = output_key(account, task_id, attempt)
+    return video, poster_key(video)
+
+
 def input_key(account: AccountId, task_id: TaskId, kind: str) -> ObjectKey:
     """Where an input lies that came inside the request itself."""
     return _key("inputs", account, task_id, kind)
@@ -45,6 +57,11 @@ def probe_key() -> ObjectKey:
 def task_prefix(account: AccountId, task_id: TaskId) -> str:
     """What the keys of all outputs of a task start with."""
     return _key("outputs", account, task_id) + "/"
+
+
+def account_prefixes(account: AccountId) -> tuple[str, ...]:
+    """What the keys of all files of an account start with."""
+    return tuple(_key(kind, account) + "/" for kind in ("uploads", "inputs", "outputs"))
 
 
 def owner_of(key: str) -> tuple[AccountId, TaskId]:

@@ -34,6 +34,21 @@ class PageMark:
 
 
 @dataclass(frozen=True)
+class TaskFilter:
+    """Which tasks are looked for; empty for all."""
+
+    statuses: Collection[TaskStatus] = ()
+    model: str = ""
+    engine: str = ""
+    key_id: str = ""
+    text: str = ""
+    """Part of a task's id, of its error code, its model or the addresses of its inputs."""
+
+
+ALL_TASKS: Final = TaskFilter()
+
+
+@dataclass(frozen=True)
 class SubmissionKey:
     """A caller's word for one request: whoever repeats it means the same task. Each account has its own words."""
 
@@ -73,9 +88,9 @@ class TaskStore(Protocol):
         ...
 
     def recent(
-        self, account_id: AccountId, *, limit: int, statuses: Collection[TaskStatus] = (), after: PageMark | None = None
+        self, account_id: AccountId, *, limit: int, only: TaskFilter = ALL_TASKS, after: PageMark | None = None
     ) -> list[Task]:
-        """The account's tasks, newest first: of these statuses (all, when none is named), from behind the mark on."""
+        """The account's tasks, newest first, from behind the mark on."""
         ...
 
     def ahead_of(self, task: Task) -> int:

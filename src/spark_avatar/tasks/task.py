@@ -8,6 +8,9 @@ from typing import Final
 from spark_avatar.schemas.identity import AccountId as AccountId
 from spark_avatar.schemas.identity import TaskId as TaskId
 
+THUMBNAIL: Final = "thumbnail"
+"""Names in a completed task's metadata the key of a picture that stands for the video."""
+
 
 class TaskStatus(StrEnum):
     """Where a task stands."""

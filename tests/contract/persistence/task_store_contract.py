@@ -9,7 +9,7 @@ import pytest
 from task_store_moves import check_moves
 
 from spark_avatar.errors import IdempotencyConflict, TaskNotFound
-from spark_avatar.tasks.store import PageMark, SubmissionKey
+from spark_avatar.tasks.store import PageMark, SubmissionKey, TaskFilter
 from spark_avatar.tasks.task import (
     AccountId,
     Claim,
@@ -127,10 +127,30 @@ class TaskStoreContract:
             store.add(task(f"t{number}", seconds=number))
         complete(store, claim(store))
         claim(store)
-        open_ones = store.recent(ANNA, limit=10, statuses=[TaskStatus.QUEUED, TaskStatus.RUNNING])
+        open_ones = store.recent(ANNA, limit=10, only=TaskFilter(statuses=[TaskStatus.QUEUED, TaskStatus.RUNNING]))
         assert [found.id for found in open_ones] == ["t3", "t2", "t1"]
-        assert [found.id for found in store.recent(ANNA, limit=10, statuses=[TaskStatus.COMPLETED])] == ["t0"]
-        assert store.recent(ANNA, limit=10, statuses=[TaskStatus.FAILED]) == []
+        assert [found.id for found in store.recent(ANNA, limit=10, only=TaskFilter(statuses=[TaskStatus.COMPLETED]))] == ["t0"]
+        assert store.recent(ANNA, limit=10, only=TaskFilter(statuses=[TaskStatus.FAILED])) == []
+
+    @pytest.mark.parametrize(
+        ("only", "found"),
+        [
+            (TaskFilter(model="m2"), ["t1"]),
+            (TaskFilter(engine="portrait"), ["t2"]),
+            (TaskFilter(key_id="key-2"), ["t2", "t1"]),
+            (TaskFilter(text="T1"), ["t1"]),
+            (TaskFilter(text="a_b%"), ["t1"]),
+            (TaskFilter(text="_"), ["t1"]),
+            (TaskFilter(text="nothing"), []),
+            (TaskFilter(model="m2", engine="portrait"), []),
+        ],
+    )
+    def test_recent_tasks_may_be_looked_for(self, only, found, store):
+        asked = TaskRequest(model="m2", image_url="https://example.com/a_b%", audio_url="https://example.com/")
+        store.add(task("t0"))
+        store.add(task("t1", seconds=1, key_id="key-2", request=asked))
+        store.add(task("t2", seconds=2, key_id="key-2", engine="portrait"))
+        assert [each.id for each in store.recent(ANNA, limit=10, only=only)] == found
 
     def test_only_an_ended_task_can_be_removed(self, store):
         for name, seconds in (("done", 0), ("held", 1), ("waiting", 2)):

@@ -37,7 +37,7 @@ async def main():
         transport = httpx.ASGITransport(app)
         headers = {"Authorization": f"Bearer {key}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
-            statuses = [(await client.get(path)).status_code for path in ("/readyz", "/", "/metrics", "/openapi.json")]
+            statuses = [(await client.get(path)).status_code for path in ("/readyz", "/sign-in", "/metrics", "/openapi.json")]
             body = {"model": "spark_avatar_picture_omni_v2", "image_url": "https://a/b", "audio_url": "https://a/c"}
             task = (await client.post("/model/v1/generation", json=body)).json()
             statuses.append((await client.get(f"/model/v1/generation/task/{task['id']}")).status_code)

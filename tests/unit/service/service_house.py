@@ -142,7 +142,7 @@ class House:
             self.recovery.sweep()
 
     def outputs(self) -> list[str]:
-        return [stored.key for stored in self.storage.list("outputs")]
+        return sorted(stored.key for stored in self.storage.list("outputs"))
 
     def scratch(self) -> list[str]:
         return sorted(path.name for path in self.work_dir.iterdir()) if self.work_dir.exists() else []

@@ -16,12 +16,14 @@ from sqlalchemy import (
     insert,
     literal,
     null,
+    or_,
     select,
     tuple_,
     update,
 )
 
 from spark_avatar.database.schema import idempotency_keys, tasks
+from spark_avatar.tasks.store import TaskFilter
 from spark_avatar.tasks.task import TaskStatus
 
 _column = tasks.c
@@ -56,14 +58,30 @@ GET = select(tasks).where(_this_task)
 _mark = tuple_(bindparam("the_mark_time", type_=_column.created_at.type), bindparam("the_mark_id", type_=_column.id.type))
 
 
-def recent(*, of_statuses: bool, after_mark: bool) -> Select[Any]:
+def recent(only: TaskFilter, *, after_mark: bool) -> Select[Any]:
     """One page of an account's tasks, read along its index."""
     page = select(tasks).where(_column.account_id == bindparam("the_account"))
-    if of_statuses:
-        page = page.where(_column.status.in_(bindparam("the_statuses", expanding=True)))
+    page = page.where(*_narrowed(only))
     if after_mark:
         page = page.where(tuple_(_column.created_at, _column.id) < _mark)
     return page.order_by(_column.created_at.desc(), _column.id.desc()).limit(bindparam("the_limit"))
+
+
+def _narrowed(only: TaskFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if only.statuses:
+        conditions.append(_column.status.in_([status.value for status in only.statuses]))
+    if only.model:
+        conditions.append(_column.request["content"]["model"].as_string() == only.model)
+    if only.engine:
+        conditions.append(_column.engine == only.engine)
+    if only.key_id:
+        conditions.append(_column.key_id == only.key_id)
+    if only.text:
+        asked = (_column.request["content"][name].as_string() for name in ("model", "image_url", "audio_url"))
+        places = (_column.id, _column.failure_code, *asked)
+        conditions.append(or_(*(place.icontains(only.text, autoescape=True) for place in places)))
+    return conditions
 
 
 REMOVE = delete(tasks).where(_this_task, _column.status.in_([status.value for status in TaskStatus if status.ended]))

@@ -17,7 +17,7 @@ from spark_avatar.tasks.sql.books import Bookkeeper, NoBooks
 from spark_avatar.tasks.sql.deliveries import drop_deliveries, plan_deliveries
 from spark_avatar.tasks.sql.notes import drop_notes, read_notes, write_note
 from spark_avatar.tasks.sql.rows import row_of, task_of
-from spark_avatar.tasks.store import NOTHING, PageMark, QueueFacts, SubmissionKey
+from spark_avatar.tasks.store import ALL_TASKS, NOTHING, PageMark, QueueFacts, SubmissionKey, TaskFilter
 from spark_avatar.tasks.task import AccountId, Claim, Task, TaskFailure, TaskId, TaskOutput, TaskStatus, TaskUsage
 
 _NO_LIMIT: Final = 2**31 - 1
@@ -88,15 +88,13 @@ class SqlTaskStore:
         return task_of(row)
 
     def recent(
-        self, account_id: AccountId, *, limit: int, statuses: Collection[TaskStatus] = (), after: PageMark | None = None
+        self, account_id: AccountId, *, limit: int, only: TaskFilter = ALL_TASKS, after: PageMark | None = None
     ) -> list[Task]:
-        """The account's tasks, newest first: of these statuses (all, when none is named), from behind the mark on."""
+        """The account's tasks, newest first, from behind the mark on."""
         wanted: dict[str, Any] = {"the_account": account_id, "the_limit": limit}
-        if statuses:
-            wanted["the_statuses"] = [status.value for status in statuses]
         if after is not None:
             wanted |= {"the_mark_time": after.created_at, "the_mark_id": after.task_id}
-        page = statements.recent(of_statuses=bool(statuses), after_mark=after is not None)
+        page = statements.recent(only, after_mark=after is not None)
         with reading(self._engine) as connection:
             rows = connection.execute(page, wanted).all()
         return [task_of(row) for row in rows]
