@@ -80,7 +80,7 @@ def precharge(
     ports: PortsOf,
     seconds: Annotated[float | None, Query(gt=0, le=_LONGEST_QUOTE_SECONDS, allow_inf_nan=False)] = None,
 ) -> Response:
-    """What the generation would cost; runs and fetches nothing. `seconds` is the recording's length, where the caller knows it."""
+    """What the generation would cost; runs and fetches nothing. `seconds` is the recording's length, where it is known."""
     _, generation = open_body(body, request, ports)
     quote = ports.generation.quote(generation, seconds=seconds)
     charge = ChargeView(

@@ -51,6 +51,15 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection.execution_options(**{sqlite.READ_ONLY: True})
 
 
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads, and sees the database as it is at one moment, however many statements it takes."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        yield connection.execution_options(**{sqlite.READ_ONLY: True})
+
+
 def _to_json(value: object) -> str:
     # NaN is no JSON, and PostgreSQL refuses it: so must SQLite.
     return json.dumps(value, separators=(",", ":"), allow_nan=False)

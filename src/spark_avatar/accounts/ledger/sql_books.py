@@ -45,7 +45,7 @@ _SET_ASIDE = (
     .where(_of_account, _balance.available + _balance.credit_limit >= _money("the_amount"))
     .values(available=_balance.available - _money("the_amount"), held=_balance.held + _money("the_amount"))
 )
-_BALANCE = select((_balance.available + _balance.credit_limit).label("spendable")).where(_of_account)
+_BALANCE = select(type_coerce(_balance.available + _balance.credit_limit, Money()).label("spendable")).where(_of_account)
 
 _budget = select(api_keys.c.monthly_budget).where(api_keys.c.id == bindparam("the_key")).scalar_subquery()
 _SET_ASIDE_OF_KEY = (
@@ -166,8 +166,8 @@ class SqlBookkeeper:
         row = connection.execute(_BALANCE, {"the_account": account_id}).one_or_none()
         spendable: Decimal = _NOTHING if row is None else row.spendable
         raise InsufficientBalance(
-            f"This may cost ${amount:f}, and the account has ${spendable:f} left to spend: recharge it.",
-            facts={"needed": f"{amount:f}", "spendable": f"{spendable:f}"},
+            f"This may cost ${amount:.4f}, and the account has ${spendable:.4f} left to spend: recharge it.",
+            facts={"needed": f"{amount:.4f}", "spendable": f"{spendable:.4f}"},
         )
 
 
@@ -198,9 +198,9 @@ def _take_of_key(connection: Connection, key_id: str, month: str, amount: Decima
         return
     left: Decimal = connection.execute(_BUDGET_LEFT, asked).scalar_one()
     raise BudgetSpent(
-        f"This may cost ${amount:f}, and the API key has ${left:f} of its budget for {month} left: raise the budget, use another "
+        f"This may cost ${amount:.4f}, and the API key has ${left:.4f} of its budget for {month} left: raise the budget, use another "
         "key, or wait for the next month.",
-        facts={"needed": f"{amount:f}", "budget_left": f"{left:f}"},
+        facts={"needed": f"{amount:.4f}", "budget_left": f"{left:.4f}"},
     )
 
 

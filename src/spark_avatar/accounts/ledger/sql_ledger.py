@@ -38,6 +38,7 @@ _ENTRIES = select(*_entry, _posted("the_available").label("available"), _posted(
     _entry.account_id == bindparam("the_account")
 )
 _NEWEST_FIRST = (_entry.created_at.desc(), _entry.id.desc())
+_MARK = tuple_(bindparam("the_mark_time", type_=_entry.created_at.type), bindparam("the_mark_id", type_=_entry.id.type))
 _BY_OCCASION = select(_entry.id).where(_entry.occasion == bindparam("the_occasion"))
 
 
@@ -64,12 +65,14 @@ class SqlLedger:
         """The account's entries, newest first, from behind the mark on."""
         page = _ENTRIES.order_by(*_NEWEST_FIRST).limit(limit)
         if after is not None:
-            page = page.where(tuple_(_entry.created_at, _entry.id) < tuple_(after.created_at, after.entry_id))
-        asked = {
+            page = page.where(tuple_(_entry.created_at, _entry.id) < _MARK)
+        asked: dict[str, object] = {
             "the_account": account_id,
             "the_available": available_book(account_id),
             "the_held": held_book(account_id),
         }
+        if after is not None:
+            asked |= {"the_mark_time": after.created_at, "the_mark_id": after.entry_id}
         with reading(self._engine) as connection:
             rows = connection.execute(page, asked).all()
         return [
