@@ -18,11 +18,11 @@ from strict_client import StrictClient
 
 from spark_avatar.accounts.ledger.sql_books import SqlBookkeeper
 from spark_avatar.accounts.passwords import Passwords
-from spark_avatar.accounts.sql.keys import SqlKeyStore
 from spark_avatar.api.http import build_api
 from spark_avatar.api.metrics import QueueCollector
 from spark_avatar.api.ports import ApiLimits, Ports
-from spark_avatar.app.accounts import account_services, known_models
+from spark_avatar.app.accounts import account_services, key_store, known_models
+from spark_avatar.app.console import visitor_of
 from spark_avatar.config import Settings
 from spark_avatar.console.routes import console_routes
 from spark_avatar.database.engine import open_database
@@ -56,7 +56,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     url = f"sqlite:///{folder / 'database.sqlite3'}"
     upgrade(url)
     engine = open_database(url)
-    store, keys, storage = SqlTaskStore(engine, SqlBookkeeper()), SqlKeyStore(engine), ObjectStorage(str(folder / "files"))
+    store, keys, storage = SqlTaskStore(engine, SqlBookkeeper()), key_store(engine), ObjectStorage(str(folder / "files"))
     catalog = ModelCatalog([picture_omni("portrait")], EngineRegistry())
     prices = PriceList(Price(per_second=Decimal("0.007")))
     (folder / "scratch").mkdir()
@@ -90,7 +90,7 @@ def server(house: House) -> Iterator[str]:
     """The address of the running server."""
     app = build_api(registry=house.ports.registry)
     app.state.ports = house.ports
-    app.include_router(console_routes(lambda name: Path(name)))
+    app.include_router(console_routes(lambda name: Path(name), visitor_of=visitor_of))
 
     @app.get("/faulty", include_in_schema=False)
     def faulty() -> None:

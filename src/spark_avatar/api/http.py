@@ -9,9 +9,11 @@ from prometheus_client import CollectorRegistry
 
 from spark_avatar import __version__
 from spark_avatar.api import (
+    audit,
     device_login,
     generation,
     health,
+    keys,
     links,
     members,
     models,
@@ -50,6 +52,8 @@ def build_api(*, registry: CollectorRegistry, lifespan: Lifespan | None = None) 
     for part in (
         sessions,
         members,
+        keys,
+        audit,
         device_login,
         webhook_endpoints,
         generation,

@@ -22,6 +22,7 @@ from spark_avatar.service.bearers import Bearers
 from spark_avatar.service.device_login import DeviceLoginService
 from spark_avatar.service.key_management import KeyService
 from spark_avatar.service.members import MemberService
+from spark_avatar.service.refused_keys import RefusedKeys
 from spark_avatar.service.sign_in import SignInService
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ def account_services(
         device_logins=DeviceLoginService(SqlDeviceLoginStore(database), tokens, keys, audit),
         bearers=Bearers(keys, tokens),
     )
+
+
+def key_store(database: Engine) -> SqlKeyStore:
+    """The API keys; the audit log hears of those that are used after their end."""
+    return SqlKeyStore(database, on_refusal=RefusedKeys(SqlAuditLog(database)))
 
 
 def session_life(settings: Settings) -> SessionLife:

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from spark_avatar.accounts.keys import Caller
 from spark_avatar.dispatch.dispatcher import Dispatcher
-from spark_avatar.errors import SparkAvatarError, TaskCreationError
+from spark_avatar.errors import NotAllowed, SparkAvatarError, TaskCreationError
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.schemas.generation import GenerationRequest
 from spark_avatar.service.admission import Admission
@@ -83,12 +83,15 @@ class GenerationService:
         """Stores the task durably, wakes a worker and returns. An input that stands in the request goes into storage.
         A request that repeats an idempotency key of its account, within a day, gets the task that the first one made.
 
-        Raises `UnknownModel`, `ImageUrlMissing`, `AudioUrlMissing`, `ImageUrlInvalid`, `AudioUrlInvalid`,
+        Raises `UnknownModel`, `NotAllowed` for a model that the key may not use, `ImageUrlMissing`, `AudioUrlMissing`,
+        `ImageUrlInvalid`, `AudioUrlInvalid`,
         `InvalidOptions`, `ConsentMissing`, the errors of a `data:` URL that is empty or too large, `IdempotencyConflict`, `QueueFull`,
         `AccountQueueFull`, `InsufficientBalance`, `BudgetSpent` and `TaskCreationError`.
         After any of them nothing is stored.
         """
         model, checked = self._check(request)
+        if not caller.may_use(model.id):
+            raise NotAllowed(f"The API key may not use the model {model.id}.")
         task = self._task(model, checked, caller=caller, request_id=request_id)
         key = self._submission_key(request, idempotency_key)
         try:

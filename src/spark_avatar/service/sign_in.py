@@ -9,7 +9,7 @@ from spark_avatar.accounts.passwords import Passwords
 from spark_avatar.accounts.sessions import Session, SessionStore, SignedIn
 from spark_avatar.accounts.sign_in_attempts import OF_ADDRESS, OF_USER, SignInAttempts, Subject
 from spark_avatar.accounts.users import User, UserStore
-from spark_avatar.errors import NotAllowed, NotAuthenticated
+from spark_avatar.errors import NotAllowed, NotAuthenticated, NotFound
 
 _WRONG = "The e-mail address or the password is wrong."
 _NEEDS_SESSION = "This needs a signed-in user: an API key cannot do it."
@@ -91,11 +91,12 @@ class SignInService:
         return self.sessions.of_user(_user_of(caller))
 
     def sign_out(self, caller: Caller, actor: Actor, *, session_id: str | None = None) -> None:
-        """Ends this session, or another one of the user."""
+        """Ends this session, or another one of the user; raises `NotFound` where there is none."""
         user_id = _user_of(caller)
         ended = session_id or caller.session_id
-        if ended is not None and self.sessions.end(ended, user_id):
-            self.audit.record("session.ended", actor=actor, account=caller.account_id, subject=f"session:{ended}")
+        if ended is None or not self.sessions.end(ended, user_id):
+            raise NotFound("There is no such session.")
+        self.audit.record("session.ended", actor=actor, account=caller.account_id, subject=f"session:{ended}")
 
     def sign_out_everywhere(self, caller: Caller, actor: Actor) -> int:
         """Ends all sessions of the user; returns how many."""

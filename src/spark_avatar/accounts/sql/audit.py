@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, delete, insert, select, tuple_
+from sqlalchemy import Engine, Row, delete, insert, or_, select
 
 from spark_avatar.accounts.audit import Actor, AuditEvent
 from spark_avatar.accounts.sql.clock import Clock, utc_now
@@ -55,7 +55,8 @@ class SqlAuditLog:
         if account is not None:
             query = query.where(_event.account_id == account)
         if before is not None:
-            query = query.where(tuple_(_event.created_at, _event.id) < tuple_(*before))
+            moment, name = before
+            query = query.where(_event.created_at <= moment, or_(_event.created_at < moment, _event.id < name))
         with reading(self._engine) as connection:
             return [_event_of(row) for row in connection.execute(query)]
 
