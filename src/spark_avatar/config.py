@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     remote_seconds: float = Field(default=1500, gt=0)
     """Time limit of one job on a ComfyUI or another remote server."""
 
+    split_seconds: float = Field(default=0, ge=0)
+    """Recordings longer than this are rendered in segments of about this length, by several workers; 0 splits none."""
     task_seconds: float = Field(default=1800, gt=0)
     """Time limit of one attempt."""
     max_attempts: int = Field(default=3, ge=1)

@@ -6,12 +6,21 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from spark_avatar.animation.track import AnimationTrack
-from spark_avatar.engines.engine import Portrait, RenderJob, RenderMonitor, Rendition, SilentMonitor, Speech
+from spark_avatar.engines.engine import (
+    MotionPlan,
+    PlanningEngine,
+    Portrait,
+    RenderJob,
+    RenderMonitor,
+    Rendition,
+    SilentMonitor,
+    Speech,
+)
 from spark_avatar.engines.notebook import NoNotebook, Notebook
 from spark_avatar.engines.options import validate_options
 from spark_avatar.engines.registry import EngineRegistry
@@ -20,8 +29,9 @@ from spark_avatar.errors import GenerationError, InvalidOptions, SparkAvatarErro
 from spark_avatar.media.arrays import RGBImage
 from spark_avatar.media.audio import probe_audio
 from spark_avatar.media.image import can_write_image, probe_image, read_image, write_image
+from spark_avatar.media.join import join
 from spark_avatar.media.limits import MediaLimits
-from spark_avatar.media.marks import FrameMark
+from spark_avatar.media.marks import ContinuedMark, FrameMark
 from spark_avatar.media.video import probe_video, read_frames
 from spark_avatar.provenance.provenance import Origin, Provenance, ProvenanceRules, digest, render_identity
 
@@ -151,6 +161,97 @@ class Pipeline:
         timings = {"probe": probed - started, **rendition.timings, "finish": ended - rendered, "total": ended - started}
         warnings = rendition.warnings + self.provenance.warnings(marks)
         return replace(rendition, path=output, timings=timings, thumbnail=thumbnail, warnings=warnings, provenance=provenance)
+
+    def plan(
+        self,
+        image: Path,
+        audio: Path,
+        *,
+        engine: str,
+        options: Mapping[str, object],
+        seed: int,
+        monitor: RenderMonitor,
+        workdir: Path,
+    ) -> MotionPlan | None:
+        """What will happen in the video, for workers that render parts of it; None where the engine renders in one go only.
+        Raises as `render` does.
+        """
+        planner = self.engines.engine(engine)
+        if not isinstance(planner, PlanningEngine):
+            return None
+        checked = validate_options(self.engines.options(engine), options)
+        with tempfile.TemporaryDirectory(prefix="spark-avatar-", dir=workdir, ignore_cleanup_errors=True) as scratch:
+            portrait, motion = self._probe(image, audio, monitor)
+            return planner.plan(RenderJob(portrait, motion, checked, _checked(seed), Path(scratch)), monitor)
+
+    def render_part(
+        self,
+        image: Path,
+        plan: MotionPlan,
+        frames: tuple[int, int],
+        *,
+        engine: str,
+        options: Mapping[str, object],
+        seed: int,
+        monitor: RenderMonitor,
+        workdir: Path,
+        origin: Origin,
+    ) -> Rendition:
+        """The frames [first, end) of a planned video, without sound, in `workdir`: with the marks of the whole video in them, but
+        neither tagged nor signed. Raises as `render` does.
+        """
+        portrait = Portrait(image, probe_image(image, self.limits))
+        mark = ContinuedMark(self.provenance.begin(origin), plan.first_frame)
+        checked = validate_options(self.engines.options(engine), options)
+        job = RenderJob(portrait, plan.track.part(*frames), checked, _checked(seed), workdir, mark=mark)
+        rendition = self.engines.engine(engine).render(job, monitor)
+        _verify(rendition, has_sound=False)
+        return rendition
+
+    def join(
+        self,
+        parts: Sequence[Path],
+        image: Path,
+        audio: Path,
+        output: Path,
+        plan: MotionPlan,
+        *,
+        engine: str,
+        seed: int,
+        origin: Origin,
+    ) -> Rendition:
+        """Puts the parts of a planned video together, with the sound, tagged and signed. `output` appears whole or not at all.
+
+        Raises `PartsDiffer` where the parts were not encoded alike, `GenerationError`, `ConfigurationError`.
+        """
+        started = time.perf_counter()
+        with tempfile.TemporaryDirectory(prefix=".joining-", dir=output.parent, ignore_cleanup_errors=True) as scratch:
+            draft = Path(scratch) / output.name
+            join(parts, draft, audio=audio)
+            facts = probe_video(draft)
+            rendition = Rendition(
+                path=draft,
+                seconds=plan.track.seconds,
+                frames=len(plan.track),
+                frame_rate=plan.track.frame_rate,
+                width=facts.width,
+                height=facts.height,
+                engine=engine,
+                seed=seed,
+                compute_units=plan.compute_units,
+                timings={},
+                diagnostics=plan.diagnostics,
+                source_type=plan.source_type,
+            )
+            _verify(rendition, has_sound=True)
+            marks = self.provenance.begin(origin)
+            marks.draw(plan.first_frame.copy())  # as every part did: tells what the frames carry
+            inputs = {"portrait": digest(image), "recording": digest(audio)}
+            provenance = self.provenance.seal(draft, origin, marks, engine=engine, source_type=plan.source_type, inputs=inputs)
+            draft.replace(output)
+        timings = {"joining": round(time.perf_counter() - started, 4)}
+        warnings = plan.warnings + self.provenance.warnings(marks)
+        return replace(rendition, path=output, timings=timings, warnings=warnings, provenance=provenance)
 
     def _probe(
         self, image: Path, audio: Path | AnimationTrack, monitor: RenderMonitor

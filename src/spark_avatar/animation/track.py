@@ -39,6 +39,16 @@ class AnimationTrack:
     def __len__(self) -> int:
         return len(self.blendshapes)
 
+    def part(self, first: int, end: int) -> "AnimationTrack":
+        """The frames [first, end) as a track of their own."""
+        return AnimationTrack(
+            self.frame_rate,
+            self.blendshapes[first:end],
+            self.head_rotation[first:end],
+            self.head_translation[first:end],
+            self.breath[first:end],
+        )
+
     def curve(self, name: str) -> Curve:
         """One blendshape over time, (frames,)."""
         values: Curve = self.blendshapes[:, BLENDSHAPES.index(name)]

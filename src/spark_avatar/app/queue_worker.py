@@ -12,6 +12,7 @@ import spark_avatar
 from spark_avatar.app.adapters import database_url_of, patient_store_of, storage_of, work_dir_of
 from spark_avatar.app.broker import broker_url_of
 from spark_avatar.app.housekeeping import KILL_SLACK_SECONDS, Housekeeping
+from spark_avatar.app.split_worker import open_worker
 from spark_avatar.app.task_runner import open_runner
 from spark_avatar.config import Settings
 from spark_avatar.database.engine import open_database
@@ -77,23 +78,29 @@ class QueueShift:
         )
         if housekeeping.bury_dead():  # the child, perhaps, whose place this one takes
             self._dispatcher.top_up(store.queued_by_engine())
-        self._runner = open_runner(settings, self._database, name, control, engines)
+        runner = open_runner(settings, self._database, name, control, engines)
+        self._worker = open_worker(runner, settings, self._database, self._wake)
         self._wake_next = settings.max_running_per_account > 0
         self._attendance.note(WorkerState.IDLE)
 
     def look(self) -> None:
-        """Takes the task whose turn it is and brings it to an end, if one waits."""
-        task = self._runner.claim()
-        if task is None:
+        """Takes the task or segment whose turn it is and brings it to an end, if one waits."""
+        work = self._worker.claim()
+        if work is None:
             return
-        self._attendance.note(WorkerState.BUSY, task.id)
+        self._attendance.note(WorkerState.BUSY, work.task_id)
         try:
-            with structlog.contextvars.bound_contextvars(task_id=task.id, request_id=task.request_id):
-                self._runner.run(task)
+            with structlog.contextvars.bound_contextvars(**work.log_facts):
+                self._worker.run(work)
         finally:
             self._attendance.note(WorkerState.IDLE)
-            if self._wake_next:  # one that its account's limit held back, whose own message is used up
-                self._dispatcher.wake(task.engine)
+            # A task that its account's limit held back has used up its own message, and so has one whose turn a segment took.
+            if self._wake_next or work.is_part:
+                self._dispatcher.wake(work.engine)
+
+    def _wake(self, engine: str, workers: int) -> None:
+        for _ in range(workers):
+            self._dispatcher.wake(engine)
 
     def end(self) -> None:
         """Nothing of this child stays behind."""

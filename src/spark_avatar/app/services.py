@@ -54,12 +54,14 @@ from spark_avatar.service.models import ModelCatalog
 from spark_avatar.service.reconciler import RECONCILE_SECONDS, Reconciler
 from spark_avatar.service.recovery import Recovery, Sweeper
 from spark_avatar.service.retention import Retention, age
+from spark_avatar.service.segment_cleanup import clear_ended, segment_workdirs
 from spark_avatar.service.tasks import TaskService
 from spark_avatar.service.webhook_endpoints import WebhookEndpoints
 from spark_avatar.service.webhooks import WebhookDeliverer, WebhookSigner
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.tasks.sql.deliveries import SqlDeliveryStore
 from spark_avatar.tasks.sql.endpoints import SqlEndpointStore
+from spark_avatar.tasks.sql.segments import SqlSegmentStore
 from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.telemetry import PLAIN_LOGGING, Logging
 from spark_avatar.wiring import model_catalog
@@ -126,7 +128,10 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
     database = open_database(database_url_of(settings))
     store, storage, catalog = task_store_of(settings, database), storage_of(settings), model_catalog(settings)
     leases = LeaseWatch(settings.lease_seconds)
-    recovery = Recovery(store, storage, work_dir_of(settings), settings.max_attempts, leases)
+    segments = SqlSegmentStore(database)
+    recovery = Recovery(
+        store, storage, work_dir_of(settings), settings.max_attempts, leases, other_folders=partial(segment_workdirs, segments)
+    )
     roster, chores = SqlRoster(database), SqlChores(database)
     presence, uploads = ServerPresence(settings.data_dir / "servers"), settings.data_dir / "uploads-under-way"
     housekeeping = Housekeeping(presence, recovery, roster, uploads, settings.task_seconds)
@@ -167,6 +172,7 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
             Sweeper(housekeeping.take_up, seconds=settings.lease_seconds / 3),
             Sweeper(Reconciler(store, dispatcher, chores).step, seconds=RECONCILE_SECONDS),
             Sweeper(partial(_sweep_hourly, chores, _retention(settings, store, storage)), seconds=600, first_seconds=60),
+            Sweeper(partial(clear_ended, segments, storage), seconds=30),
             Sweeper(webhooks.step, seconds=1),
             Sweeper(webhooks.tidy, seconds=3600, first_seconds=60),
             Sweeper(accounts.device_logins.sweep, seconds=3600, first_seconds=60),

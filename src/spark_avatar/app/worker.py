@@ -8,6 +8,7 @@ import structlog
 
 import spark_avatar
 from spark_avatar.app.adapters import database_url_of
+from spark_avatar.app.split_worker import open_worker
 from spark_avatar.app.task_runner import open_runner
 from spark_avatar.config import Settings
 from spark_avatar.database.engine import open_database
@@ -17,8 +18,7 @@ from spark_avatar.telemetry import Logging, configure_logging
 
 if TYPE_CHECKING:
     from spark_avatar.dispatch.control import WorkerControl
-    from spark_avatar.service.runner import TaskRunner
-    from spark_avatar.tasks.task import Task
+    from spark_avatar.service.worker import Work, Worker
 
 
 def worker_main(name: str, control: WorkerControl, settings: Settings, logging: Logging) -> None:
@@ -29,21 +29,21 @@ def worker_main(name: str, control: WorkerControl, settings: Settings, logging: 
 
     configure_logging(json=logging.json, level=logging.level)
     database = open_database(database_url_of(settings))
-    runner: TaskRunner | None = None
+    worker: Worker | None = None
 
-    def claim() -> Task | None:
-        nonlocal runner
-        if runner is None:
-            runner = open_runner(settings, database, name, control)
+    def claim() -> Work | None:
+        nonlocal worker
+        if worker is None:
+            worker = open_worker(open_runner(settings, database, name, control), settings, database)
             attendance.note(WorkerState.IDLE)
-        return runner.claim()
+        return worker.claim()
 
-    def run(task: Task) -> None:
-        assert runner is not None
-        attendance.note(WorkerState.BUSY, task.id)
+    def run(work: Work) -> None:
+        assert worker is not None
+        attendance.note(WorkerState.BUSY, work.task_id)
         try:
-            with structlog.contextvars.bound_contextvars(task_id=task.id, request_id=task.request_id):
-                runner.run(task)
+            with structlog.contextvars.bound_contextvars(**work.log_facts):
+                worker.run(work)
         finally:
             attendance.note(WorkerState.IDLE)
 

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 from spark_avatar.animation.track import AnimationTrack
 from spark_avatar.engines.notebook import NoNotebook, Notebook
+from spark_avatar.media.arrays import RGBImage
 from spark_avatar.media.audio import AudioFacts
 from spark_avatar.media.image import ImageFacts
 from spark_avatar.media.marks import FrameMark
@@ -119,4 +120,33 @@ class Engine(Protocol):
 
         Raises `InputError` for inputs that cannot be used, `GenerationError` for faults of its own.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class MotionPlan:
+    """All that happens in a video, before a frame of it is drawn."""
+
+    track: AnimationTrack
+    pauses: tuple[tuple[float, float], ...]
+    """Seconds from and to which nobody speaks, in order: good places to cut."""
+    first_frame: RGBImage
+    """The video's first frame, without marks: what marks are fitted to."""
+    compute_units: int
+    """As in `Rendition`, of making the plan."""
+    source_type: str = GENERATED
+    """As in `Rendition`."""
+    diagnostics: dict[str, object] = field(default_factory=dict)
+    warnings: tuple[QualityWarning, ...] = ()
+
+
+@runtime_checkable
+class PlanningEngine(Engine, Protocol):
+    """An engine that can render any part of a video by itself: a frame depends on the portrait, the options and its own place in
+    the track, not on other frames. Parts of a plan's track, rendered as tracks (`RenderJob.motion`) by several workers, give the
+    frames that `render` gives. Engines without `plan` render a video in one go.
+    """
+
+    def plan(self, job: RenderJob, monitor: RenderMonitor) -> MotionPlan:
+        """Analyses the inputs; raises as `render` does."""
         ...

@@ -20,3 +20,27 @@ class FrameMark(Protocol):
         """Draws on a frame, (height, width, 3), in place. Frames of one video come in order and have one size, and the mark
         is the same on all of them: what stands still stays still.
         """
+
+
+class ContinuedMark:
+    """The mark of a video, for a part of it that is written into a file of its own: fitted to the video's first frame, not to the
+    part's.
+    """
+
+    def __init__(self, mark: FrameMark, first_frame: RGBImage) -> None:
+        self._mark = mark
+        self._first_frame = first_frame
+
+    @property
+    def worth_encoding(self) -> bool:
+        """As of the video's mark."""
+        return self._mark.worth_encoding
+
+    def restart(self) -> None:
+        """The next frame is the first one of the part."""
+        self._mark.restart()
+        self._mark.draw(self._first_frame.copy())
+
+    def draw(self, frame: RGBImage) -> None:
+        """Draws on a frame in place."""
+        self._mark.draw(frame)

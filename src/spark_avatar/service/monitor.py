@@ -4,13 +4,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
+from typing import Protocol
 
 from spark_avatar.errors import Canceled, TimedOut
 from spark_avatar.service.clock import Clock
-from spark_avatar.tasks.store import TaskStore
-from spark_avatar.tasks.task import Claim, Task
+from spark_avatar.tasks.task import Claim, Task, TaskId
 
 _REPORT_SECONDS = 0.3
 _REPORT_STEP = 0.02
@@ -26,10 +26,22 @@ class HandedBack(Canceled):
     """The worker has to stop, and another will run the task."""
 
 
+class ClaimKeeper(Protocol):
+    """Keeps claims, as `TaskStore` does."""
+
+    def renew(self, task_id: TaskId, claim: Claim, *, lease_until: datetime) -> bool:
+        """Keeps the claim alive."""
+        ...
+
+    def report(self, task_id: TaskId, claim: Claim, *, progress: float, stage: str) -> bool:
+        """Records progress."""
+        ...
+
+
 class Heartbeat:
     """Keeps a claim alive from a thread of its own, so that a long step of the engine does not cost the task."""
 
-    def __init__(self, store: TaskStore, task: Task, claim: Claim, *, lease_seconds: float, clock: Clock) -> None:
+    def __init__(self, store: ClaimKeeper, task: Task, claim: Claim, *, lease_seconds: float, clock: Clock) -> None:
         self._store = store
         self._task_id = task.id
         self._claim = claim
@@ -66,7 +78,7 @@ class TaskMonitor:
 
     def __init__(
         self,
-        store: TaskStore,
+        store: ClaimKeeper,
         task: Task,
         claim: Claim,
         heartbeat: Heartbeat,

@@ -41,6 +41,8 @@ class Recovery:
     max_attempts: int = 3
     leases: LeaseWatch = field(default_factory=LeaseWatch)
     clock: Clock = utc_now
+    other_folders: Callable[[], set[str]] = set
+    """Names of scratch folders that are in use for work that is no task."""
 
     def worker_ended(self, worker: str, *, overdue: bool = False, counted: bool = True) -> None:
         """A worker process is known to be dead. Its task is queued again; it fails when it was killed for taking too long,
@@ -119,7 +121,7 @@ class Recovery:
         folders = list(self.work_dir.iterdir()) if self.work_dir.is_dir() else []
         if not folders:
             return
-        live = live_names(self.store.running())
+        live = live_names(self.store.running()) | self.other_folders()
         for folder in folders:
             if folder.name not in live:
                 shutil.rmtree(folder, ignore_errors=True)

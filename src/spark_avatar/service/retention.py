@@ -73,6 +73,7 @@ class Retention:
         latest = now - _ORPHAN_AGE
         old = [stored for stored in self.storage.list("outputs/") if _is_older(stored, latest) and not self._is_named(stored)]
         old += [stored for stored in self.storage.list("inputs/") if _is_older(stored, latest) and self._task_of(stored) is None]
+        old += [stored for stored in self.storage.list("work/") if _is_older(stored, latest) and not self._is_open(stored)]
         return self._remove(old)
 
     def _remove(self, found: list[StoredObject]) -> int:
@@ -81,7 +82,7 @@ class Retention:
         return len(found)
 
     def _is_open(self, stored: StoredObject) -> bool:
-        """Whether a task that may still run needs the input."""
+        """Whether a task that may still run needs the file."""
         task = self._task_of(stored)
         return task is not None and not task.status.ended
 

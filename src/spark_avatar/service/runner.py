@@ -15,6 +15,7 @@ from spark_avatar.errors import ConfigurationError, GenerationError, SparkAvatar
 from spark_avatar.media.audio import probe_audio
 from spark_avatar.media.image import shrink_image
 from spark_avatar.pipeline import Pipeline
+from spark_avatar.provenance.provenance import Origin
 from spark_avatar.service.clock import Clock, utc_now
 from spark_avatar.service.fetch import InputFetcher
 from spark_avatar.service.models import ModelCatalog
@@ -22,6 +23,7 @@ from spark_avatar.service.monitor import ClaimLost, HandedBack, Heartbeat, TaskM
 from spark_avatar.service.notebook import TaskNotebook
 from spark_avatar.service.parameters import CONSENT
 from spark_avatar.service.prices import Price, PriceList, plain
+from spark_avatar.service.splitting import SplitRenderer
 from spark_avatar.service.workdirs import workdir_name
 from spark_avatar.storage.keys import attempt_keys, output_key, poster_key
 from spark_avatar.storage.storage import Storage
@@ -65,6 +67,8 @@ class TaskRunner:
     """Tasks of one account that may run at the same time, in all workers together."""
     engines: Collection[str] | None = None
     """What this worker can run; by default everything."""
+    split: SplitRenderer | None = None
+    """Renders long recordings in parts, with other workers; by default all are rendered in one go."""
     clock: Clock = utc_now
 
     def claim(self) -> Task | None:
@@ -105,6 +109,8 @@ class TaskRunner:
                 self._fail(task, claim, GenerationError(_INTERNAL))
             else:
                 self._complete(task, claim, *finished)
+        if self.split is not None:
+            self.split.tidy()
 
     def _produce(self, task: Task, claim: Claim, heartbeat: Heartbeat) -> tuple[Rendition, TaskOutput, TaskUsage]:
         """The video, in storage, and what it costs; the workdir is gone."""
@@ -129,7 +135,7 @@ class TaskRunner:
             if not self.store.report(task.id, claim, progress=_FETCHED, stage="fetched", uploaded_at=self.clock()):
                 raise ClaimLost
             set_aside = self._reserve(task, claim, price, audio)
-            rendition = self.pipeline.render(
+            rendition = self._in_parts(task, image, audio, folder, model.engine, monitor) or self.pipeline.render(
                 image,
                 audio,
                 folder / "output.mp4",
@@ -149,6 +155,15 @@ class TaskRunner:
         rendition.timings["fetch"] = fetched
         cost = min(price.charge(rendition.seconds, rendition.compute_units), set_aside)
         return rendition, output, TaskUsage(plain(cost), float(price.discount), rendition.compute_units)
+
+    def _in_parts(
+        self, task: Task, image: Path, audio: Path, folder: Path, engine: str, monitor: TaskMonitor
+    ) -> Rendition | None:
+        """The video of a long recording, made with other workers; None where it is rendered in one go."""
+        if self.split is None:
+            return None
+        origin = Origin(task.id, label=task.request.label, consent=CONSENT in task.metadata)
+        return self.split.render(task, image, audio, folder, engine=engine, origin=origin, monitor=monitor)
 
     def _reserve(self, task: Task, claim: Claim, price: Price, audio: Path) -> Decimal:
         """Sets aside what a video of this recording costs at most, before any work goes into it; returns that. Raises

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from spark_avatar.media.arrays import Curve
 from spark_avatar.speech.articulation import Articulation
-from spark_avatar.speech.features import FEATURE_RATE
+from spark_avatar.speech.features import FEATURE_RATE, SpeechFeatures
 from spark_avatar.speech.levels import Levels
 
 # A stretch of speech begins where the network is sure of it and lasts while it is not sure of the contrary.
@@ -40,6 +40,13 @@ def speech_activity(loudness: Curve, levels: Levels, articulation: Articulation)
     active = ~_keep_longer(~active, _SHORTEST_PAUSE, touching_ends=True)
     active = _keep_longer(active, _SHORTEST_SPEECH)
     return _keep_certain(active, articulation.certainty)
+
+
+def pauses(speech: SpeechFeatures) -> tuple[tuple[float, float], ...]:
+    """The stretches in which nobody speaks, each from and to which second, in order."""
+    silent = np.concatenate([[False], ~speech.activity, [False]])
+    turns = np.flatnonzero(silent[1:] != silent[:-1])
+    return tuple((float(begin / FEATURE_RATE), float(end / FEATURE_RATE)) for begin, end in turns.reshape(-1, 2))
 
 
 def audible_neighbourhood(loudness: Curve, levels: Levels) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@ uploads/{account}/{file}{suffix}
 inputs/{account}/{task}/{kind}
 outputs/{account}/{task}/{attempt}.mp4
 outputs/{account}/{task}/{attempt}.jpg
+work/{account}/{task}/{name}
 """
 
 import re
@@ -49,6 +50,16 @@ def input_key(account: AccountId, task_id: TaskId, kind: str) -> ObjectKey:
     return _key("inputs", account, task_id, kind)
 
 
+def work_key(account: AccountId, task_id: TaskId, name: str) -> ObjectKey:
+    """Where something lies that the workers of one task share while it runs."""
+    return _key("work", account, task_id, name)
+
+
+def work_prefix(account: AccountId, task_id: TaskId) -> str:
+    """What the keys of all that its workers share start with."""
+    return _key("work", account, task_id) + "/"
+
+
 def probe_key() -> ObjectKey:
     """Where a file lies for a moment that only tries whether files can be stored."""
     return _key("uploads", "probe", secrets.token_hex(8))
@@ -61,13 +72,13 @@ def task_prefix(account: AccountId, task_id: TaskId) -> str:
 
 def account_prefixes(account: AccountId) -> tuple[str, ...]:
     """What the keys of all files of an account start with."""
-    return tuple(_key(kind, account) + "/" for kind in ("uploads", "inputs", "outputs"))
+    return tuple(_key(kind, account) + "/" for kind in ("uploads", "inputs", "outputs", "work"))
 
 
 def owner_of(key: str) -> tuple[AccountId, TaskId]:
-    """The account and the task whose input or output lies at this key; raises `ObjectNotFound` for other keys."""
+    """The account and the task whose file lies at this key; raises `ObjectNotFound` for other keys."""
     kind, *parts = parse_key(key).split("/")
-    if kind not in ("inputs", "outputs") or len(parts) != _PARTS_OF_TASK_FILES:
+    if kind not in ("inputs", "outputs", "work") or len(parts) != _PARTS_OF_TASK_FILES:
         raise ObjectNotFound
     return AccountId(parts[0]), TaskId(parts[1])
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from spark_avatar.database.engine import open_database
 from spark_avatar.database.migrate import upgrade
+from spark_avatar.tasks.sql.segments import SqlSegmentStore
 from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.tasks.task import TaskUsage
 
@@ -43,3 +44,14 @@ def upgrade_at_once(url, start, results):
 def _claim(store, worker):
     now = datetime.now(UTC)
     return store.claim_next(worker, now=now, lease_until=now + timedelta(seconds=15))
+
+
+def claim_all_segments(url, worker, start, results):
+    """Claims segments until none waits; sends the names of those it got."""
+    store = SqlSegmentStore(open_database(url))
+    start.wait()
+    now = datetime.now(UTC)
+    mine = []
+    while (segment := store.claim_next(worker, now=now, lease_until=now + timedelta(hours=1), in_turn=False)) is not None:
+        mine.append((segment.task_id, segment.number))
+    results.put((worker, mine))

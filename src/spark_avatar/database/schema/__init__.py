@@ -18,6 +18,7 @@ from spark_avatar.database.schema.deliveries import webhook_attempts, webhook_de
 from spark_avatar.database.schema.elsewhere import drained_servers, engine_notes
 from spark_avatar.database.schema.fleet import chores, workers
 from spark_avatar.database.schema.ledger import balances, holds, key_spending, ledger_entries, ledger_postings, usage_records
+from spark_avatar.database.schema.segments import segments
 from spark_avatar.database.schema.tasks import idempotency_keys, tasks, turns, webhooks
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "login_failures",
     "memberships",
     "metadata",
+    "segments",
     "sessions",
     "tasks",
     "tokens",

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from spark_avatar.animation.animator import animate
 from spark_avatar.animation.track import AnimationTrack
-from spark_avatar.engines.engine import COMPOSITE, RenderJob, RenderMonitor, Rendition, Speech
+from spark_avatar.engines.engine import COMPOSITE, MotionPlan, RenderJob, RenderMonitor, Rendition, Speech
 from spark_avatar.engines.portrait.frames import frames
 from spark_avatar.engines.portrait.framing import frame_size
 from spark_avatar.engines.portrait.lip_space import lip_space
@@ -32,6 +32,7 @@ from spark_avatar.media.arrays import RGBImage
 from spark_avatar.media.image import read_image, write_image
 from spark_avatar.media.quality import QualityWarning
 from spark_avatar.media.video import VideoWriter
+from spark_avatar.speech.activity import pauses
 from spark_avatar.speech.analyzer import analyze_speech
 from spark_avatar.speech.features import SpeechFeatures
 
@@ -96,9 +97,6 @@ class PortraitEngine:
         thumbnail = self._write(path, subject.rig, track, job, monitor, timings)
         write_image(path.with_name(THUMBNAIL_NAME), thumbnail)
         height, width = subject.rig.canvas.base.shape[:2]
-        diagnostics: dict[str, object] = {"face": asdict(subject.diagnostics)}
-        if speech is not None:
-            diagnostics["audio"] = asdict(speech.diagnostics)
         monitor.progress(1.0, "encoding")
         return Rendition(
             path=path,
@@ -109,12 +107,33 @@ class PortraitEngine:
             height=height,
             engine=self.name,
             seed=job.seed,
-            compute_units=max(1, math.ceil(UNITS_PER_SECOND * (time.process_time() - processor_start))),
+            compute_units=_units_since(processor_start),
             timings=timings,
-            diagnostics=diagnostics,
-            warnings=subject.warnings + (speech.warnings if speech is not None else ()),
+            diagnostics=_diagnostics(subject, speech),
+            warnings=_warnings(subject, speech),
             thumbnail=path.with_name(THUMBNAIL_NAME),
             source_type=COMPOSITE,  # the pixels are the photograph's, moved as a trained network says
+        )
+
+    def plan(self, job: RenderJob, monitor: RenderMonitor) -> MotionPlan:
+        """The track of the whole video; the compositor carries nothing from frame to frame. Raises as `render` does."""
+        if not isinstance(job.options, Options):
+            raise InvalidOptions(f"The portrait engine takes its own options, not {type(job.options).__name__}.")
+        processor_start = time.process_time()
+        monitor.progress(0.0, "analysing")
+        monitor.checkpoint()
+        subject, speech = self._analyse(job, job.options)
+        track = _track(job, job.options, speech)
+        with closing(frames(subject.rig, track.part(0, 1))) as drawn:
+            first_frame = next(drawn).copy()
+        return MotionPlan(
+            track=track,
+            pauses=() if speech is None else pauses(speech),
+            first_frame=first_frame,
+            compute_units=_units_since(processor_start),
+            source_type=COMPOSITE,
+            diagnostics=_diagnostics(subject, speech),
+            warnings=_warnings(subject, speech),
         )
 
     def _analyse(self, job: RenderJob, options: _Options) -> tuple[_Subject, SpeechFeatures | None]:
@@ -178,6 +197,22 @@ class PortraitEngine:
 def create() -> PortraitEngine:
     """Builds the engine: the entry point `portrait`."""
     return PortraitEngine()
+
+
+def _diagnostics(subject: _Subject, speech: SpeechFeatures | None) -> dict[str, object]:
+    found: dict[str, object] = {"face": asdict(subject.diagnostics)}
+    if speech is not None:
+        found["audio"] = asdict(speech.diagnostics)
+    return found
+
+
+def _warnings(subject: _Subject, speech: SpeechFeatures | None) -> tuple[QualityWarning, ...]:
+    return subject.warnings + (speech.warnings if speech is not None else ())
+
+
+def _units_since(processor_start: float) -> int:
+    """Compute units of the work since then, `time.process_time`."""
+    return max(1, math.ceil(UNITS_PER_SECOND * (time.process_time() - processor_start)))
 
 
 def _good_frame(track: AnimationTrack) -> int:

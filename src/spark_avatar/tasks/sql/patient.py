@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError  # noqa: A004 - none of the builtin is meant
@@ -15,6 +16,7 @@ from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.tasks.store import StoreAway
 from spark_avatar.tasks.task import Claim, TaskFailure, TaskId, TaskOutput, TaskUsage
 
+Answer = TypeVar("Answer")
 _PAUSE_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
@@ -51,8 +53,10 @@ class PatientTaskStore(SqlTaskStore):
         """As the parent's."""
         complete = super().complete
         return self._insist(
-            lambda: complete(task_id, claim, outputs=outputs, usage=usage, metadata=metadata, now=now),
-            done=lambda: self._has(task_id, outputs),
+            # Its answer may have been lost: then it has been made.
+            lambda: (
+                complete(task_id, claim, outputs=outputs, usage=usage, metadata=metadata, now=now) or self._has(task_id, outputs)
+            )
         )
 
     def fail(
@@ -72,29 +76,32 @@ class PatientTaskStore(SqlTaskStore):
         write = super().note
         return self._insist(lambda: write(task_id, claim, engine, note))
 
-    def _insist(self, change: Callable[[], bool], *, done: Callable[[], bool] = lambda: False) -> bool:
-        until = time.monotonic() + self._patience
-        repeated = False
-        while True:
-            try:
-                return change() or (repeated and done())
-            except DBAPIError as error:
-                if not _is_away(error):
-                    raise
-                failure: Exception = error
-            except TimeoutError as error:  # no connection came free
-                failure = error
-            if time.monotonic() >= until:
-                raise StoreAway("the database does not answer") from failure
-            _log.warning("the database does not answer; asking again", extra={"error": type(failure).__name__})
-            repeated = True
-            time.sleep(_PAUSE_SECONDS)
+    def _insist(self, change: Callable[[], bool]) -> bool:
+        return insist(change, patience_seconds=self._patience)
 
     def _has(self, task_id: TaskId, outputs: Sequence[TaskOutput]) -> bool:
         try:
             return self.get(task_id).outputs == tuple(outputs)
         except TaskNotFound:
             return False
+
+
+def insist(call: Callable[[], Answer], *, patience_seconds: float) -> Answer:
+    """What `call` returns, asked again for so long while the database does not answer. Raises `StoreAway`."""
+    until = time.monotonic() + patience_seconds
+    while True:
+        try:
+            return call()
+        except DBAPIError as error:
+            if not _is_away(error):
+                raise
+            failure: Exception = error
+        except TimeoutError as error:  # no connection came free
+            failure = error
+        if time.monotonic() >= until:
+            raise StoreAway("the database does not answer") from failure
+        _log.warning("the database does not answer; asking again", extra={"error": type(failure).__name__})
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _is_away(error: DBAPIError) -> bool:
