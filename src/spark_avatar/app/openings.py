@@ -6,14 +6,33 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from spark_avatar.accounts.ledger.sql_audit import SqlBooksAudit
+from spark_avatar.accounts.ledger.sql_ledger import SqlLedger
 from spark_avatar.accounts.sql.keys import SqlKeyStore
-from spark_avatar.app.adapters import database_url_of, open_current_database, storage_of, task_files_of, task_store_of
+from spark_avatar.app.account_data import account_data_of
+from spark_avatar.app.adapters import (
+    database_url_of,
+    open_current_database,
+    storage_of,
+    task_files_of,
+    task_store_of,
+    work_dir_of,
+)
+from spark_avatar.app.billing import ledger_of
 from spark_avatar.config import Settings
+from spark_avatar.service.account_data import AccountData
+from spark_avatar.service.audit import Audit, FileAudit
 from spark_avatar.service.tasks import TaskService
+from spark_avatar.tasks.sql.audit import SqlTaskAudit
 from spark_avatar.tasks.sql.drained_servers import DrainedServers
 from spark_avatar.tasks.sql.search import task_beginning_with
 from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.tasks.task import Task
+
+
+def open_account_data(settings: Settings) -> AccountData:
+    """Export and erasure of accounts."""
+    return account_data_of(settings, open_current_database(settings), storage_of(settings))
 
 
 def open_keys(settings: Settings) -> SqlKeyStore:
@@ -34,6 +53,18 @@ def open_tasks(settings: Settings) -> SqlTaskStore:
 def open_task_service(settings: Settings) -> TaskService:
     """What can be done with tasks, for the command line; works beside a running server."""
     return TaskService(open_tasks(settings), task_files_of(settings, storage_of(settings)))
+
+
+def open_ledger(settings: Settings) -> SqlLedger:
+    """What accounts have, for the command line."""
+    return ledger_of(open_current_database(settings))
+
+
+def open_audit(settings: Settings) -> Audit:
+    """Checks all that is stored; works beside a running server."""
+    database = open_current_database(settings)
+    rows = SqlTaskAudit(database)
+    return Audit(SqlBooksAudit(database).faults, rows.faults, FileAudit(storage_of(settings), rows, work_dir_of(settings)))
 
 
 def find_task(settings: Settings, beginning: str) -> Task | None:

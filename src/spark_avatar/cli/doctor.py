@@ -9,10 +9,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spark_avatar.cli.audit import audit as check_stored
 from spark_avatar.cli.options import DataDir, load_settings
 from spark_avatar.errors import SparkAvatarError
 
@@ -32,9 +33,16 @@ class Finding:
     detail: str
 
 
-def doctor(data_dir: DataDir = None) -> None:
-    """Check this installation."""
+def doctor(
+    data_dir: DataDir = None,
+    audit: Annotated[bool, typer.Option("--audit", help="Check instead that books, records and files fit together.")] = False,
+    sweep: Annotated[bool, typer.Option("--sweep", help="With --audit: first remove files that no task names.")] = False,
+) -> None:
+    """Check this installation, or what it has stored."""
     settings = load_settings(data_dir)
+    if audit:
+        check_stored(settings, sweep=sweep)
+        return
     folder = settings.data_dir
     checks: list[Callable[[], Finding]] = [_python, *(lambda name=name: _library(name) for name in LIBRARIES)]
     checks += [_encoder, _face_models, _weights, lambda: _folder(folder), lambda: _storage(settings)]
