@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import spark_avatar
-from spark_avatar.cli import accounts, analyze, demo, doctor, engines, keys, render, serve, tasks, track, verify, worker
+from spark_avatar.cli import accounts, analyze, balance, demo, doctor, engines, keys, render, serve, tasks, track, verify, worker
 from spark_avatar.errors import Canceled, ConfigurationError, InputError, SparkAvatarError
 
 EXIT_CODES: tuple[tuple[type[SparkAvatarError], int], ...] = ((InputError, 3), (ConfigurationError, 4), (Canceled, 130))
@@ -30,6 +30,7 @@ cli.command("verify")(verify.verify)
 cli.command("doctor")(doctor.doctor)
 cli.add_typer(accounts.cli, name="accounts")
 cli.add_typer(keys.cli, name="keys")
+cli.add_typer(balance.cli, name="balance")
 cli.add_typer(tasks.cli, name="tasks")
 cli.add_typer(engines.cli, name="engines")
 

@@ -54,7 +54,7 @@ class FileAudit:
         return [stray.key for stray in strays]
 
     def _look(self) -> tuple[dict[str, StoredObject], dict[tuple[AccountId, TaskId], TaskRecord]]:
-        stored = {found.key: found for kind in _KINDS for found in self.storage.list(kind)}
+        stored: dict[str, StoredObject] = {found.key: found for kind in _KINDS for found in self.storage.list(kind)}
         return stored, {(task.account_id, task.id): task for task in self.tasks.records()}
 
     def _missing(self, task: TaskRecord, stored: dict[str, StoredObject]) -> Iterator[str]:
