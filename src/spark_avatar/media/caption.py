@@ -50,7 +50,7 @@ def _plate(text: str, font: Path | None, width: int, height: int) -> tuple[int, 
     """Where the plate lies, its colour times its opacity, and its opacity, (rows, columns, 1)."""
     size = max(float(_SMALLEST), _HEIGHT * min(width, height))
     wide = _load(font, size).getlength(text) + 4 * _PADDING * size
-    size = min(size, size * _WIDEST * width / wide)
+    size = max(1.0, min(size, size * _WIDEST * width / wide))
     letters = _load(font, size)
     gap = round(_PADDING * size)
     ascent, descent = letters.getmetrics()

@@ -107,7 +107,10 @@ def check_credentials(credentials: Credentials) -> None:
         _sign(definition, "image/png", BytesIO(_tiny_png()), BytesIO(), credentials)
     except c2pa.C2paError as error:
         reason = " ".join(str(error).split("(self#")[0].split())
-        raise ConfigurationError(f"the signing certificate cannot be used for Content Credentials: {reason}") from error
+        raise ConfigurationError(
+            f"the signing certificate cannot be used for Content Credentials ({reason}): it needs the key usage "
+            "digitalSignature, an extended key usage such as emailProtection, and an issuer other than itself"
+        ) from error
 
 
 @dataclass(frozen=True)

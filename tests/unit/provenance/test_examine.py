@@ -1,0 +1,110 @@
+"""What an examination comes to."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from made_videos import encode_anew, scene, write
+
+from spark_avatar.errors import ConfigurationError, InputError
+from spark_avatar.provenance.examine import Verdict, examine
+from spark_avatar.provenance.provenance import Origin, Provenance, ProvenanceRules
+
+IDENTITY = "1b4e28ba-2fa1-4d2c-883f-0016d3cca427"
+SHORT = "1b4e28ba-2fa1-4d2c"
+
+
+def sealed(path: Path, rules: ProvenanceRules, *, label: bool = False) -> tuple[Path, dict[str, object]]:
+    provenance, origin = Provenance(rules), Origin(IDENTITY, label=label, consent=True)
+    marks = provenance.begin(origin)
+    write(path, scene(2, frames=12), marks)
+    told = provenance.seal(
+        path, origin, marks, engine="portrait", source_type="trainedAlgorithmicMedia", inputs={"portrait": "ab" * 32}
+    )
+    return path, told
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return sealed(tmp_path_factory.mktemp("ours") / "ours.mp4", ProvenanceRules())[0]
+
+
+def test_our_own_video_is_intact_and_all_marks_have_its_id(ours: Path) -> None:
+    found = examine(ours)
+    assert found.verdict is Verdict.INTACT
+    assert found.identity == IDENTITY
+    assert found.watermark_id == SHORT
+    assert found.manifest is not None
+    assert found.tags is not None
+    assert found.manifest.identity == found.tags.identity == IDENTITY
+    assert found.commented
+
+
+def test_a_changed_one_is_told_and_still_known_by_its_watermark(ours: Path, tmp_path: Path) -> None:
+    content = bytearray(ours.read_bytes())
+    content[-20] ^= 1  # in the tags
+    (tmp_path / "changed.mp4").write_bytes(content)
+    found = examine(tmp_path / "changed.mp4")
+    assert found.verdict is Verdict.CHANGED
+    assert found.identity == SHORT
+
+
+@pytest.mark.parametrize("name", ["copy.mp4", "copy.mkv"])
+def test_a_copy_is_known_by_its_watermark(ours: Path, tmp_path: Path, name: str) -> None:
+    found = examine(encode_anew(ours, tmp_path / name, crf=23))
+    assert (found.verdict, found.manifest, found.tags, found.identity) == (Verdict.MARKED, None, None, SHORT)
+
+
+def test_a_foreign_video_has_nothing(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "foreign.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 256, 256, "yuv420p"
+        for frame in scene(3, size=(256, 256), frames=10):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+        container.mux(stream.encode(None))
+    found = examine(tmp_path / "foreign.mp4")
+    assert (found.verdict, found.identity, found.commented) == (Verdict.NOTHING, None, False)
+
+
+def test_every_mark_can_be_switched_off(tmp_path: Path) -> None:
+    path, told = sealed(tmp_path / "video.mp4", ProvenanceRules(manifest=False, tags=False, watermark=False))
+    found = examine(path)
+    assert (found.manifest, found.tags, found.watermark) == (None, None, None)
+    assert told == {
+        "id": IDENTITY,
+        "digital_source_type": "trainedAlgorithmicMedia",
+        "manifest": None,
+        "tags": False,
+        "watermark": False,
+        "label": False,
+        "consent": True,
+    }
+
+
+def test_a_label_is_seen_and_told(tmp_path: Path) -> None:
+    _, told = sealed(tmp_path / "video.mp4", ProvenanceRules(), label=True)
+    assert told["label"] is True
+    provenance, origin = Provenance(ProvenanceRules(watermark=False)), Origin(IDENTITY, label=True)
+    marks, frame = provenance.begin(origin), np.full((512, 512, 3), 200, np.uint8)
+    marks.draw(frame)
+    changed = np.argwhere((frame != 200).any(axis=2))
+    assert changed.max(axis=0)[0] < 512 * 0.12  # in the upper corner
+    assert frame.min() < 100  # the plate
+    assert frame.max() == 255  # the letters
+
+
+def test_half_a_pair_of_certificate_and_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="both"):
+        Provenance(ProvenanceRules(certificate=tmp_path / "own.pem")).check()
+
+
+def test_a_label_that_its_font_cannot_show_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="font"):
+        Provenance(ProvenanceRules(label_text="AI生成")).check()
+
+
+def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("no video")
+    with pytest.raises(InputError):
+        examine(tmp_path / "text.mp4")
