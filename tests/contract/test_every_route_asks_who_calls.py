@@ -44,6 +44,9 @@ OPEN = {
     ("POST", "/api/v1/cli/token/revoke"),
 }
 """What needs neither key nor session, on purpose."""
+FOR_OWNERS = {("GET", "/api/v1/account/export"), ("DELETE", "/api/v1/account")}
+FOR_OPERATORS = {("GET", "/api/v1/system"), ("POST", "/api/v1/system/engines/check")}
+"""What needs more than a scope: the role of an owner, or a user who runs the server."""
 SAFE = {"GET", "HEAD"}
 _numbers = itertools.count()
 
@@ -66,6 +69,10 @@ NEEDS = {call: scopes_of(ROUTES[call]) for call in GUARDED}
 """A route without a rule ends the test run here."""
 BY_SCOPE = [call for call in GUARDED if NEEDS[call]]
 BY_USER = [call for call in GUARDED if not NEEDS[call]]
+OPERATORS_ONLY = "/api/v1/system"
+"""No role in a workspace opens these."""
+OWNERS_ONLY = {("GET", "/api/v1/account/export"), ("DELETE", "/api/v1/account")}
+"""Of those for users: not for every role."""
 CHANGES = [call for call in GUARDED if call[0] not in SAFE]
 
 
@@ -132,14 +139,14 @@ def bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
-def user_in(house: House, account: str, role: Role) -> str:
-    users = house.ports.accounts.members.users
-    return users.add(f"user-{next(_numbers)}@example.org", "Somebody", None, account=account, role=role).user.id
+def user_in(house: House, account: str, role: Role, *, operator: bool = False) -> str:
+    users, email = house.ports.accounts.members.users, f"user-{next(_numbers)}@example.org"
+    return users.add(email, "Somebody", None, account=account, role=role, operator=operator).user.id
 
 
-def cookie(house: House, account: str, role: Role) -> dict[str, str]:
+def cookie(house: House, account: str, role: Role, *, operator: bool = False) -> dict[str, str]:
     """The headers of a new session of a new user of this role."""
-    user = user_in(house, account, role)
+    user = user_in(house, account, role, operator=operator)
     _, secret = house.ports.accounts.sign_in.sessions.open(user, account, address="", user_agent="")
     return {"Cookie": f"spark_session={secret}", "X-CSRF-Token": csrf_token(secret)}
 
@@ -245,7 +252,9 @@ def test_a_session_must_prove_that_its_own_page_asks(method: str, path: str, str
 def test_a_role_opens_what_its_scopes_open(method: str, path: str, role: Role, stranger: httpx.Client, house: House) -> None:
     headers = cookie(house, account_name(), role)
     answer = stranger.request(method, nonsense(path), headers=headers)
-    if NEEDS[method, path] <= role.scopes:
+    if path.startswith(OPERATORS_ONLY) or ((method, path) in OWNERS_ONLY and role is not Role.OWNER):
+        refused(answer, 403)
+    elif NEEDS[method, path] <= role.scopes:
         admitted(answer)
     else:
         assert role is Role.MEMBER
