@@ -18,24 +18,34 @@ from strict_client import StrictClient
 
 from spark_avatar.accounts.ledger.sql_books import SqlBookkeeper
 from spark_avatar.accounts.passwords import Passwords
+from spark_avatar.accounts.sql.account_records import SqlAccountRecords
 from spark_avatar.api.http import build_api
 from spark_avatar.api.metrics import QueueCollector
 from spark_avatar.api.ports import ApiLimits, Ports
 from spark_avatar.app.accounts import account_services, key_store, known_models
+from spark_avatar.app.billing import billing_of
 from spark_avatar.app.console import visitor_of
 from spark_avatar.config import Settings
 from spark_avatar.console.routes import console_routes
 from spark_avatar.database.engine import open_database
 from spark_avatar.database.migrate import upgrade
+from spark_avatar.dispatch.sql_roster import SqlRoster
+from spark_avatar.engines.configured import EngineFinding
 from spark_avatar.engines.registry import EngineRegistry
+from spark_avatar.service.account_data import AccountData
 from spark_avatar.service.addresses import AllowList
 from spark_avatar.service.admission import Admission
+from spark_avatar.service.analysis import AnalysisService
+from spark_avatar.service.fetch import InputFetcher
 from spark_avatar.service.files import FileService
 from spark_avatar.service.generation import GenerationService
+from spark_avatar.service.helper_process import HelperProcess
 from spark_avatar.service.http_sender import HttpSender
+from spark_avatar.service.http_source import HttpSource
 from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import ModelCatalog, picture_omni
 from spark_avatar.service.prices import Price, PriceList
+from spark_avatar.service.system import SystemService
 from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.service.tasks import TaskService
 from spark_avatar.service.webhook_endpoints import WebhookEndpoints
@@ -64,10 +74,20 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     deliverer = WebhookDeliverer(
         SqlDeliveryStore(engine), SqlEndpointStore(engine), store, HttpSender(LOCAL), WebhookSigner(bytes(32))
     )
-    inputs = RequestInputs(storage, LIMITS)
+    inputs, helper = RequestInputs(storage, LIMITS), HelperProcess()
     ports = Ports(
         generation=GenerationService(
             store, IdleDispatcher(), catalog, inputs=inputs, admission=Admission(store), prices=prices, limits=LIMITS
+        ),
+        analysis=AnalysisService(
+            InputFetcher(HttpSource(LOCAL), storage, LinkSigner(bytes(32)), LIMITS), helper, LIMITS, folder / "scratch"
+        ),
+        system=SystemService(
+            store,
+            SqlRoster(engine),
+            lambda: {"database": True},
+            {"Spark Avatar": "test"},
+            lambda: [EngineFinding("e", "s", True, "")],
         ),
         webhooks=deliverer,
         tasks=TaskService(store, TaskFiles(storage, inputs)),
@@ -75,6 +95,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         models=catalog,
         authenticate=accounts.bearers.authenticate,
         accounts=accounts,
+        billing=billing_of(Settings(), engine),
+        account_data=AccountData(
+            SqlAccountRecords(engine), TaskService(store, TaskFiles(storage, inputs)), storage, accounts.audit
+        ),
         webhook_endpoints=WebhookEndpoints(deliverer.endpoints, deliverer.deliveries, deliverer.signer, accounts.audit),
         checks=lambda: {"database": store.ping(), "workers": True},
         limits=ApiLimits(LIMITS, sync_seconds=1.0),
@@ -82,6 +106,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     )
     ports.registry.register(QueueCollector(lambda: store.queue_facts(now=datetime.now(UTC))))
     yield House(ports, keys, Worker(store, storage, folder), store)
+    helper.stop()
     engine.dispose()
 
 

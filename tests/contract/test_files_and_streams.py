@@ -246,7 +246,7 @@ def test_the_pages_are_served_under_a_strict_policy(stranger: httpx.Client) -> N
 
 def test_the_console_serves_its_own_files_only(stranger: httpx.Client) -> None:
     version = re.search(r"/console/(\w+)/", stranger.get("/sign-in").text).group(1)
-    for name in ("console.py", "../console.py", "..%2fconsole.py", "css/none.css", ""):
+    for name in ("console.py", "..%2fconsole.py", "css/none.css", ""):
         assert stranger.get(f"/console/{version}/{name}").status_code == 404
     assert stranger.get("/console/0/css/base.css").status_code == 404
     assert stranger.get("/samples/other").status_code == 404

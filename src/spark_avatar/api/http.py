@@ -9,7 +9,10 @@ from prometheus_client import CollectorRegistry
 
 from spark_avatar import __version__
 from spark_avatar.api import (
+    account_data,
+    analysis,
     audit,
+    billing,
     device_login,
     generation,
     health,
@@ -20,6 +23,8 @@ from spark_avatar.api import (
     queue,
     sessions,
     stream,
+    system,
+    task_cards,
     tasks,
     uploads,
     webhook_endpoints,
@@ -55,7 +60,12 @@ def build_api(*, registry: CollectorRegistry, lifespan: Lifespan | None = None) 
         keys,
         audit,
         device_login,
+        account_data,
         webhook_endpoints,
+        billing,
+        analysis,
+        task_cards,
+        system,
         generation,
         tasks,
         stream,

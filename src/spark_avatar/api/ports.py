@@ -11,10 +11,14 @@ from prometheus_client import CollectorRegistry
 from spark_avatar.accounts.keys import Caller
 from spark_avatar.api.rate_limits import RateLimits
 from spark_avatar.media.limits import MediaLimits
+from spark_avatar.service.account_data import AccountData
 from spark_avatar.service.accounts import AccountServices
+from spark_avatar.service.analysis import AnalysisService
+from spark_avatar.service.billing import BillingService
 from spark_avatar.service.files import FileService
 from spark_avatar.service.generation import GenerationService
 from spark_avatar.service.models import ModelCatalog
+from spark_avatar.service.system import SystemService
 from spark_avatar.service.tasks import TaskService
 from spark_avatar.service.webhook_endpoints import WebhookEndpoints
 from spark_avatar.service.webhooks import WebhookDeliverer
@@ -46,13 +50,17 @@ class Ports:
 
     generation: GenerationService
     tasks: TaskService
+    analysis: AnalysisService
+    system: SystemService
     webhooks: WebhookDeliverer
     webhook_endpoints: WebhookEndpoints
+    account_data: AccountData
     files: FileService
     models: ModelCatalog
     authenticate: Callable[[str, str], Caller]
     """Takes an API key or an access token, and the address that shows it; raises `NotAuthenticated`."""
     accounts: AccountServices
+    billing: BillingService
     checks: Callable[[], Mapping[str, bool]]
     """What must hold before the server can take work, by name."""
     limits: ApiLimits

@@ -31,8 +31,7 @@ def create_app(settings: Settings, logging: Logging = PLAIN_LOGGING) -> FastAPI:
 
     from spark_avatar.api.http import build_api
     from spark_avatar.api.metrics import QueueCollector
-    from spark_avatar.console.routes import console_routes
-    from spark_avatar.console.samples import sample_files
+    from spark_avatar.app.console import open_console
 
     services = build_services(settings, logging)
 
@@ -48,7 +47,7 @@ def create_app(settings: Settings, logging: Logging = PLAIN_LOGGING) -> FastAPI:
     registry.register(QueueCollector(lambda: services.store.queue_facts(now=datetime.now(UTC))))
     app = build_api(registry=registry, lifespan=lifespan)
     app.state.ports = _ports(services, registry)
-    app.include_router(console_routes(sample_files(settings.data_dir / "samples"), file_addresses=[settings.public_url or ""]))
+    app.include_router(open_console(settings, services.storage))
     return app
 
 
@@ -77,17 +76,22 @@ def _welcome(ports: Ports, url: str) -> str:
 def _ports(services: Services, registry: CollectorRegistry) -> Ports:
     from spark_avatar.api.ports import ApiLimits, Ports
     from spark_avatar.api.rate_limits import RateLimits
+    from spark_avatar.app.system import open_system
 
     settings = services.settings
     return Ports(
         generation=services.generation,
         tasks=services.tasks,
+        analysis=services.analysis,
+        system=open_system(services),
         webhooks=services.webhooks,
         webhook_endpoints=services.webhook_endpoints,
+        account_data=services.account_data,
         files=services.files,
         models=services.catalog,
         authenticate=services.accounts.bearers.authenticate,
         accounts=services.accounts,
+        billing=services.billing,
         checks=services.checks,
         limits=ApiLimits(limits_of(settings), settings.sync_seconds),
         rates=RateLimits.of(

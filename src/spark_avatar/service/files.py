@@ -3,14 +3,16 @@
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePath
 from typing import Final
 
 from spark_avatar.accounts.keys import Caller
-from spark_avatar.errors import WrongMediaType
+from spark_avatar.errors import ObjectNotFound, WrongMediaType
 from spark_avatar.media.sniff import SNIFF_BYTES, sniff_kind, sniff_media, with_article
+from spark_avatar.schemas.identity import AccountId
 from spark_avatar.service.clock import Clock, utc_now
+from spark_avatar.service.inputs import stored_key
 from spark_avatar.storage.keys import parse_key, upload_key
 from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.storage import ObjectKey, Storage
@@ -43,6 +45,8 @@ MEDIA_TYPES: Final = {
 }
 """By the suffix of a key. Nothing that a browser would run as a page or a script."""
 _OTHER = "application/octet-stream"
+_ALWAYS: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before any link expired."""
 _ELSEWHERE_SECONDS: Final = 3600.0
 """How long an address at the storage works at most: whoever watches longer follows our own link again. Cloud credentials that
 change by themselves may end it sooner, which is why the long-lived link stays ours."""
@@ -55,6 +59,17 @@ class StoredFile:
     key: ObjectKey
     size: int
     media_type: str
+
+
+@dataclass(frozen=True)
+class InputLink:
+    """The address of a task's input."""
+
+    url: str
+    stored: bool
+    """Whether the file lies here."""
+    available: bool
+    """False for a file of ours that was removed."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +122,23 @@ class FileService:
         stored = self._storage.put(key, source)
         return StoredFile(key, stored.size, media_type_of(key))
 
-    def link(self, key: str, *, base_url: str) -> str:
+    def link(self, key: str, *, base_url: str, expires_at: datetime | None = None) -> str:
         """An address that reads the file until it expires. Raises `ObjectNotFound` for what is no key."""
-        return base_url.rstrip("/") + self._signer.sign(parse_key(key), expires_at=self._clock() + self._life)
+        end = self._clock() + self._life if expires_at is None else expires_at
+        return base_url.rstrip("/") + self._signer.sign(parse_key(key), expires_at=end)
+
+    def input_link(self, url: str, *, account_id: AccountId, base_url: str) -> InputLink:
+        """How the owner of a task reads one of its inputs: a new link to a file that we keep for that account, however old the
+        one in the request is; any other address as it is.
+        """
+        key = stored_key(url) or self._signer.key_from_url(url, _ALWAYS)
+        if key is None or key.split("/")[1] != account_id:  # a link that somebody else gave away is not made to last
+            return InputLink(url, stored=False, available=True)
+        try:
+            self._storage.head(key)
+        except ObjectNotFound:
+            return InputLink(url, stored=True, available=False)
+        return InputLink(self.link(key, base_url=base_url), stored=True, available=True)
 
     def open(self, key: str, expires: str, signature: str) -> OpenFile:
         """The file behind a link's parts. Raises `NotAllowed` for a wrong or expired link, `ObjectNotFound`."""

@@ -1,0 +1,109 @@
+"""Tasks as the console shows them: found, opened, shared."""
+
+import time
+
+import httpx
+import pytest
+from contract_house import House, Worker
+from sample_urls import audio_data_url, image_data_url
+from strict_client import StrictClient, decode_error
+
+MODEL = "spark_avatar_picture_omni_v2"
+FLAT = {
+    "model": MODEL,
+    "image_url": "https://example.com/Ada",
+    "audio_url": "https://example.com/a.wav",
+    "seed": 5,
+    "fps": 30,
+}
+CARDS = "/api/v1/tasks"
+
+
+def cards(http: httpx.Client, **wanted: object) -> list[dict]:
+    return http.get(CARDS, params=wanted).raise_for_status().json()["tasks"]
+
+
+def test_tasks_are_found_by_what_they_are(client: StrictClient, worker: Worker, house: House) -> None:
+    waiting, running, done, failed = (client.create(FLAT)["id"] for _ in range(4))
+    worker.start(running)
+    worker.complete(*worker.start(done))
+    worker.fail(*worker.start(failed))
+    house.store.hand_back(waiting, house.store.get(waiting).claim, count_attempt=False)
+    found = cards(client.http)
+    assert [card["id"] for card in found] == [failed, done, running, waiting]
+    assert [card["status"] for card in found] == ["failed", "completed", "running", "queued"]
+    assert {card["key_name"] for card in found} == {"test"}
+    completed = found[1]
+    assert (completed["cost"], completed["seconds"], completed["warnings"]) == ("0.0420", 5.96, 1)
+    assert completed["created_at"] <= completed["started_at"] <= completed["ended_at"]
+    assert found[0]["error"]["code"] == "003016014"
+    key = found[0]["key_id"]
+    for wanted, ids in (
+        ({"status": "open"}, [running, waiting]),
+        ({"status": "failed"}, [failed]),
+        ({"text": done[:18]}, [done]),
+        ({"text": "/ADA", "limit": 1}, [failed]),
+        ({"text": "003016014"}, [failed]),
+        ({"key": key, "model": MODEL, "engine": "portrait", "status": "queued"}, [waiting]),
+        ({"key": "another"}, []),
+    ):
+        assert [card["id"] for card in cards(client.http, **wanted)] == ids, wanted
+    first = client.http.get(CARDS, params={"limit": 3}).json()
+    rest = client.http.get(CARDS, params={"limit": 3, "after": first["next"]}).json()
+    assert [card["id"] for card in first["tasks"] + rest["tasks"]] == [failed, done, running, waiting]
+    assert (first["has_more"], rest["has_more"], "next" in rest) == (True, False, False)
+
+
+@pytest.mark.parametrize("wanted", [{"status": "lost"}, {"after": "nonsense"}, {"text": "a\0b"}, {"limit": 0}])
+def test_faulty_questions_are_refused(wanted: dict, http: httpx.Client) -> None:
+    assert decode_error(http.get(CARDS, params=wanted))["code"] == "invalid_request"
+
+
+def test_one_task_tells_everything(client: StrictClient) -> None:
+    task_id = client.create(FLAT)["id"]
+    detail = client.http.get(f"{CARDS}/{task_id}").raise_for_status().json()
+    assert detail["options"] == {"fps": 30}
+    assert detail["inputs"]["image"] == {"url": FLAT["image_url"], "stored": False, "available": True}
+    assert detail["task"]["id"] == task_id
+    assert detail["task"]["metadata"]["seed"] == 5
+    assert detail["attempts"] == 0
+
+
+def test_inputs_that_lie_here_come_with_fresh_links(client: StrictClient, house: House) -> None:
+    task_id = client.create({**FLAT, "image_url": image_data_url(), "audio_url": audio_data_url()})["id"]
+    image = client.http.get(f"{CARDS}/{task_id}").json()["inputs"]["image"]
+    assert (image["stored"], image["available"]) == (True, True)
+    assert httpx.get(image["url"]).content.startswith(b"\x89PNG")
+    again = client.create({**FLAT, "image_url": image["url"]})["id"]  # the link itself is a good input
+    assert client.http.get(f"{CARDS}/{again}").json()["inputs"]["image"]["stored"]
+    for stored in house.worker.storage.list(f"inputs/{house.store.get(task_id).account_id}/{task_id}/"):
+        house.worker.storage.delete(stored.key)
+    gone = client.http.get(f"{CARDS}/{task_id}").json()["inputs"]["image"]
+    assert (gone["stored"], gone["available"]) == (True, False)
+
+
+def test_a_link_of_another_account_is_not_made_to_last(client: StrictClient, house: House, stranger: httpx.Client) -> None:
+    _, other = house.keys.create("other", account="cards-other")
+    headers = {"Authorization": f"Bearer {other}"}
+    files = {"file": ("a.png", b"\x89PNG\r\n\x1a\n" + bytes(64))}
+    given_away = stranger.post("/api/v1/storage/files", headers=headers, files=files).raise_for_status().json()["url"]
+    task_id = client.create({**FLAT, "image_url": given_away})["id"]
+    image = client.http.get(f"{CARDS}/{task_id}").json()["inputs"]["image"]
+    assert image == {"url": given_away, "stored": False, "available": True}
+
+
+def test_a_video_is_shared_for_a_while(client: StrictClient, worker: Worker, stranger: httpx.Client) -> None:
+    task_id = client.create(FLAT)["id"]
+    path = f"{CARDS}/{task_id}/share"
+    assert decode_error(client.http.post(path, json={}))["code"] == "not_found"
+    worker.complete(*worker.start(task_id), b"a video")
+    link = client.http.post(path, json={"hours": 2}).raise_for_status().json()
+    assert link["expires_at"] == pytest.approx(time.time() + 7200, abs=30)
+    assert stranger.get(link["url"]).content == b"a video"
+    for hours in (0, -1, 721, "soon"):
+        assert decode_error(client.http.post(path, json={"hours": hours}))["code"] == "invalid_request"
+
+
+def test_the_system_is_for_operators(http: httpx.Client) -> None:
+    assert decode_error(http.get("/api/v1/system"))["code"] == "forbidden"
+    assert decode_error(http.post("/api/v1/system/engines/check"))["code"] == "forbidden"
