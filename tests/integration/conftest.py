@@ -1,3 +1,9 @@
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from sample_urls import audio_data_url, image_data_url
 
@@ -10,3 +16,33 @@ def image_url() -> str:
 @pytest.fixture(scope="session")
 def audio_url() -> str:
     return audio_data_url()
+
+
+def _missing() -> str:
+    from fleet_servers import RABBITMQ, postgresql_programs
+
+    if postgresql_programs() is None:
+        return "PostgreSQL's programs (initdb, postgres) are not installed"
+    if not RABBITMQ.exists() or shutil.which("epmd") is None:
+        return "RabbitMQ is not installed"
+    return ""
+
+
+@pytest.fixture(scope="session")
+def fleet() -> Iterator[object]:
+    """Two API servers and two workers, started at once on an empty database, for all tests that hurt them."""
+    pytest.importorskip("celery", reason="faults are not tested: Celery is not installed")
+    if missing := _missing():
+        if os.environ.get("CI"):
+            pytest.fail(f"faults cannot be tested: {missing}")
+        pytest.skip(f"faults are not tested: {missing}")
+    from fleet_house import Fleet
+
+    folder = Path(tempfile.mkdtemp(prefix="spark-avatar-fleet-"))  # where PostgreSQL's user may go too
+    house = Fleet(folder)
+    try:
+        house.open(servers=2, workers=2)
+        yield house
+    finally:
+        house.close()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -4,6 +4,7 @@ request; folders that the tests name by FLEET_FOLDER are how it and they wait fo
 
 import os
 import signal
+import struct
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,8 @@ from spark_avatar.engines.engine import RenderJob, RenderMonitor, Rendition, Spe
 from spark_avatar.media.video import VideoWriter
 
 SIDE, RATE = 32, 25
+HEAVY = 16_000_000
+"""Bytes of padding."""
 
 
 class Options(BaseModel):
@@ -55,7 +58,7 @@ class FleetEngine:
             frames = video.frames
         if options.mode == "heavy":  # a long file to store
             with path.open("ab") as file:
-                file.write(b"\0\0\0\x08free" * 2_000_000)
+                file.write(struct.pack(">I4s", HEAVY, b"free") + bytes(HEAVY - 8))
         if options.mode == "gate":
             folder = Path(os.environ["FLEET_FOLDER"])
             (folder / f"{options.name}.reached").write_text(str(os.getpid()))

@@ -64,7 +64,8 @@ class PostgresServer:
         return f"postgresql://postgres@127.0.0.1:{port or self.port}/{database}"
 
     def start(self) -> None:
-        options = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "max_connections=200"]
+        options = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"]
+        options.append("fsync=off")  # a process dies here, never the system
         command = [self._programs / "postgres", "-D", self._folder / "data"]
         command += [part for option in options for part in ("-c", option)]
         with (self._folder / "log").open("ab") as log:
@@ -142,6 +143,7 @@ class Wire:
         self._target = target
         self._flows = threading.Event()
         self._flows.set()
+        self._left: int | None = None
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -162,7 +164,12 @@ class Wire:
         """Nothing passes, and nothing is said of it."""
         self._flows.clear()
 
+    def freeze_after(self, passed: int) -> None:
+        """Lets so many more bytes pass to the server, then freezes."""
+        self._left = passed
+
     def thaw(self) -> None:
+        self._left = None
         self._flows.set()
 
     def close(self) -> None:
@@ -191,18 +198,22 @@ class Wire:
             self._pairs.add(pair)
         back = threading.Thread(target=self._pump, args=(far, near), daemon=True)
         back.start()
-        self._pump(near, far)
+        self._pump(near, far, counted=True)
         back.join()
         with self._lock:
             self._pairs.discard(pair)
         near.close()
         far.close()
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, *, counted: bool = False) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
                 self._flows.wait()
                 sink.sendall(data)
+                if self._left is not None and counted:
+                    self._left -= len(data)
+                    if self._left <= 0:
+                        self.freeze()
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

@@ -23,6 +23,8 @@ _RUN, _DRAIN, _ABORT = 0, 1, 2
 _STAGE, _RECALLS = 0, 1
 """Bytes of the memory that the parent shares with its children."""
 _READ_BYTES: Final = 64
+_ABORT_SECONDS: Final = 10.0
+"""For handing tasks back."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,11 +55,14 @@ class QueueControl:
         return news
 
     def drain(self, *, then_abort_after: float) -> None:
-        """In the parent: no more tasks; those that run get so many seconds, then they are handed back."""
+        """In the parent: no more tasks; those that run get so many seconds, then they are handed back. A child that does not
+        do even that loses its parent, and with it its life.
+        """
         self._shared[_STAGE] = max(self._shared[_STAGE], _DRAIN)
-        timer = threading.Timer(then_abort_after, self._abort)
-        timer.daemon = True
-        timer.start()
+        for seconds, step in ((then_abort_after, self._abort), (then_abort_after + _ABORT_SECONDS, self._give_up)):
+            timer = threading.Timer(seconds, step)
+            timer.daemon = True
+            timer.start()
 
     def recall(self) -> None:
         """In the parent: children ask whether their task is still theirs."""
@@ -79,6 +84,10 @@ class QueueControl:
 
     def _abort(self) -> None:
         self._shared[_STAGE] = _ABORT
+
+    def _give_up(self) -> None:
+        _log.error("a task could not be handed back in time; its lease will lapse")
+        os._exit(1)
 
     def _listen(self) -> None:
         while os.read(self._line_out, _READ_BYTES):
