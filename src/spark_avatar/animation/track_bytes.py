@@ -26,5 +26,5 @@ def unpack_track(packed: bytes) -> AnimationTrack:
         with np.load(io.BytesIO(packed), allow_pickle=False) as content:
             numerator, denominator = (int(value) for value in content["frame_rate"])
             return AnimationTrack(Fraction(numerator, denominator), **{name: content[name] for name in _ARRAYS})
-    except (KeyError, ValueError, OSError, BadZipFile, ZeroDivisionError) as error:
+    except (KeyError, ValueError, OSError, EOFError, BadZipFile, ZeroDivisionError) as error:
         raise InvalidOptions("The packed animation track is damaged.") from error

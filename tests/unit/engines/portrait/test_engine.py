@@ -9,6 +9,7 @@ import skimage.data
 
 from spark_avatar.animation.blendshapes import BLENDSHAPES
 from spark_avatar.animation.track import AnimationTrack
+from spark_avatar.animation.track_bytes import pack_track, unpack_track
 from spark_avatar.engines.engine import Portrait, RenderJob, SilentMonitor
 from spark_avatar.engines.options import validate_options
 from spark_avatar.engines.portrait.engine import create
@@ -64,6 +65,14 @@ def test_any_number_of_threads_draws_the_same(rig):
     assert len(alone) == len(together) == 9
     assert all((a == b).all() for a, b in zip(alone, together, strict=True))
     assert len({frame.tobytes() for frame in alone}) == 9
+
+
+def test_a_part_of_a_track_has_the_frames_of_the_whole(rig):
+    """So that other workers can draw it: nothing carries over from frame to frame."""
+    track = unpack_track(pack_track(nodding(14)))
+    whole = [frame.copy() for frame in frames(rig, track, threads=1)]
+    part = [frame.copy() for frame in frames(rig, track.part(6, 11), threads=1)]
+    assert np.array_equal(part, whole[6:11])
 
 
 def test_frames_can_be_left_half_way(rig):
