@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from spark_avatar.accounts.sql.keys import SqlKeyStore
+from spark_avatar.app.account_data import account_data_of
 from spark_avatar.app.accounts import account_services, key_store, known_models
 from spark_avatar.app.adapters import (
     database_url_of,
@@ -39,6 +40,7 @@ from spark_avatar.dispatch.in_process import InProcessDispatcher
 from spark_avatar.dispatch.presence import ServerPresence
 from spark_avatar.dispatch.sql_roster import SqlChores, SqlRoster
 from spark_avatar.errors import SparkAvatarError
+from spark_avatar.service.account_data import AccountData
 from spark_avatar.service.accounts import AccountServices
 from spark_avatar.service.addresses import AllowList
 from spark_avatar.service.admission import Admission
@@ -93,6 +95,7 @@ class Services:
     analysis: AnalysisService
     webhooks: WebhookDeliverer
     webhook_endpoints: WebhookEndpoints
+    account_data: AccountData
     sweepers: tuple[Sweeper, ...]
 
     def checks(self) -> dict[str, bool]:
@@ -167,6 +170,7 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
         housekeeping=housekeeping,
         analysis=AnalysisService(fetcher_of(settings, storage), HelperProcess(), limits_of(settings), housekeeping.scratch),
         webhooks=webhooks,
+        account_data=account_data_of(settings, database, storage),
         webhook_endpoints=WebhookEndpoints(webhooks.endpoints, webhooks.deliveries, webhooks.signer, accounts.audit),
         sweepers=(
             Sweeper(housekeeping.take_up, seconds=settings.lease_seconds / 3),
