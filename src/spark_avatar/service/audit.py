@@ -8,13 +8,14 @@ from typing import Final, Protocol
 
 from spark_avatar.errors import ObjectNotFound
 from spark_avatar.service.clock import Clock, utc_now
-from spark_avatar.service.workdirs import workdir_name
-from spark_avatar.storage.keys import owner_of, poster_key
+from spark_avatar.storage.keys import poster_key
 from spark_avatar.storage.storage import ObjectKey, Storage, StoredObject
 from spark_avatar.tasks.records import TaskRecord
 from spark_avatar.tasks.task import AccountId, TaskId, TaskStatus
 
-_KINDS: Final = ("inputs/", "outputs/")
+_KINDS: Final = ("inputs/", "outputs/", "work/")
+_PARTS: Final = 3
+"""Of a file's key, behind its kind: account, task, name."""
 _GRACE: Final = timedelta(minutes=1)
 """A younger file may belong to a task that is just being stored, completed or removed."""
 
@@ -75,10 +76,11 @@ class FileAudit:
         return [found for found in old if not _belongs(found, tasks) and self._again(found.key) is not None]
 
     def _folders(self, tasks: dict[tuple[AccountId, TaskId], TaskRecord]) -> Iterator[str]:
-        running = {workdir_name(task.id, task.attempts) for task in tasks.values() if task.status is TaskStatus.RUNNING}
+        # Of the task itself, or of one of its segments.
+        running = tuple(f"{task.id}-" for task in tasks.values() if task.status is TaskStatus.RUNNING)
         latest = (self.clock() - self.grace).timestamp()
         for folder in self.work_dir.iterdir() if self.work_dir.is_dir() else ():
-            if folder.name not in running and folder.exists() and folder.stat().st_mtime <= latest:
+            if not folder.name.startswith(running) and folder.exists() and folder.stat().st_mtime <= latest:
                 yield f"the work folder {folder.name} belongs to no task that runs"
 
     def _again(self, key: str) -> StoredObject | None:
@@ -102,12 +104,10 @@ class Audit:
 
 
 def _belongs(found: StoredObject, tasks: dict[tuple[AccountId, TaskId], TaskRecord]) -> bool:
-    try:
-        task = tasks.get(owner_of(found.key))
-    except ObjectNotFound:
-        return False
+    kind, *parts = found.key.split("/")
+    task = tasks.get((AccountId(parts[0]), TaskId(parts[1]))) if len(parts) == _PARTS else None
     if task is None:
         return False
-    if not task.status.ended or found.key.startswith("inputs/"):
+    if not task.status.ended or kind == "inputs":
         return True
     return found.key in {key for output in task.outputs for key in (output.key, poster_key(output.key))}

@@ -1,19 +1,21 @@
 """Whether the records of tasks, and what belongs to them, fit together."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import Column, Connection, Engine, func, select
 
 from spark_avatar.database.engine import snapshot
-from spark_avatar.database.schema import holds, idempotency_keys, tasks, usage_records, webhook_deliveries
+from spark_avatar.database.schema import holds, idempotency_keys, segments, tasks, usage_records, webhook_deliveries
 from spark_avatar.tasks.records import TaskRecord
 from spark_avatar.tasks.sql import documents
 from spark_avatar.tasks.task import AccountId, TaskId, TaskStatus
 
-_task, _hold, _record = tasks.c, holds.c, usage_records.c
+_task, _hold, _record, _segment = tasks.c, holds.c, usage_records.c, segments.c
 _OPEN = [status.value for status in TaskStatus if not status.ended]
 _BATCH = 1000
+_TIDY = timedelta(minutes=2)
 
 _stale_holds = (
     select(_hold.task_id, _task.status)
@@ -47,7 +49,7 @@ class SqlTaskAudit:
     def faults(self) -> list[str]:
         """What is wrong, in words; nothing when all is right. Safe beside running servers: it looks at one moment."""
         with snapshot(self._engine) as connection:
-            return [fault for check in (_holds, _usage, _orphans) for fault in check(connection)]
+            return [fault for check in (_holds, _usage, _segments, _orphans) for fault in check(connection)]
 
     def records(self) -> Iterator[TaskRecord]:
         """All tasks, in no order."""
@@ -73,6 +75,18 @@ def _usage(connection: Connection) -> Iterator[str]:
             yield f"task {row.id} says that it cost {usage.cost}, and {row.cost:f} is recorded"
     for row in connection.execute(_misplaced_records):
         yield f"task {row.task_id} is {row.status}, and usage is recorded for it"
+
+
+def _segments(connection: Connection) -> Iterator[str]:
+    """A server removes them soon after their task has ended."""
+    left = (
+        select(_segment.task_id)
+        .join_from(segments, tasks, _task.id == _segment.task_id, isouter=True)
+        .where(_task.id.is_(None) | (_task.ended_at < datetime.now(UTC) - _TIDY))
+        .distinct()
+    )
+    for row in connection.execute(left):
+        yield f"segments of task {row.task_id}, which has ended"
 
 
 def _orphans(connection: Connection) -> Iterator[str]:
