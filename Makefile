@@ -7,7 +7,7 @@ LOCK := uv pip compile pyproject.toml requirements/build.in --override requireme
 	--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint format bench lock clean train
+.PHONY: help setup setup-dev demo test lint format bench soak lock clean train
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -34,8 +34,12 @@ format: setup-dev ## let ruff rewrite the sources
 bench: setup-dev ## run the benchmarks, print their figures
 	$(BIN)/python benchmarks/run.py
 
+soak: setup-dev ## treat a server badly for SOAK_MINUTES (10), then audit what it stored
+	$(BIN)/python benchmarks/soak.py
+
 lock: ## resolve the dependencies anew (needs uv)
 	$(LOCK) -o requirements/runtime.txt
+	$(LOCK) --extra scale -o requirements/scale.txt
 	$(LOCK) --group dev -o requirements/development.txt
 
 clean: ## remove the environment and what was made
