@@ -27,9 +27,8 @@ from spark_avatar.schemas.accounts import (
     SessionView,
     UserView,
 )
+from spark_avatar.service.members import INVITATION_PATH
 
-INVITATION_PATH = "/invitation"
-"""The console's page for a link that was sent."""
 _NO_STORE = {"Cache-Control": "no-store"}
 _MANAGES = needs(Scope.ADMIN)
 

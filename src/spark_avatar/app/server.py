@@ -11,11 +11,9 @@ from spark_avatar.app.adapters import limits_of, storage_of
 from spark_avatar.app.services import Services, build_services
 from spark_avatar.config import Settings
 from spark_avatar.errors import StorageUnavailable
+from spark_avatar.service.members import WELCOME_PATH
 from spark_avatar.telemetry import PLAIN_LOGGING, Logging, configure_logging
 from spark_avatar.wiring import provenance_of
-
-WELCOME_PATH = "/welcome"
-"""The console's page for the link of the first start."""
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

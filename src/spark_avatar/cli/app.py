@@ -6,7 +6,23 @@ from typing import Annotated
 import typer
 
 import spark_avatar
-from spark_avatar.cli import accounts, analyze, balance, demo, doctor, engines, keys, render, serve, tasks, track, verify, worker
+from spark_avatar.cli import (
+    accounts,
+    analyze,
+    audit_log,
+    balance,
+    demo,
+    doctor,
+    engines,
+    keys,
+    render,
+    serve,
+    tasks,
+    track,
+    users,
+    verify,
+    worker,
+)
 from spark_avatar.errors import Canceled, ConfigurationError, InputError, SparkAvatarError
 
 EXIT_CODES: tuple[tuple[type[SparkAvatarError], int], ...] = ((InputError, 3), (ConfigurationError, 4), (Canceled, 130))
@@ -27,8 +43,10 @@ cli.command("worker")(worker.worker)
 cli.command("analyze")(analyze.analyze)
 cli.command("demo")(demo.demo)
 cli.command("verify")(verify.verify)
+cli.command("audit")(audit_log.audit)
 cli.command("doctor")(doctor.doctor)
 cli.add_typer(accounts.cli, name="accounts")
+cli.add_typer(users.cli, name="users")
 cli.add_typer(keys.cli, name="keys")
 cli.add_typer(balance.cli, name="balance")
 cli.add_typer(tasks.cli, name="tasks")

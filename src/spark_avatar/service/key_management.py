@@ -11,7 +11,7 @@ import limits
 from spark_avatar.accounts.audit import Actor, AuditLog
 from spark_avatar.accounts.keys import ApiKey, KeyStore, KeyTerms
 from spark_avatar.accounts.users import checked_name
-from spark_avatar.errors import Fact, InvalidOptions
+from spark_avatar.errors import Conflict, Fact, InvalidOptions, NotFound
 from spark_avatar.service.clock import Clock, utc_now
 
 LONGEST_GRACE: Final = timedelta(days=30)
@@ -38,10 +38,6 @@ class KeyService:
     def get(self, account: str, key_id: str) -> ApiKey:
         """Raises `NotFound`."""
         return self.keys.get(key_id, account)
-
-    def list(self, account: str) -> list[ApiKey]:
-        """The workspace's keys, oldest first, revoked ones too."""
-        return self.keys.list(account)
 
     def spent(self, account: str) -> dict[str, Decimal]:
         """What the keys have spent this month (UTC), in US dollars; by key id."""
@@ -74,6 +70,29 @@ class KeyService:
             if ended.id == key_id:
                 self._note("key.revoked", ended, actor)
         return self.keys.get(key_id, account)
+
+    def find_one(self, word: str) -> ApiKey:
+        """The one live key, of any workspace, with this id, prefix or name; for whoever runs the server. Raises `NotFound`, and
+        `Conflict` where there are several.
+        """
+        now = self.clock()
+        found = [key for key in self.keys.list() if word in (key.id, key.prefix, key.name) and key.is_live(now)]
+        if not found:
+            raise NotFound(f"There is no live API key {word}.")
+        if len(found) > 1:
+            raise Conflict(f"There are {len(found)} keys {word}: name one by its id.")
+        return found[0]
+
+    def revoke_all(self, word: str, actor: Actor) -> list[ApiKey]:
+        """Ends every live key, of any workspace, with this id, prefix or name; for whoever runs the server."""
+        ended = self.keys.revoke(word)
+        for key in ended:
+            self._note("key.revoked", key, actor)
+        return ended
+
+    def list(self, account: str) -> list[ApiKey]:
+        """The workspace's keys, oldest first, revoked ones too."""
+        return self.keys.list(account)
 
     def _check(self, terms: KeyTerms) -> None:
         if not terms.scopes:

@@ -16,6 +16,9 @@ from spark_avatar.service.sign_in import SignInService, Visitor
 
 INVITATION_LIFE: Final = timedelta(days=7)
 WELCOME_LIFE: Final = timedelta(days=1)
+INVITATION_PATH: Final = "/invitation"
+WELCOME_PATH: Final = "/welcome"
+"""The console's pages for the links of invitations and of the first start."""
 FIRST_ACCOUNT: Final = "default"
 """The workspace of the first user, and of keys that name none."""
 
@@ -66,14 +69,20 @@ class MemberService:
     def invite(self, caller: Caller, email: str, role: Role, actor: Actor) -> tuple[Invitation, str]:
         """A new invitation and its code. Raises `NotAllowed` for a role above the caller's, `Conflict` for a member."""
         _check_may_grant(caller, role)
+        return self.invite_to(caller.account_id, email, role, actor)
+
+    def invite_to(self, account: str, email: str, role: Role, actor: Actor) -> tuple[Invitation, str]:
+        """As `invite`, for whoever runs the server."""
         invitation, code = self.invitations.create(
-            caller.account_id,
-            checked_email(email),
-            role,
-            invited_by=actor.name,
-            expires_at=self.clock() + INVITATION_LIFE,
+            account, checked_email(email), role, invited_by=actor.name, expires_at=self.clock() + INVITATION_LIFE
         )
-        self._note("invitation.created", caller, actor, f"invitation:{invitation.id}", role=role)
+        self.audit.record(
+            "invitation.created",
+            actor=actor,
+            account=account,
+            subject=f"invitation:{invitation.id}",
+            details={"role": role.value},
+        )
         return invitation, code
 
     def open_invitations(self, caller: Caller) -> list[Invitation]:

@@ -1,0 +1,69 @@
+"""What whoever runs the server does about users, from the command line."""
+
+from dataclasses import dataclass
+
+from spark_avatar.accounts.audit import OPERATOR, AuditLog
+from spark_avatar.accounts.passwords import Passwords
+from spark_avatar.accounts.roles import Role
+from spark_avatar.accounts.sessions import SessionStore
+from spark_avatar.accounts.users import Member, User, UserStore, checked_email, checked_name
+from spark_avatar.errors import NotFound
+
+
+@dataclass(frozen=True)
+class UserAdministration:
+    """Users by their e-mail addresses; every change is in the audit log."""
+
+    users: UserStore
+    sessions: SessionStore
+    passwords: Passwords
+    audit: AuditLog
+
+    def create(self, email: str, name: str, password: str, *, account: str, role: Role | None, operator: bool) -> Member:
+        """A new user. The first one owns the workspace and runs the server; others are members unless it is said otherwise.
+        Raises `Conflict` where the address is taken, and `InvalidOptions`.
+        """
+        is_first = not self.users.any()
+        member = self.users.add(
+            checked_email(email),
+            checked_name(name),
+            self.passwords.hash(password),
+            account=account,
+            role=role or (Role.OWNER if is_first else Role.MEMBER),
+            operator=operator or is_first,
+        )
+        self._note("user.created", member.user, account=account, role=member.role)
+        return member
+
+    def all(self) -> list[Member]:
+        """All users with all their memberships, the oldest first."""
+        return self.users.all()
+
+    def set_disabled(self, email: str, disabled: bool) -> User:
+        """Keeps a user from signing in, and ends their sessions; or lets them in again. Raises `NotFound`, and `Conflict` where
+        a workspace would be left without an owner.
+        """
+        user = self._find(email)
+        self.users.set_disabled(user.id, disabled)
+        if disabled:
+            self.sessions.end_all(user.id)
+        self._note("user.disabled" if disabled else "user.enabled", user)
+        return user
+
+    def reset_password(self, email: str, password: str) -> User:
+        """Gives a user another password, and ends their sessions. Raises `NotFound` and `InvalidOptions`."""
+        user = self._find(email)
+        self.users.set_password(user.id, self.passwords.hash(password))
+        self.sessions.end_all(user.id)
+        self._note("password.reset", user)
+        return user
+
+    def _find(self, email: str) -> User:
+        found = self.users.find(checked_email(email))
+        if found is None:
+            raise NotFound(f"There is no user {email}.")
+        return found[0]
+
+    def _note(self, action: str, user: User, *, account: str | None = None, role: Role | None = None) -> None:
+        details = {"role": role.value} if role is not None else None
+        self.audit.record(action, actor=OPERATOR, account=account, subject=f"user:{user.id}", details=details)

@@ -1,0 +1,112 @@
+"""The commands around users, keys and the audit log, on a database of their own."""
+
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from spark_avatar.app.openings import open_keys
+from spark_avatar.cli.app import cli
+from spark_avatar.config import Settings
+from spark_avatar.errors import Conflict, InvalidOptions, NotAuthenticated, NotFound
+
+PASSWORD = "long enough 1"
+
+
+@pytest.fixture
+def run(tmp_path):
+    def call(*words, stdin=None):
+        done = CliRunner().invoke(cli, [*words, "--data-dir", str(tmp_path)], input=stdin)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    return call
+
+
+@pytest.fixture
+def keys(tmp_path):
+    store = open_keys(Settings(data_dir=tmp_path))
+    yield store
+    store._engine.dispose()
+
+
+def test_a_new_key_is_all_that_is_printed(run, keys):
+    secret = run("keys", "create", "--name", "laptop")
+    assert re.fullmatch(r"sk-spark-[A-Za-z0-9]{43}\n", secret)
+    caller = keys.authenticate(secret.strip())
+    assert (caller.account_id, caller.key_name, sorted(caller.scopes)) == ("default", "laptop", ["generate", "read"])
+
+
+def test_a_key_with_terms(run, keys):
+    words = ["--scope", "read", "--scope", "admin", "--expires", "2099-01-02", "--model", "spark_avatar_picture_omni_v2"]
+    run("keys", "create", "--name", "n", "--account", "studio", *words, "--rate", "10/minute", "--budget", "2.50")
+    (row,) = json.loads(run("keys", "list", "--json"))
+    assert (row["scopes"], row["expires_at"], row["rate_limit"]) == (["admin", "read"], "2099-01-02T00:00:00+00:00", "10/minute")
+    assert (row["models"], row["monthly_budget"], row["account"]) == (["spark_avatar_picture_omni_v2"], "2.500000", "studio")
+    assert "active until 2099-01-02" in run("keys", "list")
+
+
+@pytest.mark.parametrize("words", [["--rate", "often"], ["--budget", "-1"], ["--expires", "2001-01-01"], ["--model", "nothing"]])
+def test_terms_that_cannot_be(run, words):
+    with pytest.raises(InvalidOptions):
+        run("keys", "create", "--name", "n", *words)
+
+
+def test_rotation_and_revocation(run, keys):
+    old = run("keys", "create", "--name", "ci").strip()
+    new = run("keys", "rotate", "ci", "--grace", "60").strip()
+    assert {keys.authenticate(secret).key_name for secret in (old, new)} == {"ci"}
+    with pytest.raises(Conflict):
+        run("keys", "rotate", "ci")
+    newest = run("keys", "rotate", new[:17], "--grace", "0").strip()
+    with pytest.raises(NotAuthenticated):
+        keys.authenticate(new)
+    run("keys", "revoke", "ci")
+    for secret in (old, newest):
+        with pytest.raises(NotAuthenticated):
+            keys.authenticate(secret)
+    with pytest.raises(NotFound):
+        run("keys", "rotate", "ci")
+    actions = [json.loads(line)["action"] for line in run("audit", "--json").splitlines()]
+    assert actions == ["key.revoked", "key.revoked", "key.rotated", "key.rotated", "key.created"]
+
+
+def test_the_first_user_owns_and_operates_others_do_not(run):
+    run("users", "create", "Anna@example.org", "--name", "Anna", stdin=PASSWORD + "\n")
+    run("users", "create", "otto@example.org", "--name", "Otto", stdin=PASSWORD)
+    rows = json.loads(run("users", "list", "--json"))
+    shown = [(row["email"], row["role"], row["operator"], row["account"]) for row in rows]
+    assert shown == [("anna@example.org", "owner", True, "default"), ("otto@example.org", "member", False, "default")]
+    with pytest.raises(Conflict):
+        run("users", "create", "ANNA@example.org", "--name", "Again", stdin=PASSWORD)
+    with pytest.raises(InvalidOptions, match="10 to 1024"):
+        run("users", "create", "new@example.org", "--name", "New", stdin="short\n")
+    with pytest.raises(InvalidOptions):
+        run("users", "create", "new@example.org", "--name", "New", "--role", "king", stdin=PASSWORD)
+    assert PASSWORD not in run("audit")
+
+
+def test_users_are_kept_out_and_let_in(run):
+    run("users", "create", "anna@example.org", "--name", "Anna", stdin=PASSWORD)
+    with pytest.raises(Conflict, match="owner"):
+        run("users", "disable", "anna@example.org")
+    run("users", "create", "otto@example.org", "--name", "Otto", "--role", "owner", stdin=PASSWORD)
+    run("users", "disable", "anna@example.org")
+    assert [row["disabled"] for row in json.loads(run("users", "list", "--json"))] == [True, False]
+    run("users", "enable", "anna@example.org")
+    run("users", "reset-password", "anna@example.org", stdin="another one 2\n")
+    with pytest.raises(NotFound):
+        run("users", "reset-password", "nobody@example.org", stdin=PASSWORD)
+    assert [line.split("  ")[1] for line in run("audit", "--limit", "3").splitlines()] == [
+        "password.reset",
+        "user.enabled",
+        "user.disabled",
+    ]
+
+
+def test_an_invitation_is_a_link(run):
+    link = run("users", "invite", "guest@example.org", "--account", "studio", "--url", "https://avatar.example.org/")
+    assert re.fullmatch(r"https://avatar\.example\.org/invitation\?code=iv-spark-[A-Za-z0-9]{43}\n", link)
