@@ -84,7 +84,10 @@ class Site:
             except httpx.TransportError:
                 pass
             time.sleep(0.1)
-        raise SystemExit(f"the server does not start: see {self.data_dir / 'soak.log'}")
+        raise SystemExit(f"the server does not start:\n{self.log_end()}")
+
+    def log_end(self) -> str:
+        return (self.data_dir / "soak.log").read_text(errors="replace")[-3000:]
 
     def kill_server(self) -> None:
         assert self.process is not None
@@ -285,6 +288,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as name:
         site = Site(Path(name), os.environ.get("SOAK_DATABASE_URL"))
         faults = soak(site, chance, minutes * 60)
+        if faults:
+            print(site.log_end())
     for fault in faults:
         print(f"FAULT  {fault}")
     raise SystemExit(1 if faults else 0)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spark_avatar.cli.audit import audit as check_stored
+from spark_avatar.cli.doctor_audit import audit as check_stored
 from spark_avatar.cli.options import DataDir, load_settings
 from spark_avatar.errors import SparkAvatarError
 
