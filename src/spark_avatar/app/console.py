@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from spark_avatar.accounts.sessions import csrf_token
 from spark_avatar.api.auth import signed_in
 from spark_avatar.api.session_cookie import session_secret
+from spark_avatar.app.rules import rules_of
 from spark_avatar.console.console import Visitor
 from spark_avatar.console.routes import console_routes
 from spark_avatar.console.samples import sample_files
@@ -25,7 +26,8 @@ def open_console(settings: Settings, storage: ObjectStorage) -> APIRouter:
     addresses = [settings.public_url or ""]
     if settings.storage_links == "redirect":
         addresses.append(storage.presign(ObjectKey("readiness"), 60))
-    return console_routes(sample_files(settings.data_dir / "samples"), visitor_of=visitor_of, file_addresses=addresses)
+    samples = sample_files(settings.data_dir / "samples")
+    return console_routes(samples, visitor_of=visitor_of, file_addresses=addresses, rules=rules_of(settings))
 
 
 def visitor_of(request: Request) -> Visitor | None:

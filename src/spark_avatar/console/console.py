@@ -34,6 +34,11 @@ class Visitor:
     csrf_token: str
     operator: bool = False
 
+    @property
+    def manages(self) -> bool:
+        """Whether they manage the workspace."""
+        return self.role != "member"
+
 
 class Console:
     """Renders pages."""
@@ -49,7 +54,15 @@ class Console:
         self._templates.globals["asset"] = self.assets.address
 
     def page(
-        self, request: Request, template: str, *, title: str, section: str, operators_only: bool = False, **facts: object
+        self,
+        request: Request,
+        template: str,
+        *,
+        title: str,
+        section: str,
+        managers_only: bool = False,
+        operators_only: bool = False,
+        **facts: object,
     ) -> Response:
         """A page in its frame, for those who are signed in; others are led to the sign-in and back. `section` is the name of
         the menu's place that it belongs to. Raises a 404 for a page that is not for this visitor.
@@ -58,9 +71,9 @@ class Console:
         if visitor is None:
             target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             return self._send_on(f"{SIGN_IN}?next={quote(target, safe='')}" if target != "/" else SIGN_IN)
-        if operators_only and not visitor.operator:
+        if (operators_only and not visitor.operator) or (managers_only and not visitor.manages):
             raise HTTPException(HTTPStatus.NOT_FOUND)
-        menu = menu_for(operator=visitor.operator)
+        menu = menu_for(manager=visitor.manages, operator=visitor.operator)
         return self._answer(request, template, title=title, section=section, visitor=visitor, navigation=menu, **facts)
 
     def open_page(self, request: Request, template: str, *, title: str, **facts: object) -> Response:

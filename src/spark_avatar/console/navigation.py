@@ -11,6 +11,7 @@ class Place:
     name: str
     title: str
     path: str
+    managers_only: bool = False
     operators_only: bool = False
 
 
@@ -24,13 +25,26 @@ class Group:
 
 MENU: Final = (
     Group("", (Place("playground", "Playground", "/"), Place("tasks", "Tasks", "/tasks"))),
-    Group("Workspace", (Place("usage", "Usage", "/usage"),)),
+    Group(
+        "Workspace",
+        (
+            Place("usage", "Usage", "/usage"),
+            Place("keys", "API keys", "/keys", managers_only=True),
+            Place("webhooks", "Webhooks", "/webhooks", managers_only=True),
+            Place("members", "Members", "/members"),
+            Place("settings", "Settings", "/settings"),
+        ),
+    ),
     Group("Reference", (Place("models", "Models", "/models"),)),
     Group("Server", (Place("system", "System", "/system", operators_only=True),)),
 )
 
 
-def menu_for(*, operator: bool) -> tuple[Group, ...]:
+def menu_for(*, manager: bool, operator: bool) -> tuple[Group, ...]:
     """What this visitor can use."""
-    groups = (Group(group.title, tuple(p for p in group.places if operator or not p.operators_only)) for group in MENU)
+
+    def usable(place: Place) -> bool:
+        return (manager or not place.managers_only) and (operator or not place.operators_only)
+
+    groups = (Group(group.title, tuple(filter(usable, group.places))) for group in MENU)
     return tuple(group for group in groups if group.places)

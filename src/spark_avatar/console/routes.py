@@ -1,6 +1,6 @@
 """The console's routes: pages, the files that they are made of, and the samples that they offer."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +9,21 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
 from spark_avatar.console.console import Console, Visitor
-from spark_avatar.console.pages import models, playground, sign_in, system, tasks, usage
+from spark_avatar.console.pages import (
+    accept,
+    device,
+    keys,
+    members,
+    models,
+    playground,
+    settings,
+    sign_in,
+    system,
+    tasks,
+    usage,
+    webhooks,
+)
+from spark_avatar.console.pages.settings import Rule
 
 _SAMPLE_TYPES: Final = {"portrait.png": "image/png", "speech.flac": "audio/flac"}
 _FOREVER: Final = "public, max-age=31536000, immutable"
@@ -20,14 +34,18 @@ def console_routes(
     *,
     visitor_of: Callable[[Request], Visitor | None],
     file_addresses: Iterable[str] = (),
+    rules: Sequence[Rule] = (),
 ) -> APIRouter:
     """All of them. `sample` finds the file behind `portrait.png` or `speech.flac`, and may make it: it is called in a worker
-    thread, as `visitor_of` is. `file_addresses` are those at which stored files are read besides this server's own.
+    thread, as `visitor_of` is.
+    `file_addresses` are those at which stored files are read besides this server's own; `rules` are what the operator has
+    decided.
     """
     console = Console(visitor_of, file_addresses=file_addresses)
     routes = APIRouter(include_in_schema=False)
-    for page in (sign_in, playground, tasks, usage, models, system):
+    for page in (sign_in, accept, device, playground, tasks, usage, keys, webhooks, members, models, system):
         routes.include_router(page.routes(console))
+    routes.include_router(settings.routes(console, rules))
 
     @routes.get("/console/{version}/{name:path}")
     async def asset(version: str, name: str) -> Response:

@@ -24,6 +24,9 @@ export function icon(name) {
   return makeSvg("svg", { class: "icon", "aria-hidden": "true" }, use);
 }
 
+/** Text in which `words` between backticks are code. */
+export const prose = (text) => text.split("`").map((part, i) => (i % 2 ? make("code", {}, part) : part));
+
 export function show(element, visible = true) {
   element.hidden = !visible;
 }

@@ -43,7 +43,9 @@ export function ago(value, now = Date.now()) {
   return dateTime(value);
 }
 
+/** A parameter's name as a label. */
 export const words = (name) => {
+  if (name === "fps") return "Frames per second";
   const text = name.replaceAll("_", " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 };

@@ -1,13 +1,12 @@
 // The form of a model's options, made from its spec: whatever an engine declares can be set here.
 
 import { get } from "../api.js";
-import { byId, make, show } from "../dom.js";
+import { byId, make, prose, show } from "../dom.js";
 import { words } from "../format.js";
 
 const INPUTS = ["image_url", "audio_url"];
 const MOST_SEGMENTS = 4;
 
-const plain = (text) => text.replaceAll("`", "");
 const same = (a, b) => String(a) === String(b);
 
 /** Controls answer their value and can be set; undefined stands for the default. */
@@ -88,7 +87,7 @@ const CONTROLS = [
 function fieldOf(parameter) {
   const id = `option-${parameter.name}`;
   const control = CONTROLS.find(({ fits }) => fits(parameter)).make(parameter, id);
-  const hint = parameter.description && make("p", { class: "hint", id: `${id}-hint` }, plain(parameter.description));
+  const hint = parameter.description && make("p", { class: "hint", id: `${id}-hint` }, prose(parameter.description));
   const single = parameter.type === "boolean" || control.element.getAttribute("role") === "radiogroup";
   const title = single ? make("span", { class: "label" }, words(parameter.name)) : make("label", { for: id }, words(parameter.name));
   (control.element.querySelector(`#${id}`) ?? control.element).setAttribute("aria-describedby", `${id}-hint`);
