@@ -17,12 +17,14 @@ from spark_avatar.accounts.sql.sign_in_attempts import SqlSignInAttempts
 from spark_avatar.accounts.sql.tokens import SqlTokenStore
 from spark_avatar.accounts.sql.users import SqlUserStore
 from spark_avatar.config import Settings
+from spark_avatar.service.account_retention import AccountRetention
 from spark_avatar.service.accounts import AccountServices
 from spark_avatar.service.bearers import Bearers
 from spark_avatar.service.device_login import DeviceLoginService
 from spark_avatar.service.key_management import KeyService
 from spark_avatar.service.members import MemberService
 from spark_avatar.service.refused_keys import RefusedKeys
+from spark_avatar.service.retention import age
 from spark_avatar.service.sign_in import SignInService
 
 if TYPE_CHECKING:
@@ -40,20 +42,26 @@ def account_services(
 ) -> AccountServices:
     """The use cases around accounts."""
     audit, users, tokens = SqlAuditLog(database), SqlUserStore(database), SqlTokenStore(database)
+    sessions, attempts, invitations = (
+        SqlSessionStore(database, session_life(settings)),
+        SqlSignInAttempts(database),
+        SqlInvitationStore(database),
+    )
     sign_in = SignInService(
         users=users,
-        sessions=SqlSessionStore(database, session_life(settings)),
-        attempts=SqlSignInAttempts(database),
+        sessions=sessions,
+        attempts=attempts,
         passwords=passwords or Passwords(),
         audit=audit,
     )
     return AccountServices(
         sign_in=sign_in,
-        members=MemberService(users, SqlInvitationStore(database), sign_in, audit),
+        members=MemberService(users, invitations, sign_in, audit),
         keys=KeyService(keys, audit, knows_model),
         audit=audit,
         device_logins=DeviceLoginService(SqlDeviceLoginStore(database), tokens, keys, audit),
         bearers=Bearers(keys, tokens),
+        retention=AccountRetention(sessions, invitations, attempts, audit, age(timedelta(days=settings.audit_days))),
     )
 
 

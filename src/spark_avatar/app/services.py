@@ -180,6 +180,7 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
             Sweeper(webhooks.step, seconds=1),
             Sweeper(webhooks.tidy, seconds=3600, first_seconds=60),
             Sweeper(accounts.device_logins.sweep, seconds=3600, first_seconds=60),
+            Sweeper(accounts.retention.sweep, seconds=3600, first_seconds=60),
         ),
     )
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from spark_avatar.accounts.audit import AuditLog
+from spark_avatar.service.account_retention import AccountRetention
 from spark_avatar.service.bearers import Bearers
 from spark_avatar.service.device_login import DeviceLoginService
 from spark_avatar.service.key_management import KeyService
@@ -20,3 +21,4 @@ class AccountServices:
     audit: AuditLog
     device_logins: DeviceLoginService
     bearers: Bearers
+    retention: AccountRetention
