@@ -85,3 +85,8 @@ def test_nobody_but_an_owner(workspace: Workspace, role: Role) -> None:
         for headers in (other, {"Authorization": f"Bearer {workspace.key}"}):
             answer = workspace.call(method, path, headers=headers, json={"confirm": workspace.id})
             assert (answer.status_code, decode_error(answer)["code"]) == (403, "forbidden")
+
+
+def test_so_many_exports_and_no_more(workspace: Workspace) -> None:
+    statuses = [workspace.call("GET", f"{ACCOUNT}/export").status_code for _ in range(11)]
+    assert statuses == [200] * 10 + [429]

@@ -17,6 +17,8 @@ from spark_avatar.errors import InvalidOptions, NotAllowed
 from spark_avatar.schemas.account_data import ErasureBody, ErasureView
 
 _NO_STORE: Final = {"Cache-Control": "no-store"}
+_EXPORTS: Final = "10/hour"
+"""Each one holds a connection to the database while it is read."""
 
 routes = APIRouter(prefix="/api/v1/account", tags=["account"])
 
@@ -30,6 +32,7 @@ routes = APIRouter(prefix="/api/v1/account", tags=["account"])
 def export(request: Request, ports: PortsOf) -> Response:
     """Everything that the server holds of the workspace, as a ZIP archive: records as JSON lines, and files. For owners."""
     caller = _owner(request, ports)
+    ports.rates.admit(f"export:{caller.account_id}", "this workspace", _EXPORTS)
     archive = ports.account_data.export(caller.account_id, actor=actor_of(request, caller))
     name = f"{caller.account_id}-{datetime.now(UTC):%Y-%m-%d}.zip"
     headers = {**_NO_STORE, "Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}

@@ -13,7 +13,7 @@ from spark_avatar.accounts.ledger.entries import available_book, held_book
 from spark_avatar.accounts.sign_in_attempts import OF_USER, Subject
 from spark_avatar.accounts.sql.clock import Clock, utc_now
 from spark_avatar.database import schema
-from spark_avatar.database.engine import reading, writing
+from spark_avatar.database.engine import reading, snapshot, writing
 from spark_avatar.schemas.identity import AccountId
 
 _CHUNK: Final = 500
@@ -79,7 +79,7 @@ class SqlAccountRecords:
 
     def export(self, account_id: AccountId) -> Iterator[tuple[str, Iterator[dict[str, object]]]]:
         """Name and rows of every table; see the protocol."""
-        with reading(self._engine) as connection:
+        with snapshot(self._engine) as connection:
             for table, which in _exported(account_id):
                 yield table.name, _rows(connection, table, which, account_id)
 
