@@ -7,6 +7,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from spark_avatar.tasks.demand import DemandMeter
 from spark_avatar.tasks.store import QueueFacts
 
 _SECONDS = (0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0)
@@ -59,3 +60,28 @@ class QueueCollector(Collector):
         yield GaugeMetricFamily(
             "spark_avatar_oldest_queued_seconds", "Age of the oldest waiting task.", value=facts.oldest_queued_seconds
         )
+
+
+class DemandCollector(Collector):
+    """What autoscaling follows, by engine; asks the store at every scrape."""
+
+    def __init__(self, meter: DemandMeter) -> None:
+        self._meter = meter
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: the registry must not ask the store when the collector is registered."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """The gauges."""
+        workers = GaugeMetricFamily(
+            "spark_avatar_worker_demand", "Worker processes that would be busy if there were any number.", labels=("engine",)
+        )
+        oldest = GaugeMetricFamily(
+            "spark_avatar_engine_oldest_queued_seconds", "Age of the engine's oldest waiting task.", labels=("engine",)
+        )
+        for engine, demand in self._meter.by_engine().items():
+            workers.add_metric((engine,), demand.workers)
+            oldest.add_metric((engine,), demand.oldest_seconds)
+        yield workers
+        yield oldest

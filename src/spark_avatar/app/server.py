@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from spark_avatar.app.adapters import limits_of, storage_of
 from spark_avatar.app.services import Services, build_services
-from spark_avatar.config import Settings
+from spark_avatar.config import Settings, traces_wanted
 from spark_avatar.errors import StorageUnavailable
 from spark_avatar.service.members import WELCOME_PATH
+from spark_avatar.tasks.sql.demand import SqlDemandMeter
 from spark_avatar.telemetry import PLAIN_LOGGING, Logging, configure_logging
+from spark_avatar.tracing import start_tracing
 from spark_avatar.wiring import provenance_of
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ def create_app(settings: Settings, logging: Logging = PLAIN_LOGGING) -> FastAPI:
     from starlette.concurrency import run_in_threadpool
 
     from spark_avatar.api.http import build_api
-    from spark_avatar.api.metrics import QueueCollector
+    from spark_avatar.api.metrics import DemandCollector, QueueCollector
     from spark_avatar.app.console import open_console
 
     services = build_services(settings, logging)
@@ -43,6 +45,7 @@ def create_app(settings: Settings, logging: Logging = PLAIN_LOGGING) -> FastAPI:
 
     registry = CollectorRegistry()
     registry.register(QueueCollector(lambda: services.store.queue_facts(now=datetime.now(UTC))))
+    registry.register(DemandCollector(SqlDemandMeter(services.database)))
     app = build_api(registry=registry, lifespan=lifespan)
     app.state.ports = _ports(services, registry)
     app.include_router(open_console(settings, services.storage))
@@ -54,6 +57,8 @@ def run_server(settings: Settings, *, host: str, port: int, log_json: bool, log_
     from spark_avatar.api.server import serve
 
     configure_logging(json=log_json, level=log_level)
+    if traces_wanted():
+        start_tracing()
     with suppress(StorageUnavailable):  # it may come back: until then the server is not ready
         storage_of(settings).check()
     provenance_of(settings).check()
