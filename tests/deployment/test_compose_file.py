@@ -66,8 +66,6 @@ def test_every_variable_stands_in_the_example_and_no_secret_in_the_file():
     asked = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", COMPOSE.read_text()))
     lines = (DEPLOY / "team.env.example").read_text().splitlines()
     example = dict(line.split("=", 1) for line in lines if "=" in line and line[0] != "#")
-        line.split("=", 1) for line in (DEPLOY / "team.env.example").read_text().splitlines() if "=" in line and line[0] != "#"
-    )
     assert asked == set(example)
     assert {name for name, value in example.items() if value} == {"PUBLIC_URL", "PORT"}
 
