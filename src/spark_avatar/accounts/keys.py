@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from spark_avatar.accounts.bearer_secrets import hash_of as hash_of
 from spark_avatar.accounts.roles import USUAL_SCOPES, Role, Scope
 from spark_avatar.schemas.identity import AccountId
 

@@ -11,10 +11,11 @@ from starlette.responses import Response
 
 from spark_avatar.accounts.ledger.entries import EntryMark, LedgerEntry
 from spark_avatar.accounts.ledger.usage import UsageGroup, UsageSum
+from spark_avatar.accounts.roles import Scope
 from spark_avatar.api.auth import authenticate
 from spark_avatar.api.cursors import read_cursor, write_cursor
 from spark_avatar.api.generation import PortsOf
-from spark_avatar.api.openapi import NEEDS_KEY
+from spark_avatar.api.openapi import needs
 from spark_avatar.errors import InvalidOptions
 from spark_avatar.schemas.billing import BalanceView, EntryList, EntryView, UsageReport, UsageRow
 from spark_avatar.schemas.models import Envelope
@@ -29,7 +30,7 @@ Day = Annotated[date | None, Query(ge=date(2000, 1, 1), le=date(2999, 12, 31))]
 routes = APIRouter(prefix="/api/v1", tags=["billing"])
 
 
-@routes.get("/user/balance", responses={200: {"model": Envelope[BalanceView]}}, openapi_extra=NEEDS_KEY)
+@routes.get("/user/balance", responses={200: {"model": Envelope[BalanceView]}}, openapi_extra=needs(Scope.READ))
 def balance(request: Request, ports: PortsOf) -> Response:
     """How the account stands."""
     caller = authenticate(request, ports)
@@ -48,7 +49,7 @@ def balance(request: Request, ports: PortsOf) -> Response:
     return _answer(Envelope(data=view))
 
 
-@routes.get("/ledger", responses={200: {"model": Envelope[EntryList]}}, openapi_extra=NEEDS_KEY)
+@routes.get("/ledger", responses={200: {"model": Envelope[EntryList]}}, openapi_extra=needs(Scope.READ))
 def ledger(
     request: Request, ports: PortsOf, limit: Annotated[int, Query(ge=1, le=_LONGEST_PAGE)] = 20, after: str = ""
 ) -> Response:
@@ -64,7 +65,7 @@ def ledger(
 @routes.get(
     "/usage",
     responses={200: {"model": Envelope[UsageReport], "content": {"text/csv": {"schema": {"type": "string"}}}}},
-    openapi_extra=NEEDS_KEY,
+    openapi_extra=needs(Scope.READ),
 )
 def usage(
     request: Request,

@@ -17,7 +17,6 @@ def needs(scope: Scope) -> dict[str, Any]:
 
 NEEDS_USER: dict[str, Any] = {"security": [{_SESSION: []}]}
 """`openapi_extra` of a call that needs a signed-in user, of whatever role."""
-NEEDS_KEY = needs(Scope.READ)
 
 
 def scopes_of(route: object) -> frozenset[Scope]:

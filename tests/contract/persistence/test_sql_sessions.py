@@ -1,13 +1,17 @@
 """Sessions, on each database."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import event, select
 
 from spark_avatar.accounts.roles import Role, Scope
 from spark_avatar.accounts.sessions import SessionLife
 from spark_avatar.accounts.sql.sessions import SqlSessionStore
-from spark_avatar.accounts.sql.users import SqlUserStore
+from spark_avatar.accounts.sql.users import SqlUserStore, add_member
+from spark_avatar.database.engine import reading, writing
+from spark_avatar.database.schema import sessions as session_table
 from spark_avatar.errors import NotAuthenticated
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -126,7 +130,7 @@ def test_who_is_no_member_any_more_or_disabled_is_out_at_once(sessions, users, a
 def test_a_user_sees_the_own_live_sessions(sessions, anna, clock):
     opened(sessions, anna)
     clock.pass_time(hours=6)
-    (second, _), third = opened(sessions, anna), None
+    second, _ = opened(sessions, anna)
     clock.pass_time(minutes=1)
     third, _ = opened(sessions, anna)
     assert [session.id for session in sessions.of_user(anna.id)] == [third.id, second.id]
@@ -134,7 +138,28 @@ def test_a_user_sees_the_own_live_sessions(sessions, anna, clock):
     assert sessions.sweep() == 0
 
 
-def test_a_session_can_look_at_another_workspace(sessions, users, anna):
+def test_a_session_can_look_at_another_workspace(sessions, users, engine, anna):
     session, secret = opened(sessions, anna)
-    sessions.move(session.id, "elsewhere") if users.workspaces("x") else None
+    with writing(engine) as connection:
+        add_member(connection, anna, "elsewhere", Role.ADMIN, START)
     assert sessions.find(secret).member.account_id == "studio"
+    sessions.move(session.id, "elsewhere")
+    found = sessions.find(secret)
+    assert (found.caller.account_id, found.caller.role) == ("elsewhere", Role.ADMIN)
+
+
+def test_most_requests_write_nothing(sessions, engine, anna, clock):
+    _, secret = opened(sessions, anna)
+    statements = []
+    event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    for _ in range(10):
+        clock.pass_time(seconds=1)
+        sessions.find(secret)
+    assert not any(re.match("INSERT|UPDATE|BEGIN IMMEDIATE", statement) for statement in statements)
+    assert sum(statement.startswith("SELECT") for statement in statements) == 10
+
+
+def test_the_secret_is_stored_nowhere(sessions, engine, anna):
+    _, secret = opened(sessions, anna)
+    with reading(engine) as connection:
+        assert secret[9:] not in repr(connection.execute(select(session_table)).all())

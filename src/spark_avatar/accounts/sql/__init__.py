@@ -1,1 +1,0 @@
-from spark_avatar.accounts.sql.keys import SqlKeyStore as SqlKeyStore

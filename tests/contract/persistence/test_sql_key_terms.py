@@ -1,0 +1,153 @@
+"""What API keys may do and for how long, on each database."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import event, insert, update
+
+from spark_avatar.accounts.keys import KeyTerms
+from spark_avatar.accounts.roles import USUAL_SCOPES, Scope
+from spark_avatar.accounts.sql.keys import SqlKeyStore
+from spark_avatar.database.engine import writing
+from spark_avatar.database.schema import api_keys, key_spending
+from spark_avatar.errors import NotAuthenticated, NotFound
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ALL = KeyTerms(
+    scopes=frozenset({Scope.ADMIN, Scope.READ}),
+    expires_at=START + timedelta(days=1),
+    models=frozenset({"one", "two"}),
+    rate_limit="5/second",
+    monthly_budget=Decimal("12.345678"),
+)
+
+
+class Clock:
+    def __init__(self):
+        self.now = START
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def refusals():
+    return []
+
+
+@pytest.fixture
+def keys(engine, clock, refusals):
+    return SqlKeyStore(engine, clock=clock, on_refusal=lambda key, why, address: refusals.append((key.id, why, address)))
+
+
+def test_terms_come_back_and_count(keys):
+    key, secret = keys.create("n", account="anna", terms=ALL, created_by="user:1")
+    assert keys.get(key.id, "anna") == key == keys.list()[0]
+    assert (key.terms, key.created_by) == (ALL, "user:1")
+    caller = keys.authenticate(secret, "10.0.0.1")
+    assert (caller.scopes, caller.models, caller.rate_limit) == (ALL.scopes, ALL.models, ALL.rate_limit)
+    assert caller.may_use("one")
+    assert not caller.may_use("three")
+    assert keys.get(key.id, "anna").last_used_address == "10.0.0.1"
+    with pytest.raises(NotFound):
+        keys.get(key.id, "otto")
+
+
+def test_a_key_from_before_there_were_scopes_generates_and_reads(keys, engine):
+    key, secret = keys.create("old")
+    with writing(engine) as connection:
+        connection.execute(update(api_keys).values(scopes=None))
+    assert keys.authenticate(secret).scopes == USUAL_SCOPES
+    assert keys.get(key.id, "default").terms == KeyTerms()
+
+
+def test_a_key_expires_to_the_moment(keys, clock, refusals):
+    key, secret = keys.create("n", terms=ALL)
+    clock.now = ALL.expires_at - timedelta(microseconds=1)
+    assert keys.authenticate(secret)
+    clock.now = ALL.expires_at
+    with pytest.raises(NotAuthenticated):
+        keys.authenticate(secret, "10.0.0.9")
+    assert refusals == [(key.id, "expired", "10.0.0.9")]
+
+
+def test_only_keys_that_were_right_once_are_told_of(keys, refusals):
+    key, secret = keys.create("n")
+    keys.revoke(key.id)
+    for guess in (secret[:-1] + "x", "sk-spark-" + "a" * 43, secret):
+        with pytest.raises(NotAuthenticated):
+            keys.authenticate(guess)
+    assert refusals == [(key.id, "revoked", "")] or secret.endswith("x")
+
+
+def test_a_key_is_changed(keys, clock):
+    key, secret = keys.create("n", terms=ALL)
+    changed = keys.change(key.id, "default", name="m", terms=KeyTerms())
+    assert (changed.name, changed.terms) == ("m", KeyTerms())
+    assert keys.get(key.id, "default") == changed
+    clock.now = ALL.expires_at
+    assert keys.authenticate(secret).key_name == "m"
+    keys.revoke(key.id)
+    for account in ("default", "other"):
+        with pytest.raises(NotFound):
+            keys.change(key.id, account, name="m", terms=KeyTerms())
+
+
+def test_rotation_keeps_the_terms_and_ends_the_old_key(keys, clock):
+    old, secret = keys.create("n", terms=ALL)
+    new, fresh = keys.rotate(old.id, "default", grace=timedelta(hours=1), created_by="user:2")
+    assert (new.name, new.terms, new.created_by) == ("n", ALL, "user:2")
+    left = keys.get(old.id, "default")
+    assert (left.rotated_to, left.terms.expires_at) == (new.id, START + timedelta(hours=1))
+    assert {keys.authenticate(each).key_id for each in (secret, fresh)} == {old.id, new.id}
+    clock.now += timedelta(hours=1)
+    with pytest.raises(NotAuthenticated):
+        keys.authenticate(secret)
+    assert keys.authenticate(fresh)
+
+
+def test_of_two_rotations_at_once_one_counts(keys):
+    old, _ = keys.create("n")
+
+    def rotate(_):
+        try:
+            return keys.rotate(old.id, "default", grace=timedelta(hours=1))[0].id
+        except NotFound:
+            return None
+
+    with ThreadPoolExecutor(4) as threads:
+        made = [result for result in threads.map(rotate, range(4)) if result is not None]
+    assert made == [keys.get(old.id, "default").rotated_to]
+    assert len(keys.list()) == 2
+
+
+def test_revoking_within_an_account_leaves_others_alone(keys):
+    mine, theirs = keys.create("ci", account="anna")[0], keys.create("ci", account="otto")[0]
+    assert [key.id for key in keys.revoke("ci", "anna")] == [mine.id]
+    assert keys.revoke(theirs.id, "anna") == []
+
+
+def test_what_keys_have_spent_is_told_by_month_and_account(keys, engine):
+    mine, theirs = keys.create("a", account="anna")[0], keys.create("b", account="otto")[0]
+    with writing(engine) as connection:
+        for key, month, spent in ((mine, "2026-03", "1.5"), (mine, "2026-02", "9"), (theirs, "2026-03", "7")):
+            row = {"key_id": key.id, "month": month, "spent": Decimal(spent), "held": Decimal(0)}
+            connection.execute(insert(key_spending), row)
+    assert keys.spent("anna", "2026-03") == {mine.id: Decimal("1.5")}
+    assert keys.spent("anna", "2026-04") == {}
+
+
+def test_knowing_a_caller_takes_one_read(keys, engine):
+    _, secret = keys.create("n", terms=ALL)
+    keys.authenticate(secret)
+    statements = []
+    event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    keys.authenticate(secret)
+    assert [statement.split()[0] for statement in statements if not statement.startswith("BEGIN")] == ["SELECT"]
