@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spark_avatar.animation.track import AnimationTrack
 from spark_avatar.engines.engine import (
@@ -31,9 +32,12 @@ from spark_avatar.media.audio import probe_audio
 from spark_avatar.media.image import can_write_image, probe_image, read_image, write_image
 from spark_avatar.media.join import join
 from spark_avatar.media.limits import MediaLimits
-from spark_avatar.media.marks import ContinuedMark, FrameMark
+from spark_avatar.media.marks import ContinuedMark
 from spark_avatar.media.video import probe_video, read_frames
 from spark_avatar.provenance.provenance import Origin, Provenance, ProvenanceRules, digest, render_identity
+
+if TYPE_CHECKING:
+    from spark_avatar.provenance.marks import VideoMarks
 
 _DEFAULT_LIMITS = MediaLimits()
 _SILENT = SilentMonitor()
@@ -290,12 +294,13 @@ def _verify(rendition: Rendition, *, has_sound: bool) -> None:
         )
 
 
-def _good_frame(rendition: Rendition, mark: FrameMark) -> RGBImage:
+def _good_frame(rendition: Rendition, marks: "VideoMarks") -> RGBImage:
     """The engine's own thumbnail, marked like the video, or the video's first frame."""
     if rendition.thumbnail is None:
         return next(read_frames(rendition.path))
     frame = read_image(rendition.thumbnail)
-    mark.draw(frame)
+    if marks.drawn:
+        marks.draw(frame)
     return frame
 
 

@@ -26,6 +26,11 @@ class VideoMarks:
         return self._label is not None or (self._always and self._new_pattern is not None)
 
     @property
+    def drawn(self) -> bool:
+        """Whether there were frames to draw on."""
+        return self._frames
+
+    @property
     def labelled(self) -> bool:
         """Whether the frames so far carry the label."""
         return self._frames and self._label is not None
