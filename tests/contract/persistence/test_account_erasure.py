@@ -29,7 +29,7 @@ from spark_avatar.accounts.sql.sign_in_attempts import SqlSignInAttempts
 from spark_avatar.accounts.sql.tokens import SqlTokenStore
 from spark_avatar.accounts.sql.users import SqlUserStore
 from spark_avatar.database.engine import reading, writing
-from spark_avatar.database.schema import engine_notes, metadata, webhooks
+from spark_avatar.database.schema import engine_notes, metadata, segments, webhooks
 from spark_avatar.errors import NotAuthenticated, NotFound
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.service.account_data import AccountData
@@ -38,6 +38,7 @@ from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.service.tasks import TaskService
 from spark_avatar.storage.keys import input_key, output_key, upload_key
 from spark_avatar.storage.object_storage import ObjectStorage
+from spark_avatar.storage.storage import ObjectKey
 from spark_avatar.tasks.deliveries import EVENTS, Attempt
 from spark_avatar.tasks.endpoints import Endpoint, EndpointTerms
 from spark_avatar.tasks.sql.deliveries import SqlDeliveryStore
@@ -117,6 +118,10 @@ class World:
             connection.execute(insert(engine_notes), {"task_id": held.id, "engine": "far", "note": {"job": "job-of-ada"}})
             old = {"task_id": held.id, "account_id": ACME, "url": "https://ada.example.org/old", "created_at": later(0)}
             connection.execute(insert(webhooks), {**old, "attempts": 0})
+            part = {"task_id": held.id, "number": 1, "account_id": ACME, "engine": "e", "plan_attempt": 1, "first_frame": 0}
+            part |= {"end_frame": 9, "created_at": later(0), "status": "queued", "attempts": 0, "progress": 0, "compute_units": 0}
+            connection.execute(insert(segments), part)
+        self.storage.put(ObjectKey(f"work/{ACME}/{held.id}/1.mp4"), b"a part of a video")
 
     def add_task(self, name, key_id, account=ACME):
         request = TaskRequest("m", f"https://ada.example.org/{name}.jpg", "https://ada.example.org/a.wav")

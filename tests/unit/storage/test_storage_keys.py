@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from spark_avatar.errors import ObjectNotFound
 from spark_avatar.schemas.identity import AccountId, TaskId
-from spark_avatar.storage.keys import output_key, parse_key, task_prefix, upload_key
+from spark_avatar.storage import keys
+from spark_avatar.storage.keys import account_prefixes, output_key, parse_key, task_prefix, upload_key
 
 ANNA = AccountId("anna")
 HOSTILE = ["", ".", "..", "../x", "a/b", "/a", "a\\b", "..\\x", "a b", "a%2fb", "a\x00", "a\n", "ä", ".hidden", "a#1", "a" * 129]
@@ -20,6 +21,12 @@ def test_a_tasks_prefix_finds_its_outputs_and_no_other_tasks():
     prefix = task_prefix(ANNA, TaskId("t1"))
     assert output_key(ANNA, TaskId("t1"), 7).startswith(prefix)
     assert not output_key(ANNA, TaskId("t12"), 7).startswith(prefix)
+
+
+def test_an_accounts_prefixes_find_every_kind_of_file():
+    kinds = [line.split("/")[0] for line in (keys.__doc__ or "").splitlines() if "{account}" in line]
+    assert kinds
+    assert {f"{kind}/anna/" for kind in kinds} == set(account_prefixes(ANNA))
 
 
 @pytest.mark.parametrize("part", HOSTILE)

@@ -39,6 +39,7 @@ _OWN: Final = (
     schema.webhooks,
     schema.idempotency_keys,
     schema.turns,
+    schema.segments,
     schema.tasks,
     schema.device_logins,
     schema.tokens,
@@ -51,8 +52,10 @@ _OWN: Final = (
 """Tables with a column for the account, in the order in which their references allow to erase them."""
 _LEDGER: Final = (schema.ledger_entries, schema.balances, schema.holds, schema.usage_records)
 """Kept, under a pseudonym: what was paid for must stay on the books."""
-_PROVE_ONLY: Final = frozenset({schema.sessions, schema.tokens, schema.device_logins, schema.device_proofs, schema.turns})
-"""Not exported."""
+_PASSING: Final = frozenset(
+    {schema.sessions, schema.tokens, schema.device_logins, schema.device_proofs, schema.turns, schema.segments}
+)
+"""Not exported: what proves who somebody is, and how the queue stands."""
 
 OF_ACCOUNTS: Final = frozenset(
     {schema.accounts, schema.users, schema.key_spending, schema.ledger_postings, schema.login_failures, *_OWN, *_LEDGER}
@@ -113,14 +116,14 @@ def _exported(account_id: AccountId) -> Iterator[tuple[Table, ColumnElement[bool
     yield schema.accounts, schema.accounts.c.id == account_id
     yield schema.users, schema.users.c.id.in_(_users_of)
     for table in (*_OWN, *_LEDGER):
-        if table not in _PROVE_ONLY:
+        if table not in _PASSING:
             yield table, table.c.account_id == account_id
     for table, which in (
         *_PARTS,
         (schema.ledger_postings, schema.ledger_postings.c.entry_id.in_(_entries_of)),
         (schema.key_spending, schema.key_spending.c.key_id.in_(_keys_of)),
     ):
-        if table not in _PROVE_ONLY:
+        if table not in _PASSING:
             yield table, which
 
 
