@@ -60,9 +60,10 @@ def server(data_dir: Path, *, workers: int) -> Iterator[tuple[str, float]]:
         process.wait(60)
 
 
-def make_key(data_dir: Path) -> str:
+def make_key(data_dir: Path, account: str = "default") -> str:
     """A key for the benchmark."""
-    command = [sys.executable, "-m", "spark_avatar", "keys", "create", "--name", "benchmark", "--data-dir", str(data_dir)]
+    command = [sys.executable, "-m", "spark_avatar", "keys", "create", "--name", "benchmark", "--account", account]
+    command += ["--data-dir", str(data_dir)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
