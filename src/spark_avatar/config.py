@@ -16,6 +16,13 @@ def _half_the_cores() -> int:
     return max(1, (os.cpu_count() or 2) // 2)
 
 
+def traces_wanted() -> bool:
+    """Whether the standard variables of OpenTelemetry name a collector of traces, and do not turn them off."""
+    named = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER", "otlp") == "none"
+    return bool(named) and not off
+
+
 class Settings(BaseSettings):
     """All settings, each from `SPARK_AVATAR_<NAME>`."""
 

@@ -6,6 +6,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from spark_avatar import tracing
 from spark_avatar.api.metrics import HttpMetrics
 from spark_avatar.api.problems import internal_error
 from spark_avatar.api.request_ids import choose_request_id
@@ -43,7 +44,10 @@ class RequestContext:
             await send(message)
 
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            tracing.span(scope["method"], parent=headers, served=True, request_id=request_id) as step,
+        ):
             try:
                 await self._app(scope, receive, send_with_id)
             except Exception:  # the outermost place: whatever it is, the caller gets a clean 500
@@ -52,10 +56,12 @@ class RequestContext:
                     raise  # half an answer is out: only closing the connection tells the caller
                 await internal_error(request_id, headers.get("accept", ""))(scope, receive, send_with_id)
             finally:
-                self._record(scope, status, time.perf_counter() - started)
+                self._record(scope, status, time.perf_counter() - started, step)
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float, step: tracing.Step) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
+        step.update_name(f"{scope['method']} {route}")
+        step.set_attribute("http.response.status_code", status)
         self._metrics.observe(method=scope["method"], route=route, status=status, seconds=seconds)
         log = _log.debug if scope["path"] in _PROBES else _log.info
         log("request", method=scope["method"], path=scope["path"], status=status, milliseconds=round(seconds * 1000, 1))

@@ -14,7 +14,7 @@ from spark_avatar.app.broker import broker_url_of
 from spark_avatar.app.housekeeping import KILL_SLACK_SECONDS, Housekeeping
 from spark_avatar.app.split_worker import open_worker
 from spark_avatar.app.task_runner import open_runner
-from spark_avatar.config import Settings
+from spark_avatar.config import Settings, traces_wanted
 from spark_avatar.database.engine import open_database
 from spark_avatar.database.migrate import upgrade
 from spark_avatar.dispatch.presence import ServerPresence
@@ -23,6 +23,7 @@ from spark_avatar.dispatch.sql_roster import SqlRoster
 from spark_avatar.errors import ConfigurationError
 from spark_avatar.service.recovery import Recovery
 from spark_avatar.telemetry import Logging, configure_logging
+from spark_avatar.tracing import start_tracing
 from spark_avatar.wiring import engine_registry
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class QueueShift:
     def __init__(self, settings: Settings, engines: Collection[str], control: QueueControl) -> None:
         from spark_avatar.app.broker import open_dispatcher
 
+        if traces_wanted():
+            start_tracing()
         self._presence = ServerPresence(settings.data_dir / "servers")
         name = f"{self._presence.server_id}/1"
         self._database = open_database(database_url_of(settings))

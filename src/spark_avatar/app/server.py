@@ -45,6 +45,7 @@ def create_app(settings: Settings, logging: Logging = PLAIN_LOGGING) -> FastAPI:
 
     registry = CollectorRegistry()
     registry.register(QueueCollector(lambda: services.store.queue_facts(now=datetime.now(UTC))))
+    registry.register(StageCollector(SqlStageTotals(services.database).totals))
     registry.register(DemandCollector(SqlDemandMeter(services.database)))
     app = build_api(registry=registry, lifespan=lifespan)
     app.state.ports = _ports(services, registry)

@@ -10,11 +10,12 @@ import spark_avatar
 from spark_avatar.app.adapters import database_url_of
 from spark_avatar.app.split_worker import open_worker
 from spark_avatar.app.task_runner import open_runner
-from spark_avatar.config import Settings
+from spark_avatar.config import Settings, traces_wanted
 from spark_avatar.database.engine import open_database
 from spark_avatar.dispatch.roster import Attendance, WorkerState
 from spark_avatar.dispatch.sql_roster import SqlRoster
 from spark_avatar.telemetry import Logging, configure_logging
+from spark_avatar.tracing import start_tracing
 
 if TYPE_CHECKING:
     from spark_avatar.dispatch.control import WorkerControl
@@ -28,6 +29,8 @@ def worker_main(name: str, control: WorkerControl, settings: Settings, logging: 
     from spark_avatar.dispatch.worker_loop import run_worker
 
     configure_logging(json=logging.json, level=logging.level)
+    if traces_wanted():
+        start_tracing()
     database = open_database(database_url_of(settings))
     worker: Worker | None = None
 

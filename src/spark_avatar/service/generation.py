@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 
+from spark_avatar import tracing
 from spark_avatar.accounts.keys import Caller
 from spark_avatar.dispatch.dispatcher import Dispatcher
 from spark_avatar.errors import NotAllowed, SparkAvatarError, TaskCreationError
@@ -84,9 +85,9 @@ class GenerationService:
         A request that repeats an idempotency key of its account, within a day, gets the task that the first one made.
 
         Raises `UnknownModel`, `NotAllowed` for a model that the key may not use, `ImageUrlMissing`, `AudioUrlMissing`,
-        `ImageUrlInvalid`, `AudioUrlInvalid`,
-        `InvalidOptions`, `ConsentMissing`, the errors of a `data:` URL that is empty or too large, `IdempotencyConflict`, `QueueFull`,
-        `AccountQueueFull`, `InsufficientBalance`, `BudgetSpent` and `TaskCreationError`.
+        `ImageUrlInvalid`, `AudioUrlInvalid`, `InvalidOptions`, `ConsentMissing`, the errors of a `data:` URL that is empty or
+        too large, `IdempotencyConflict`, `QueueFull`, `AccountQueueFull`, `InsufficientBalance`, `BudgetSpent` and
+        `TaskCreationError`.
         After any of them nothing is stored.
         """
         model, checked = self._check(request)
@@ -182,5 +183,7 @@ class GenerationService:
             request_id=request_id,
             engine=model.engine,
             # The seed is settled here, so that a second attempt after a crash makes the same frames.
-            metadata={"engine": model.engine, "seed": checked.seed} | ({CONSENT: checked.consent} if checked.consent else {}),
+            metadata={"engine": model.engine, "seed": checked.seed}
+            | ({CONSENT: checked.consent} if checked.consent else {})
+            | tracing.carrier(),
         )

@@ -11,6 +11,7 @@ from typing import Protocol
 from spark_avatar.errors import Canceled, TimedOut
 from spark_avatar.service.clock import Clock
 from spark_avatar.tasks.task import Claim, Task, TaskId
+from spark_avatar.tracing import Stages
 
 _REPORT_SECONDS = 0.3
 _REPORT_STEP = 0.02
@@ -100,6 +101,13 @@ class TaskMonitor:
         self._start, self._end = start, end
         self._reported_at = float("-inf")
         self._reported = ("", 0.0)
+        self._stages = Stages("stage")
+
+    def __enter__(self) -> "TaskMonitor":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stages.end()
 
     def checkpoint(self) -> None:
         """Raises `ClaimLost`, `HandedBack` or `TimedOut`."""
@@ -118,6 +126,7 @@ class TaskMonitor:
 
     def progress(self, fraction: float, stage: str) -> None:
         """Tells the store, at most every 0.3 s and for every stage or 2 % of news. Raises `ClaimLost`."""
+        self._stages.enter(stage)
         done = self._start + (self._end - self._start) * min(max(fraction, 0.0), 1.0)
         last_stage, last_done = self._reported
         now = time.monotonic()

@@ -10,6 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from spark_avatar import tracing
 from spark_avatar.engines.engine import Rendition
 from spark_avatar.errors import ConfigurationError, GenerationError, SparkAvatarError
 from spark_avatar.media.audio import probe_audio
@@ -88,6 +89,13 @@ class TaskRunner:
         if claim is None:
             raise ValueError("the task is not claimed")
         _log.info("task started", extra={"task_id": task.id, "attempt": claim.attempt, "worker": claim.worker})
+        with tracing.span("task", parent=_trace_of(task), task__id=task.id, attempt=claim.attempt, worker=claim.worker):
+            tracing.past("claim", seconds=(self.clock() - task.created_at).total_seconds(), engine=task.engine)
+            self._run(task, claim)
+        if self.split is not None:
+            self.split.tidy()
+
+    def _run(self, task: Task, claim: Claim) -> None:
         with Heartbeat(self.store, task, claim, lease_seconds=self.lease_seconds, clock=self.clock) as heartbeat:
             try:
                 finished = self._produce(task, claim, heartbeat)
@@ -109,8 +117,6 @@ class TaskRunner:
                 self._fail(task, claim, GenerationError(_INTERNAL))
             else:
                 self._complete(task, claim, *finished)
-        if self.split is not None:
-            self.split.tidy()
 
     def _produce(self, task: Task, claim: Claim, heartbeat: Heartbeat) -> tuple[Rendition, TaskOutput, TaskUsage]:
         """The video, in storage, and what it costs; the workdir is gone."""
@@ -127,10 +133,11 @@ class TaskRunner:
             start=_FETCHED,
             end=_RENDERED,
         )
-        with self._workdir(task, claim) as folder:
+        with monitor, self._workdir(task, claim) as folder:
             started = time.perf_counter()
-            image = self.fetcher.fetch(task.request.image_url, "image", folder / "image", checkpoint=monitor.checkpoint)
-            audio = self.fetcher.fetch(task.request.audio_url, "audio", folder / "audio", checkpoint=monitor.checkpoint)
+            with tracing.span("fetch"):
+                image = self.fetcher.fetch(task.request.image_url, "image", folder / "image", checkpoint=monitor.checkpoint)
+                audio = self.fetcher.fetch(task.request.audio_url, "audio", folder / "audio", checkpoint=monitor.checkpoint)
             fetched = time.perf_counter() - started
             if not self.store.report(task.id, claim, progress=_FETCHED, stage="fetched", uploaded_at=self.clock()):
                 raise ClaimLost
@@ -151,7 +158,8 @@ class TaskRunner:
                 consent=CONSENT in task.metadata,
             )
             monitor.checkpoint()
-            output = self._store_output(task, claim, rendition)
+            with tracing.span("upload"):
+                output = self._store_output(task, claim, rendition)
         rendition.timings["fetch"] = fetched
         cost = min(price.charge(rendition.seconds, rendition.compute_units), set_aside)
         return rendition, output, TaskUsage(plain(cost), float(price.discount), rendition.compute_units)
@@ -207,6 +215,7 @@ class TaskRunner:
     def _fail(self, task: Task, claim: Claim, error: SparkAvatarError) -> None:
         code = error.task_code or (error.code if error.code.startswith(_CONTRACT_CODES) else GenerationError.code)
         metadata: dict[str, object] = dict(error.facts)
+        tracing.failed(code)
         if self.store.fail(task.id, claim, TaskFailure(code, error.message), metadata=metadata, now=self.clock()):
             _log.info("task failed", extra={"task_id": task.id, "attempt": claim.attempt, "code": code})
             self._delete_outputs(task, range(1, claim.attempt + 1))
@@ -225,6 +234,11 @@ class TaskRunner:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _trace_of(task: Task) -> dict[str, str]:
+    """Of the request that made the task."""
+    return {name: str(task.metadata[name]) for name in ("traceparent", "tracestate") if name in task.metadata}
 
 
 def _seed_of(task: Task) -> int | None:
