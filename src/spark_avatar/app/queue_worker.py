@@ -24,7 +24,7 @@ from spark_avatar.errors import ConfigurationError
 from spark_avatar.service.recovery import Recovery
 from spark_avatar.telemetry import Logging, configure_logging
 from spark_avatar.tracing import start_tracing
-from spark_avatar.wiring import engine_registry
+from spark_avatar.wiring import engine_registry, provenance_of
 
 if TYPE_CHECKING:
     from spark_avatar.dispatch.celery_queue.worker import QueueControl
@@ -47,6 +47,7 @@ def run_queue_workers(settings: Settings, logging: Logging, *, engines: Collecti
             raise ConfigurationError(f"there is no engine {name!r}; there are: {', '.join(known)}")
     wanted = tuple(engines) or tuple(known)
     configure_logging(json=logging.json, level=logging.level)
+    provenance_of(settings).describe()  # fails early; the signing library must not be loaded before the fork
     upgrade(database_url_of(settings))
     return run_queue_worker(
         broker_url,
