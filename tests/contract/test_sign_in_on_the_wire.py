@@ -1,16 +1,20 @@
 """Signing in with a browser: cookies, tokens against forgery, sign-out; and how somebody becomes a member."""
 
+import asyncio
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import httpx
 import pytest
-from contract_house import House
+from contract_house import House, call
+from fastapi import FastAPI
 from strict_client import decode_error
 
 from spark_avatar.accounts.bearer_secrets import SESSION_MARK
 from spark_avatar.accounts.roles import Role
+from spark_avatar.errors import NotAuthenticated
+from spark_avatar.schemas.identity import AccountId
 
 SESSION = "/api/v1/session"
 CREATE = "/model/v1/generation"
@@ -210,6 +214,44 @@ def test_signing_out_everywhere(browsers: list[Browser], anna: Person) -> None:
     assert [session["current"] for session in listed] == [False, True]
     assert one.send("DELETE", "/api/v1/sessions").status_code == 204
     assert two.http.get(SESSION).status_code == 401
+
+
+def test_signing_out_everywhere_and_a_new_password_end_logins_from_terminals(
+    browser: Browser, anna: Person, house: House, stranger: httpx.Client
+) -> None:
+    tokens = house.ports.accounts.sign_in.tokens
+    new = {"current_password": PASSWORD, "new_password": "another one 2"}
+    browser.sign_in(anna.email)
+    for end in (
+        lambda: browser.send("PUT", "/api/v1/user/password", json=new),
+        lambda: browser.send("DELETE", "/api/v1/sessions"),
+    ):
+        pair = tokens.issue(user_id=anna.user_id, account_id=AccountId(anna.account))
+        me = {"Authorization": f"Bearer {pair.access_token}"}
+        assert stranger.get("/api/v1/auth/me", headers=me).status_code == 200
+        assert end().status_code == 204
+        assert stranger.get("/api/v1/auth/me", headers=me).status_code == 401
+        with pytest.raises(NotAuthenticated):
+            tokens.refresh(pair.refresh_token)
+
+
+def test_over_tls_the_cookie_is_bound_to_the_host(house: House, anna: Person) -> None:
+    app = house.app(public_url="https://avatar.example.org")
+    right = {"email": anna.email, "password": PASSWORD}
+    answer = call(app, "POST", SESSION, "", json=right)
+    cookie = answer.headers["set-cookie"]
+    name, _, rest = cookie.partition("=")
+    secret = rest.partition(";")[0]
+    assert name == "__Host-spark_session"
+    assert "; secure" in cookie.lower()
+    assert "domain" not in cookie.lower()
+    for planted, status in ((f"spark_session={secret}", 401), (f"__Host-spark_session={secret}", 200)):
+        assert asyncio.run(look(app, planted)).status_code == status, "a name that a neighbour can set is not read"
+
+
+async def look(app: FastAPI, cookie: str) -> httpx.Response:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        return await client.get(SESSION, headers={"Cookie": cookie})
 
 
 def test_one_session_can_end_another(browsers: list[Browser], anna: Person) -> None:

@@ -50,6 +50,10 @@ class TokenStore(Protocol):
     def revoke(self, token: str) -> None:
         """Ends the login that the token, of either kind, came from; nothing happens for an unknown one."""
 
+    def end_user(self, user_id: str) -> None:
+        """Ends all logins of the user."""
+        ...
+
     def forget(self, *, expired_before: datetime) -> int:
         """Removes tokens that expired before the moment; returns how many."""
         ...

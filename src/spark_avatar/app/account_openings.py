@@ -8,6 +8,7 @@ from spark_avatar.accounts.passwords import Passwords
 from spark_avatar.accounts.sql.audit import SqlAuditLog
 from spark_avatar.accounts.sql.keys import SqlKeyStore
 from spark_avatar.accounts.sql.sessions import SqlSessionStore
+from spark_avatar.accounts.sql.tokens import SqlTokenStore
 from spark_avatar.accounts.sql.users import SqlUserStore
 from spark_avatar.app.accounts import account_services, session_life
 from spark_avatar.app.adapters import open_current_database
@@ -36,7 +37,7 @@ def open_user_administration(settings: Settings) -> UserAdministration:
     """Users, their passwords and sessions."""
     database = open_current_database(settings)
     sessions = SqlSessionStore(database, session_life(settings))
-    return UserAdministration(SqlUserStore(database), sessions, Passwords(), SqlAuditLog(database))
+    return UserAdministration(SqlUserStore(database), sessions, Passwords(), SqlTokenStore(database), SqlAuditLog(database))
 
 
 def open_members(settings: Settings) -> MemberService:

@@ -52,6 +52,7 @@ def account_services(
         sessions=sessions,
         attempts=attempts,
         passwords=passwords or Passwords(),
+        tokens=tokens,
         audit=audit,
     )
     return AccountServices(

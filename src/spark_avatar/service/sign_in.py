@@ -8,6 +8,7 @@ from spark_avatar.accounts.keys import Caller
 from spark_avatar.accounts.passwords import Passwords
 from spark_avatar.accounts.sessions import Session, SessionStore, SignedIn
 from spark_avatar.accounts.sign_in_attempts import OF_ADDRESS, OF_USER, SignInAttempts, Subject
+from spark_avatar.accounts.tokens import TokenStore
 from spark_avatar.accounts.users import User, UserStore
 from spark_avatar.errors import NotAllowed, NotAuthenticated, NotFound
 
@@ -41,6 +42,7 @@ class SignInService:
     sessions: SessionStore
     attempts: SignInAttempts
     passwords: Passwords
+    tokens: TokenStore
     audit: AuditLog
 
     def sign_in(self, email: str, password: str, visitor: Visitor, *, old_secret: str | None = None) -> tuple[SignedIn, str]:
@@ -99,9 +101,10 @@ class SignInService:
         self.audit.record("session.ended", actor=actor, account=caller.account_id, subject=f"session:{ended}")
 
     def sign_out_everywhere(self, caller: Caller, actor: Actor) -> int:
-        """Ends all sessions of the user; returns how many."""
+        """Ends all sessions of the user, and all logins from terminals; returns how many sessions."""
         user_id = _user_of(caller)
         count = self.sessions.end_all(user_id)
+        self.tokens.end_user(user_id)
         self.audit.record(
             "session.ended_everywhere",
             actor=actor,
@@ -112,14 +115,15 @@ class SignInService:
         return count
 
     def change_password(self, caller: Caller, current: str, new: str, visitor: Visitor, actor: Actor) -> None:
-        """Replaces the password and ends the user's other sessions. Raises `NotAuthenticated` where the current one is wrong,
-        `RateLimited` after too many attempts, and `InvalidOptions` for a new one that is too short or too long.
+        """Replaces the password and ends the user's other sessions and logins. Raises `NotAuthenticated` where the current one
+        is wrong, `RateLimited` after too many attempts, and `InvalidOptions` for a new one that is too short or too long.
         """
         user, _ = self.users.get(_user_of(caller))
         hashed = self.passwords.hash(new)
         self.prove(user.email, current, visitor)
         self.users.set_password(user.id, hashed)
         self.sessions.end_all(user.id, but=caller.session_id)
+        self.tokens.end_user(user.id)
         self.audit.record("password.changed", actor=actor, account=caller.account_id, subject=f"user:{user.id}")
 
     def workspaces(self, caller: Caller) -> list[tuple[str, str | None]]:

@@ -6,6 +6,7 @@ from spark_avatar.accounts.audit import OPERATOR, AuditLog
 from spark_avatar.accounts.passwords import Passwords
 from spark_avatar.accounts.roles import Role
 from spark_avatar.accounts.sessions import SessionStore
+from spark_avatar.accounts.tokens import TokenStore
 from spark_avatar.accounts.users import Member, User, UserStore, checked_email, checked_name
 from spark_avatar.errors import NotFound
 
@@ -17,6 +18,7 @@ class UserAdministration:
     users: UserStore
     sessions: SessionStore
     passwords: Passwords
+    tokens: TokenStore
     audit: AuditLog
 
     def create(self, email: str, name: str, password: str, *, account: str, role: Role | None, operator: bool) -> Member:
@@ -40,23 +42,27 @@ class UserAdministration:
         return self.users.all()
 
     def set_disabled(self, email: str, disabled: bool) -> User:
-        """Keeps a user from signing in, and ends their sessions; or lets them in again. Raises `NotFound`, and `Conflict` where
-        a workspace would be left without an owner.
+        """Keeps a user from signing in, and ends their sessions and logins; or lets them in again. Raises `NotFound`, and
+        `Conflict` where a workspace would be left without an owner.
         """
         user = self._find(email)
         self.users.set_disabled(user.id, disabled)
         if disabled:
-            self.sessions.end_all(user.id)
+            self._end(user)
         self._note("user.disabled" if disabled else "user.enabled", user)
         return user
 
     def reset_password(self, email: str, password: str) -> User:
-        """Gives a user another password, and ends their sessions. Raises `NotFound` and `InvalidOptions`."""
+        """Gives a user another password, and ends their sessions and logins. Raises `NotFound` and `InvalidOptions`."""
         user = self._find(email)
         self.users.set_password(user.id, self.passwords.hash(password))
-        self.sessions.end_all(user.id)
+        self._end(user)
         self._note("password.reset", user)
         return user
+
+    def _end(self, user: User) -> None:
+        self.sessions.end_all(user.id)
+        self.tokens.end_user(user.id)
 
     def _find(self, email: str) -> User:
         found = self.users.find(checked_email(email))

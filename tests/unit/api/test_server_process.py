@@ -141,6 +141,34 @@ def test_a_stopping_server_sends_long_answers_home(tmp_path: Path) -> None:
         assert "Traceback" not in server.stderr.read()
 
 
+def test_the_first_start_prints_the_link_that_makes_the_owner(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "spark_avatar", "serve", "--port", "0", "--workers", "0", "--data-dir", str(tmp_path)]
+    printed = []
+    for _ in range(2):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+            assert server.stdout is not None
+            url = server.stdout.readline().split()[-1].rstrip("/")
+            if not printed:
+                printed.append(server.stdout.readline())
+                _become_owner(url, printed[0])
+            server.send_signal(signal.SIGTERM)
+            rest = server.stdout.read()
+            server.wait(20)
+    assert "welcome" not in rest, "there is an owner: the second start has no link to give"
+
+
+def _become_owner(url: str, line: str) -> None:
+    link, code = line.split()[-1].split("?code=")
+    assert link == f"{url}/welcome"
+    who = {"name": "Anna", "email": "anna@example.org", "password": "long enough 1"}
+    with httpx.Client(base_url=url) as browser:
+        owner = browser.post("/api/v1/invitations/accept", json={"code": code, **who})
+        assert owner.status_code == 200
+        assert (owner.json()["role"], owner.json()["operator"], owner.json()["account"]["id"]) == ("owner", True, "default")
+        again = {**who, "code": code, "email": "eve@example.org"}
+        assert browser.post("/api/v1/invitations/accept", json=again).status_code == 404
+
+
 def test_an_address_in_use_is_said_plainly(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -99,6 +99,12 @@ class SqlTokenStore:
         with writing(self._engine) as connection:
             _end_families(connection, [_token.secret_hash == hash_of(token)], self._clock())
 
+    def end_user(self, user_id: str) -> None:
+        """Ends all logins of the user."""
+        live = (_token.user_id == user_id, _token.revoked_at.is_(None))
+        with writing(self._engine) as connection:
+            connection.execute(update(tokens).where(*live).values(revoked_at=self._clock()))
+
     def forget(self, *, expired_before: datetime) -> int:
         """Removes tokens that expired before the moment; returns how many."""
         with writing(self._engine) as connection:
