@@ -61,9 +61,7 @@ OF_ACCOUNTS: Final = frozenset(
     {schema.accounts, schema.users, schema.key_spending, schema.ledger_postings, schema.login_failures, *_OWN, *_LEDGER}
     | {table for table, _ in _PARTS}
 )
-"""Every table that holds something of accounts."""
-OF_THE_SERVER: Final = frozenset({schema.chores, schema.drained_servers, schema.workers})
-"""Every other one."""
+"""Every table that holds something of accounts: a test names the others."""
 
 
 class SqlAccountRecords:
