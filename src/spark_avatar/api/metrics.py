@@ -1,14 +1,14 @@
 """Prometheus metrics: requests by route, and the queue as it stands when asked."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from spark_avatar.tasks.demand import DemandMeter
-from spark_avatar.tasks.store import QueueFacts
+from spark_avatar.tasks.store import QueueFacts, StageTotal
 
 _SECONDS = (0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -60,6 +60,36 @@ class QueueCollector(Collector):
         yield GaugeMetricFamily(
             "spark_avatar_oldest_queued_seconds", "Age of the oldest waiting task.", value=facts.oldest_queued_seconds
         )
+
+
+class StageCollector(Collector):
+    """What completed tasks took. Asks the store at every scrape: the sums are those of all workers together, and never fall."""
+
+    def __init__(self, totals: Callable[[], Sequence[StageTotal]]) -> None:
+        self._totals = totals
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: the registry must not ask the store when the collector is registered."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """The counters."""
+        seconds = CounterMetricFamily(
+            "spark_avatar_stage_seconds", "Seconds that completed tasks spent in a stage.", labels=("engine", "stage")
+        )
+        tasks = CounterMetricFamily(
+            "spark_avatar_stage_tasks", "Completed tasks that went through a stage.", labels=("engine", "stage")
+        )
+        video = CounterMetricFamily("spark_avatar_video_seconds", "Seconds of video that were made.", labels=("engine",))
+        for total in self._totals():
+            if total.stage == "video":
+                video.add_metric((total.engine,), total.seconds)
+            else:
+                seconds.add_metric((total.engine, total.stage), total.seconds)
+                tasks.add_metric((total.engine, total.stage), total.tasks)
+        yield seconds
+        yield tasks
+        yield video
 
 
 class DemandCollector(Collector):

@@ -13,6 +13,7 @@ from spark_avatar.config import Settings, traces_wanted
 from spark_avatar.errors import StorageUnavailable
 from spark_avatar.service.members import WELCOME_PATH
 from spark_avatar.tasks.sql.demand import SqlDemandMeter
+from spark_avatar.tasks.sql.totals import SqlStageTotals
 from spark_avatar.telemetry import PLAIN_LOGGING, Logging, configure_logging
 from spark_avatar.tracing import start_tracing
 from spark_avatar.wiring import provenance_of
@@ -30,7 +31,7 @@ def create_app(settings: Settings, logging: Logging = PLAIN_LOGGING) -> FastAPI:
     from starlette.concurrency import run_in_threadpool
 
     from spark_avatar.api.http import build_api
-    from spark_avatar.api.metrics import DemandCollector, QueueCollector
+    from spark_avatar.api.metrics import DemandCollector, QueueCollector, StageCollector
     from spark_avatar.app.console import open_console
 
     services = build_services(settings, logging)

@@ -1,5 +1,7 @@
 """Statements that SQLite and PostgreSQL both know, but SQLAlchemy spells per dialect."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, Insert, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -9,6 +11,17 @@ def insert_if_missing(connection: Connection, table: Table) -> Insert:
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()
     return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def insert_or_add(connection: Connection, table: Table, columns: Sequence[str]) -> Insert:
+    """An insert that adds the row's numbers in these columns to those of the row that is there already."""
+    if connection.dialect.name == "postgresql":
+        into = postgresql.insert(table)
+        sums = {name: table.c[name] + into.excluded[name] for name in columns}
+        return into.on_conflict_do_update(index_elements=table.primary_key, set_=sums)
+    new = sqlite.insert(table)
+    sums = {name: table.c[name] + new.excluded[name] for name in columns}
+    return new.on_conflict_do_update(index_elements=table.primary_key, set_=sums)
 
 
 def one_at_a_time(connection: Connection, lock: int) -> None:

@@ -26,6 +26,19 @@ class QueueFacts:
 
 
 @dataclass(frozen=True)
+class StageTotal:
+    """What completed tasks spent in a stage, added up; tasks that are deleted go on counting."""
+
+    engine: str
+    stage: str
+    """Of the render, as in a task's `timings`, and `queue` (waiting), `fetch`, `task` (from its start to its end) and `video`
+    (the length of what came out).
+    """
+    tasks: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class PageMark:
     """The last task of a page: the next page begins with the one that is just older."""
 

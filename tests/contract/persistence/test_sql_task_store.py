@@ -9,12 +9,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import make_url, text
 from store_processes import claim_all, work_forever
-from task_store_contract import START, TaskStoreContract, complete, task
+from task_store_contract import START, TaskStoreContract, complete, later, task
 
 from spark_avatar.database import schema
 from spark_avatar.database.engine import open_database, writing
 from spark_avatar.tasks.sql.rows import row_of
 from spark_avatar.tasks.sql.store import SqlTaskStore
+from spark_avatar.tasks.sql.totals import SqlStageTotals
 from spark_avatar.tasks.task import TaskId, TaskStatus
 
 spawn = multiprocessing.get_context("spawn")
@@ -106,3 +107,26 @@ def _check_file(url):
         connection = sqlite3.connect(make_url(url).database)
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         connection.close()
+
+
+def test_what_completed_tasks_took_is_added_up_and_stays(engine, store):
+    timings = {"rendering": 1.5, "total": 2.0, "segments": 4.0}
+    for number in range(3):
+        store.add(task(f"t{number}", seconds=number, engine="portrait"))
+        held = store.claim_next("w", now=later(10), lease_until=later(20))
+        metadata = {"timings": timings, "engine": "plain" if number == 2 else "portrait"}
+        assert complete(store, held, metadata=metadata, seconds=15)
+    store.remove(TaskId("t0"))
+    totals = {(total.engine, total.stage): (total.tasks, total.seconds) for total in SqlStageTotals(engine).totals()}
+    assert totals == {
+        ("portrait", "queue"): (2, 19.0),
+        ("portrait", "rendering"): (2, 3.0),
+        ("portrait", "task"): (2, 10.0),
+        ("portrait", "total"): (2, 4.0),
+        ("portrait", "video"): (2, pytest.approx(9.92)),
+        ("plain", "queue"): (1, 8.0),
+        ("plain", "rendering"): (1, 1.5),
+        ("plain", "task"): (1, 5.0),
+        ("plain", "total"): (1, 2.0),
+        ("plain", "video"): (1, pytest.approx(4.96)),
+    }

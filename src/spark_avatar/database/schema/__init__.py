@@ -20,6 +20,7 @@ from spark_avatar.database.schema.fleet import chores, workers
 from spark_avatar.database.schema.ledger import balances, holds, key_spending, ledger_entries, ledger_postings, usage_records
 from spark_avatar.database.schema.segments import segments
 from spark_avatar.database.schema.tasks import idempotency_keys, tasks, turns, webhooks
+from spark_avatar.database.schema.totals import stage_totals
 
 __all__ = [
     "accounts",
@@ -42,6 +43,7 @@ __all__ = [
     "metadata",
     "segments",
     "sessions",
+    "stage_totals",
     "tasks",
     "tokens",
     "turns",

@@ -122,7 +122,15 @@ REPORT = (
     )
 )
 
-_facts = select(_column.metadata, _column.account_id, _column.key_id, _column.request)
+_facts = select(
+    _column.metadata,
+    _column.account_id,
+    _column.key_id,
+    _column.request,
+    _column.engine,
+    _column.created_at,
+    _column.started_at,
+)
 FACTS_OF_HELD = _facts.where(_held).with_for_update()
 FACTS_OF_QUEUED = _facts.where(_queued).with_for_update()
 

@@ -17,6 +17,7 @@ from spark_avatar.tasks.sql.books import Bookkeeper, NoBooks
 from spark_avatar.tasks.sql.deliveries import drop_deliveries, plan_deliveries
 from spark_avatar.tasks.sql.notes import drop_notes, read_notes, write_note
 from spark_avatar.tasks.sql.rows import row_of, task_of
+from spark_avatar.tasks.sql.totals import note_stages
 from spark_avatar.tasks.store import ALL_TASKS, NOTHING, PageMark, QueueFacts, SubmissionKey, TaskFilter
 from spark_avatar.tasks.task import AccountId, Claim, Task, TaskFailure, TaskId, TaskOutput, TaskStatus, TaskUsage
 
@@ -215,6 +216,7 @@ class SqlTaskStore:
                 cost=Decimal(usage.cost),
                 now=now,
             )
+            note_stages(connection, row, outputs=outputs, metadata=metadata, now=now)
 
         return self._end(statements.FACTS_OF_HELD, statements.COMPLETE, {**_held(task_id, claim), **end}, metadata, charge)
 
