@@ -49,7 +49,9 @@ def add(
     """Recharge an account, or take a recharge back."""
     from spark_avatar.schemas.identity import AccountId
 
-    _tell(_ledger(data_dir).recharge(AccountId(account), _dollars(amount), note=note, reference=reference))
+    dollars = _dollars(amount)
+    _tell(_ledger(data_dir).recharge(AccountId(account), dollars, note=note, reference=reference))
+    _record("balance.recharged", account, dollars, data_dir)
 
 
 @cli.command("set-credit")
@@ -57,13 +59,23 @@ def set_credit(account: AccountName, limit: Dollars, data_dir: DataDir = None) -
     """Set how far a prepaid account may fall below nothing."""
     from spark_avatar.schemas.identity import AccountId
 
-    _tell(_ledger(data_dir).set_credit(AccountId(account), _dollars(limit)))
+    dollars = _dollars(limit)
+    _tell(_ledger(data_dir).set_credit(AccountId(account), dollars))
+    _record("balance.credit_set", account, dollars, data_dir)
 
 
 def _ledger(data_dir: DataDir) -> "SqlLedger":
     from spark_avatar.app.openings import open_ledger
 
     return open_ledger(load_settings(data_dir))
+
+
+def _record(action: str, account: str, amount: Decimal, data_dir: DataDir) -> None:
+    from spark_avatar.accounts.audit import OPERATOR
+    from spark_avatar.app.account_openings import open_audit_log
+
+    log = open_audit_log(load_settings(data_dir))
+    log.record(action, actor=OPERATOR, account=account, details={"amount": f"{amount:f}"})
 
 
 def _dollars(text: str) -> Decimal:

@@ -60,9 +60,7 @@ class SignInService:
         found = self.users.find(email)
         user, kept = found if found is not None else (None, None)
         if not self.passwords.matches(password, kept) or user is None or user.disabled_at is not None:
-            subject = f"user:{user.id}" if user is not None else None
-            self.audit.record("session.refused", actor=visitor.actor, subject=subject)
-            _log.info("sign-in refused")
+            self._note_refusal(user, visitor)
             raise NotAuthenticated(_WRONG)
         self.attempts.succeed(*subjects)
         if kept is not None and self.passwords.is_outdated(kept):
@@ -135,6 +133,18 @@ class SignInService:
         if caller.session_id is None or account not in (known for known, _ in self.workspaces(caller)):
             raise NotAllowed("You are no member of this workspace.")
         self.sessions.move(caller.session_id, account)
+
+    def _note_refusal(self, user: User | None, visitor: Visitor) -> None:
+        """In the log of every workspace of the user; for nobody's address in the server's own only. What was typed is left out:
+        it may be a password in the wrong field.
+        """
+        accounts: list[str | None] = [None]
+        if user is not None:
+            accounts = [member.account_id for member in self.users.workspaces(user.id)]
+        subject = f"user:{user.id}" if user is not None else None
+        for account in accounts:
+            self.audit.record("session.refused", actor=visitor.actor, account=account, subject=subject)
+        _log.info("sign-in refused")
 
     def _end(self, secret: str) -> None:
         try:

@@ -110,3 +110,14 @@ def test_users_are_kept_out_and_let_in(run):
 def test_an_invitation_is_a_link(run):
     link = run("users", "invite", "guest@example.org", "--account", "studio", "--url", "https://avatar.example.org/")
     assert re.fullmatch(r"https://avatar\.example\.org/invitation\?code=iv-spark-[A-Za-z0-9]{43}\n", link)
+
+
+def test_changes_of_a_balance_are_in_the_log(run):
+    run("keys", "create", "--name", "n", "--account", "studio")
+    run("balance", "add", "studio", "25", "--note", "paid")
+    run("balance", "set-credit", "studio", "5")
+    events = [json.loads(line) for line in run("audit", "--account", "studio", "--limit", "2", "--json").splitlines()]
+    assert [(event["action"], event["actor"], event["details"]) for event in events] == [
+        ("balance.credit_set", "command line", {"amount": "5"}),
+        ("balance.recharged", "command line", {"amount": "25"}),
+    ]
