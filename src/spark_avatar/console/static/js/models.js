@@ -20,7 +20,7 @@ function row(parameter) {
     make("td", {}, make("code", {}, parameter.name), parameter.required && make("div", { class: "required" }, "required")),
     make("td", { class: "small" }, parameter.type),
     make("td", { class: "small" }, values(parameter)),
-    make("td", { class: "small" }, usual === undefined ? "" : make("code", {}, String(usual))),
+    make("td", { class: "small" }, usual === undefined || usual === "" ? "" : make("code", {}, String(usual))),
     make("td", { class: "small" }, prose(parameter.description)),
   );
 }

@@ -10,7 +10,7 @@ const SECONDS = 3;
 const STATES = { idle: "good", busy: "live", starting: "warn", draining: "warn" };
 
 const card = (title, ...content) => make("section", { class: "card" }, make("div", { class: "card-head" }, make("h2", {}, title)), content);
-const tile = (name, value, note) => make("dl", { class: "card tile" }, make("dt", {}, name), make("dd", {}, value), note && make("dd", { class: "muted small" }, note));
+const tile = (name, value, note) => make("dl", { class: "card tile" }, make("dt", {}, name), make("dd", {}, value), note && make("dd", {}, note));
 const facts = (pairs) => make("dl", { class: "facts" }, pairs.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
 
 function health(checks) {

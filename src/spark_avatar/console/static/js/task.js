@@ -29,13 +29,13 @@ function stage() {
     const ahead = task.position > 0 && make("p", { class: "muted small" }, `${task.position} before it`);
     return make("section", { class: "card stack" }, words, ahead, make("div", { id: "progress" }, bar(task.progress)), make("p", { class: "muted small num", id: "eta" }, ""));
   }
-  const [title, advice] = helpFor(task.error.code);
+  const [, advice] = helpFor(task.error.code);
   const cancelled = task.error.code === "003016031";
   return make(
     "section",
     { class: `note ${cancelled ? "" : "bad"}` },
     icon(cancelled ? "info" : "bad"),
-    make("div", { class: "stack" }, make("div", {}, make("b", {}, title), make("p", {}, task.error.message)), make("div", {}, make("b", { class: "small" }, "The way out"), make("p", { class: "small" }, advice)), make("p", { class: "mono small muted" }, `Code ${task.error.code}`)),
+    make("div", { class: "stack" }, make("p", {}, task.error.message), make("div", {}, make("b", { class: "small" }, "The way out"), make("p", { class: "small" }, advice)), make("p", { class: "mono small muted" }, `Code ${task.error.code}`)),
   );
 }
 
@@ -46,7 +46,8 @@ function input(kind, { url, stored, available }) {
 }
 
 function timeline() {
-  const { timings = {} } = task.task.metadata;
+  const { timings } = task.task.metadata;
+  if (!timings) return null;
   const waited = task.started_at ? task.started_at - task.created_at : 0;
   const order = ["fetch", "probe", ...Object.keys(timings).filter((name) => !["fetch", "probe", "finish", "total"].includes(name)), "finish"];
   const steps = [["Waiting", waited, "waiting"], ...order.filter((name) => timings[name] !== undefined).map((name) => [stageName(name), timings[name], ""])];
@@ -119,7 +120,7 @@ function draw() {
   byId("title").textContent = summary(task);
   byId("status").replaceChildren(badge(task));
   const inputs = card("What went in", make("div", { class: "inputs" }, input("portrait", task.inputs.image), input("recording", task.inputs.audio)));
-  root.replaceChildren(make("div", { class: "detail" }, make("div", { class: "stack" }, stage(), warnings(), isOpen(task) ? null : timeline(), raw()), make("div", { class: "stack" }, inputs, about(), given(), diagnostics())));
+  root.replaceChildren(make("div", { class: "detail" }, make("div", { class: "stack" }, stage(), warnings(), timeline(), raw()), make("div", { class: "stack" }, inputs, about(), given(), diagnostics())));
   byId("open").href = `/?task=${encodeURIComponent(task.id)}`;
   show(byId("share"), task.status === "completed");
   one("span", byId("end")).textContent = isOpen(task) ? "Cancel" : "Delete";

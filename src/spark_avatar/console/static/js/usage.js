@@ -12,7 +12,7 @@ const NEAR = 0.8;
 const shortDay = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
 const MEASURES = {
-  cost: { name: "Cost", value: (row) => Number(row.cost), tell: (row) => money(row.cost), scale: (value) => `$${Number(value.toPrecision(3))}` },
+  cost: { name: "Cost", value: (row) => Number(row.cost), tell: (row) => money(row.cost), scale: (value) => money(value < 10 ? value.toFixed(3) : String(Math.round(value))) },
   seconds: { name: "Seconds of video", value: (row) => row.seconds, tell: (row) => seconds(row.seconds), scale: (value) => `${count(value)} s` },
   tasks: { name: "Videos", value: (row) => row.tasks, tell: (row) => count(row.tasks), scale: (value) => count(value) },
 };
@@ -21,7 +21,7 @@ const isoDay = (time) => new Date(time).toISOString().slice(0, 10);
 const nameOf = (row) => row.model ?? row.key_name ?? (row.key_id?.startsWith("session:") ? "Console" : row.key_id);
 
 function tile(name, value, note) {
-  return make("dl", { class: "card tile" }, make("dt", {}, name), make("dd", {}, value), note && make("dd", { class: "muted small" }, note));
+  return make("dl", { class: "card tile" }, make("dt", {}, name), make("dd", {}, value), note && make("dd", {}, note));
 }
 
 function tiles(balance, total) {
@@ -29,7 +29,7 @@ function tiles(balance, total) {
   return make(
     "div",
     { class: "tiles" },
-    tile("Available", money(balance.available_balance), balance.billing_mode === "prepaid" ? limit : `Billed afterwards. ${limit}`),
+    balance.billing_mode === "prepaid" ? tile("Available", money(balance.available_balance), limit) : tile("To pay", money(balance.arrears), `Billed afterwards. ${limit}`),
     tile("Spent", money(total.cost), "in these days"),
     tile("Video", seconds(total.seconds), `${count(total.compute_units)} compute units`),
     tile("Videos", count(total.tasks), "completed"),
