@@ -35,8 +35,12 @@ _PURPOSE: Final = b"spark-avatar webhook secret 1\n"
 _ENDPOINT_PURPOSE: Final = b"spark-avatar webhook endpoint secret 1\n"
 """Keep these secrets apart from each other, and from anything else made with the server's secret."""
 _BATCH: Final = 16
-"""All at once, each in a thread: a server that stops waits for one attempt at most."""
+"""All at once, each in a thread."""
+_SHARE: Final = 8
+"""Of one account in a batch: receivers that let us wait hold up their own account first."""
+_STEP_SECONDS: Final = 5.0
 _ATTEMPT_SECONDS: Final = 10.0
+"""A server that stops waits for the step and one attempt more."""
 _RESERVED: Final = timedelta(seconds=60)
 """Longer than a batch takes: no other server tries the same delivery meanwhile."""
 _TESTS_KEPT: Final = timedelta(days=30)
@@ -91,16 +95,24 @@ class WebhookDeliverer:
     clock: Clock = utc_now
 
     def step(self) -> None:
-        """One attempt for each delivery that is due."""
-        now = self.clock()
-        due = [d for d in self.deliveries.due(now, limit=_BATCH) if self.deliveries.take(d, until=now + _RESERVED)]
-        if due:
-            with ThreadPoolExecutor(_BATCH, thread_name_prefix="webhook") as threads:
-                _finish(threads.map(self._attempt, due))
+        """One attempt for each delivery that is due, as long as there are any and it does not take too long."""
+        until = time.monotonic() + _STEP_SECONDS
+        while self._batch() and time.monotonic() < until:
+            pass
 
     def tidy(self) -> None:
         """Forgets old tests; takes over what a server of the release before has left."""
         self.deliveries.tidy(tests_before=self.clock() - _TESTS_KEPT)
+
+    def _batch(self) -> bool:
+        """Attempts some; whether there were any."""
+        now = self.clock()
+        found = self.deliveries.due(now, limit=_BATCH, of_account=_SHARE)
+        taken = [delivery for delivery in found if self.deliveries.take(delivery, until=now + _RESERVED)]
+        if taken:
+            with ThreadPoolExecutor(_BATCH, thread_name_prefix="webhook") as threads:
+                _finish(threads.map(self._attempt, taken))
+        return bool(taken)
 
     def _attempt(self, delivery: Delivery) -> None:
         endpoint = self.endpoints.find(delivery.endpoint_id) if delivery.endpoint_id is not None else None

@@ -68,8 +68,8 @@ class DeliveryStore(Protocol):
         """A message that says nothing but that messages arrive."""
         ...
 
-    def due(self, now: datetime, *, limit: int) -> list[Delivery]:
-        """Those whose time has come, the most overdue first; those of disabled endpoints wait."""
+    def due(self, now: datetime, *, limit: int, of_account: int) -> list[Delivery]:
+        """Those whose time has come, the most overdue first, so many of one account; those of disabled endpoints wait."""
         ...
 
     def take(self, delivery: Delivery, *, until: datetime) -> bool:

@@ -52,7 +52,7 @@ def attempt(number, *, status=500, error="answered 500", at=300):
 def due_of(store, deliveries, **fields):
     store.add(hooked(**fields))
     complete(store, claim(store))
-    (due,) = deliveries.due(later(99), limit=9)
+    (due,) = deliveries.due(later(99), limit=9, of_account=9)
     return due
 
 
@@ -62,10 +62,10 @@ def test_the_end_of_a_task_is_told_to_the_address_in_its_request(store, deliveri
     assert deliveries.of_account(ANNA, limit=9) == []
     complete(store, claim(store))
     complete(store, claim(store))
-    (due,) = deliveries.due(later(99), limit=9)
+    (due,) = deliveries.due(later(99), limit=9, of_account=9)
     assert (due.id, due.task_id, due.account_id, due.url, due.event) == ("msg_t", "t", ANNA, HOOK, "task.completed")
     assert (due.attempts, due.endpoint_id, due.delivered_at) == (0, None, None)
-    assert deliveries.due(later(59), limit=9) == [], "it ended later"
+    assert deliveries.due(later(59), limit=9, of_account=9) == [], "it ended later"
 
 
 @pytest.mark.parametrize(
@@ -87,14 +87,14 @@ def test_an_endpoint_is_told_of_the_events_that_it_asks_for(store, deliveries, e
     endpoints.add(endpoint("otto", account=OTTO), most=9)
     store.add(task())
     assert end(store, claim(store))
-    (due,) = deliveries.due(later(99), limit=9)
+    (due,) = deliveries.due(later(99), limit=9, of_account=9)
     assert (due.endpoint_id, due.task_id, due.event, due.url) == ("wants", "t", event, OWN)
 
 
 def test_a_task_that_is_cancelled_while_it_waits_is_told_too(store, deliveries):
     store.add(hooked())
     assert store.fail(TaskId("t"), None, TaskFailure(Canceled.code, "x"), metadata={}, now=later(9))
-    assert [due.event for due in deliveries.due(later(99), limit=9)] == ["task.canceled"]
+    assert [due.event for due in deliveries.due(later(99), limit=9, of_account=9)] == ["task.canceled"]
 
 
 def test_a_worker_that_lost_its_claim_plans_nothing(store, deliveries):
@@ -122,8 +122,19 @@ def test_of_many_servers_one_takes_a_delivery(store, deliveries):
 
     with ThreadPoolExecutor(6) as threads:
         assert sum(threads.map(take, range(6))) == 1
-    assert deliveries.due(later(99), limit=9) == []
-    assert len(deliveries.due(later(200), limit=9)) == 1, "whoever took it may have died"
+    assert deliveries.due(later(99), limit=9, of_account=9) == []
+    assert len(deliveries.due(later(200), limit=9, of_account=9)) == 1, "whoever took it may have died"
+
+
+def test_an_account_with_much_to_tell_does_not_hold_up_another(deliveries, endpoints):
+    for name, account in (("ep", ANNA), ("otto", OTTO)):
+        endpoints.add(endpoint(name, account=account), most=9)
+    for second in range(30):
+        deliveries.add_test(endpoint_id="ep", account_id=ANNA, now=later(second))
+    deliveries.add_test(endpoint_id="otto", account_id=OTTO, now=later(50))
+    due = deliveries.due(later(99), limit=16, of_account=4)
+    assert [one.account_id for one in due] == [ANNA] * 4 + [OTTO]
+    assert [one.created_at for one in due[:4]] == [later(second) for second in range(4)], "the oldest first"
 
 
 def test_attempts_are_recorded(store, deliveries):
@@ -134,7 +145,7 @@ def test_attempts_are_recorded(store, deliveries):
     deliveries.settle(found, attempt(2, status=204, error=None, at=401), delivered_at=later(401), next_at=None)
     found = deliveries.get("msg_t", ANNA)
     assert (found.attempts, found.last_status, found.last_error, found.delivered_at) == (2, 204, None, later(401))
-    assert deliveries.due(later(9999), limit=9) == []
+    assert deliveries.due(later(9999), limit=9, of_account=9) == []
     assert deliveries.attempts_of("msg_t") == [attempt(1), attempt(2, status=204, error=None, at=401)]
 
 
@@ -143,7 +154,7 @@ def test_a_replay_begins_the_schedule_anew_and_keeps_the_log(store, deliveries):
     deliveries.settle(due, attempt(1), delivered_at=None, next_at=None)
     again = deliveries.replay("msg_t", ANNA, now=later(500))
     assert (again.next_at, again.retry, again.attempts, again.id) == (later(500), 0, 1, "msg_t")
-    assert deliveries.due(later(500), limit=9) == [again]
+    assert deliveries.due(later(500), limit=9, of_account=9) == [again]
     deliveries.settle(again, attempt(2), delivered_at=None, next_at=None)
     assert [one.number for one in deliveries.attempts_of("msg_t")] == [1, 2]
 
@@ -172,7 +183,7 @@ def test_a_removed_task_takes_its_deliveries_along(store, deliveries, endpoints,
     endpoints.add(endpoint(), most=9)
     store.add(hooked())
     complete(store, claim(store))
-    for due in deliveries.due(later(99), limit=9):
+    for due in deliveries.due(later(99), limit=9, of_account=9):
         deliveries.settle(due, attempt(1), delivered_at=None, next_at=later(400))
     assert len(deliveries.of_account(ANNA, limit=9, which=DeliveryFilter(task_id="t"))) == 2
     assert store.remove(TaskId("t"))
@@ -197,11 +208,11 @@ def test_what_waits_for_a_disabled_endpoint_waits_until_it_is_enabled(deliveries
     deliveries.add_test(endpoint_id="ep", account_id=ANNA, now=later(0))
     assert endpoints.disable("ep", DisabledBecause.GONE, now=later(1))
     assert not endpoints.disable("ep", DisabledBecause.FAILING, now=later(2)), "the first reason stays"
-    assert deliveries.due(later(9), limit=9) == []
+    assert deliveries.due(later(9), limit=9, of_account=9) == []
     found = endpoints.get("ep", ANNA)
     assert (found.disabled_at, found.disabled_because) == (later(1), DisabledBecause.GONE)
     endpoints.enable("ep")
-    assert len(deliveries.due(later(9), limit=9)) == 1
+    assert len(deliveries.due(later(9), limit=9, of_account=9)) == 1
     assert endpoints.get("ep", ANNA) == endpoint()
 
 
@@ -254,7 +265,7 @@ def test_what_a_server_of_the_release_before_left_is_taken_over(store, deliverie
         old_row(engine, name, attempts=2)
     deliveries.tidy(tests_before=later(0))
     deliveries.tidy(tests_before=later(0))
-    (found,) = deliveries.due(later(99), limit=9)
+    (found,) = deliveries.due(later(99), limit=9, of_account=9)
     assert (found.id, found.url, found.event, found.attempts, found.retry) == ("msg_t", HOOK, "task.completed", 2, 2)
     assert count(engine, webhooks) == 1, "the other one has not ended"
 
@@ -264,7 +275,7 @@ def test_a_task_of_a_server_of_the_release_before_is_told_once(store, deliveries
     old_row(engine, "t")
     complete(store, claim(store))
     deliveries.tidy(tests_before=later(0))
-    assert len(deliveries.due(later(99), limit=9)) == 1
+    assert len(deliveries.due(later(99), limit=9, of_account=9)) == 1
     assert count(engine, webhooks) == 0
 
 

@@ -36,10 +36,17 @@ class SqlDeliveryStore:
             connection.execute(insert(webhook_deliveries), row)
         return self.get(row["id"], account_id)
 
-    def due(self, now: datetime, *, limit: int) -> list[Delivery]:
-        """Those whose time has come, the most overdue first; those of disabled endpoints wait."""
-        ready = (_column.next_at <= now, _endpoint.disabled_at.is_(None))
-        return self._all(_DELIVERIES.where(*ready).order_by(_column.next_at).limit(limit))
+    def due(self, now: datetime, *, limit: int, of_account: int) -> list[Delivery]:
+        """Those whose time has come, the most overdue first, so many of one account; those of disabled endpoints wait."""
+        place = func.row_number().over(partition_by=_column.account_id, order_by=(_column.next_at, _column.id)).label("place")
+        ready = (
+            select(_column.id, place)
+            .outerjoin(webhook_endpoints, _endpoint.id == _column.endpoint_id)
+            .where(_column.next_at <= now, _endpoint.disabled_at.is_(None))
+            .subquery()
+        )
+        chosen = _DELIVERIES.join(ready, ready.c.id == _column.id).where(ready.c.place <= of_account)
+        return self._all(chosen.order_by(_column.next_at, _column.id).limit(limit))
 
     def take(self, delivery: Delivery, *, until: datetime) -> bool:
         """Reserves a delivery for one attempt; False when another server was first. It is due again after `until`."""
