@@ -10,6 +10,7 @@ from spark_avatar.cli import (
     accounts,
     analyze,
     audit_log,
+    backup,
     balance,
     demo,
     doctor,
@@ -45,6 +46,8 @@ cli.command("demo")(demo.demo)
 cli.command("verify")(verify.verify)
 cli.command("audit")(audit_log.audit)
 cli.command("doctor")(doctor.doctor)
+cli.command("backup")(backup.backup)
+cli.command("restore")(backup.restore)
 cli.add_typer(accounts.cli, name="accounts")
 cli.add_typer(users.cli, name="users")
 cli.add_typer(keys.cli, name="keys")

@@ -1,0 +1,30 @@
+"""A copy of a SQLite database at one moment, taken while others read and write it."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from spark_avatar.errors import ConfigurationError
+
+_PAGES = 1000
+"""Copied between two looks at the lock, so that writers get their turn."""
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Makes `target`, one file without a journal. Raises `ConfigurationError` when the source is damaged."""
+    with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as original, closing(sqlite3.connect(target)) as copy:
+        original.backup(copy, pages=_PAGES)
+        copy.execute("PRAGMA journal_mode = DELETE")
+        (verdict,) = copy.execute("PRAGMA integrity_check").fetchone()
+    if verdict != "ok":
+        raise ConfigurationError(f"The database is damaged: {verdict}. Restore an older backup.")
+
+
+def schema_of(file: Path) -> str:
+    """The revision of the schema. Raises `ConfigurationError` for a file that is no database of ours."""
+    try:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+            row = database.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error as error:
+        raise ConfigurationError(f"The database {file.name} cannot be read: {error}.") from error
+    return str(row[0]) if row else ""
