@@ -17,7 +17,8 @@ function headersFor(method, extra) {
   return headers;
 }
 
-async function send(method, path, { body, headers = {}, signal } = {}) {
+/** `stay`: a refusal is about what was typed, not about the session. */
+async function send(method, path, { body, headers = {}, signal, stay = false } = {}) {
   let response;
   try {
     response = await fetch(path, { method, body, signal, headers: headersFor(method, headers), credentials: "same-origin" });
@@ -26,7 +27,7 @@ async function send(method, path, { body, headers = {}, signal } = {}) {
     throw new ApiError("The server cannot be reached. Check that it is running, then try again.");
   }
   if (response.ok) return response;
-  if (response.status === 401 && token) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+  if (response.status === 401 && token && !stay) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
   const answer = await response.json().catch(() => ({}));
   throw new ApiError(answer.message ?? `The server answered ${response.status}.`, {
     status: response.status,
@@ -40,7 +41,7 @@ const asJson = (value) => ({ body: JSON.stringify(value), headers: { "Content-Ty
 export const get = async (path, options) => json(await send("GET", path, options));
 export const post = async (path, value, options) => json(await send("POST", path, { ...asJson(value), ...options }));
 export const patch = async (path, value) => json(await send("PATCH", path, asJson(value)));
-export const put = async (path, value) => json(await send("PUT", path, asJson(value)));
+export const put = async (path, value, options) => json(await send("PUT", path, { ...asJson(value), ...options }));
 export const remove = async (path) => json(await send("DELETE", path));
 export const download = async (path) => (await send("GET", path)).blob();
 

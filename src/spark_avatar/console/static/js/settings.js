@@ -51,7 +51,8 @@ byId("password-form").addEventListener("submit", (event) => {
   show(byId("password-error"), false);
   busy(byId("password-save"), async () => {
     try {
-      await put("/api/v1/user/password", { current_password: byId("current").value, new_password: byId("new").value });
+      const change = { current_password: byId("current").value, new_password: byId("new").value };
+      await put("/api/v1/user/password", change, { stay: true });
       byId("password-form").reset();
       toast("The password was changed");
       await loadSessions();
