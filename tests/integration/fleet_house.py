@@ -349,7 +349,9 @@ class Fleet:
         info = self.folder / "plugins" / "fleet_engine-1.0.dist-info"
         info.mkdir(parents=True)
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fleet-engine\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text("[spark_avatar.engines]\nfleet = fleet_plugin.engine:create\n")
+        (info / "entry_points.txt").write_text(
+            "[spark_avatar.engines]\nfleet = fleet_plugin.engine:create\nfleet2 = fleet_plugin.engine:create\n"
+        )
         package = self.folder / "plugins" / "fleet_plugin"
         package.mkdir()
         (package / "engine.py").write_text((_TESTS / "integration" / "fleet_engine.py").read_text())

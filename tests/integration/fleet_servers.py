@@ -168,6 +168,10 @@ class Wire:
         """Lets so many more bytes pass to the server, then freezes."""
         self._left = passed
 
+    @property
+    def flows(self) -> bool:
+        return self._flows.is_set()
+
     def thaw(self) -> None:
         self._left = None
         self._flows.set()
