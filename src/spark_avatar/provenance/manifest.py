@@ -21,6 +21,8 @@ CONSENT_LABEL: Final = "org.spark-avatar.consent"
 MARK_LABEL: Final = "org.spark-avatar.mark"
 VIDEO: Final = "video/mp4"
 _TERMS: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+_ELSEWHERE: Final = "Remote"
+"""What the library calls a manifest that is kept on some server."""
 _IN_MEMORY_MEGABYTES: Final = 16
 """A larger video is copied by way of a file in the folder for temporary ones: the library would hold it twice."""
 _SETTINGS: Final = {
@@ -142,7 +144,8 @@ class ManifestFinding:
 
 
 def read_manifest(path: Path, *, anchors: bytes | None = None) -> ManifestFinding | None:
-    """The manifest of an MP4, validated; None if it has none. `anchors` are the certificates to trust, in PEM.
+    """The manifest of an MP4, validated; None if it has none, or names one elsewhere, which is not fetched. `anchors` are the
+    certificates to trust, in PEM.
 
     A manifest so damaged that it cannot be read comes as a finding that is not intact.
     """
@@ -158,6 +161,8 @@ def read_manifest(path: Path, *, anchors: bytes | None = None) -> ManifestFindin
         return None
     except c2pa.C2paError as error:
         fault = str(error).split(":")[0]
+        if fault == _ELSEWHERE:
+            return None
         return ManifestFinding(False, False, "", "", "", None, None, consent=False, faults=(fault,))
 
 

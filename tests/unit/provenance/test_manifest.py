@@ -2,6 +2,8 @@
 
 import json
 import struct
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import c2pa
@@ -114,6 +116,34 @@ def test_the_operators_certificate_is_trusted_by_who_trusts_its_authority(plain:
     assert (stranger.intact, stranger.trusted) == (True, False)
     assert (friend.intact, friend.trusted) == (True, True)
     assert (friend.signer, friend.issuer, friend.self_made) == ("videos.example", "A studio", False)
+
+
+def test_a_manifest_elsewhere_is_not_fetched(plain: Path, tmp_path: Path, credentials: Credentials) -> None:
+    asked = []
+
+    class Host(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    info = c2pa.C2paSignerInfo(credentials.algorithm, credentials.chain, credentials.key, None)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Host) as host:
+        thread = threading.Thread(target=host.serve_forever, daemon=True)
+        thread.start()
+        context = c2pa.Context.from_dict({"verify": {"verify_after_sign": False}})
+        with c2pa.Signer.from_info(info) as signer, c2pa.Builder.from_json(STATEMENT.definition(), context=context) as builder:
+            builder.set_no_embed()
+            builder.set_remote_url(f"http://127.0.0.1:{host.server_address[1]}/manifest.c2pa")
+            with plain.open("rb") as source, (tmp_path / "remote.mp4").open("w+b") as target:
+                builder.sign(signer, "video/mp4", source, target)
+        assert read_manifest(tmp_path / "remote.mp4") is None
+        host.shutdown()
+        thread.join()
+    assert b"/manifest.c2pa" in (tmp_path / "remote.mp4").read_bytes()
+    assert asked == []
 
 
 def test_a_copy_that_was_encoded_anew_has_none(signed: Path, tmp_path: Path) -> None:
