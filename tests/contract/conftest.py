@@ -20,7 +20,7 @@ from spark_avatar.accounts.ledger.sql_books import SqlBookkeeper
 from spark_avatar.accounts.passwords import Passwords
 from spark_avatar.accounts.sql.account_records import SqlAccountRecords
 from spark_avatar.api.http import build_api
-from spark_avatar.api.metrics import QueueCollector
+from spark_avatar.api.metrics import QueueCollector, StageCollector
 from spark_avatar.api.ports import ApiLimits, Ports
 from spark_avatar.app.accounts import account_services, key_store, known_models
 from spark_avatar.app.billing import billing_of
@@ -55,6 +55,7 @@ from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.tasks.sql.deliveries import SqlDeliveryStore
 from spark_avatar.tasks.sql.endpoints import SqlEndpointStore
 from spark_avatar.tasks.sql.store import SqlTaskStore
+from spark_avatar.tasks.sql.totals import SqlStageTotals
 
 _accounts = itertools.count()
 LOCAL = AllowList.parse(("127.0.0.1/32",))
@@ -105,6 +106,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         scratch=folder / "scratch",
     )
     ports.registry.register(QueueCollector(lambda: store.queue_facts(now=datetime.now(UTC))))
+    ports.registry.register(StageCollector(SqlStageTotals(engine).totals))
     yield House(ports, keys, Worker(store, storage, folder), store)
     helper.stop()
     engine.dispose()
