@@ -11,7 +11,7 @@ import numpy as np
 _WARM_UP = 0.05
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """A task as it comes in."""
 
