@@ -7,7 +7,7 @@ LOCK := uv pip compile pyproject.toml requirements/build.in --override requireme
 	--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint format bench soak lock clean train
+.PHONY: help setup setup-dev demo test lint format bench soak chaos lock clean train
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -36,6 +36,12 @@ bench: setup-dev ## run the benchmarks, print their figures
 
 soak: setup-dev ## treat a server badly for SOAK_MINUTES (10), then audit what it stored
 	$(BIN)/python benchmarks/soak.py
+
+CHAOS_MINUTES ?= 30
+CHAOS_SEED ?= 1
+
+chaos: setup-dev ## random faults on a real fleet (CHAOS_MINUTES=30 CHAOS_SEED=1; needs PostgreSQL and RabbitMQ)
+	PYTHONPATH=tests:tests/integration $(BIN)/python benchmarks/chaos.py --minutes $(CHAOS_MINUTES) --seed $(CHAOS_SEED)
 
 lock: ## resolve the dependencies anew (needs uv)
 	$(LOCK) -o requirements/runtime.txt

@@ -19,6 +19,7 @@ from figures import Figure
 from spark_avatar.app.openings import open_tasks
 from spark_avatar.config import Settings
 from spark_avatar.schemas.identity import AccountId
+from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.tasks.task import Task, TaskId, TaskRequest
 
 MODEL = "spark_avatar_picture_omni_v2"
@@ -69,7 +70,11 @@ def make_key(data_dir: Path, account: str = "default") -> str:
 
 def fill(data_dir: Path) -> list[str]:
     """Stores the tasks that are there before the load comes; without workers they stay as they are."""
-    store = open_tasks(Settings(data_dir=data_dir))
+    return fill_store(open_tasks(Settings(data_dir=data_dir)))
+
+
+def fill_store(store: SqlTaskStore) -> list[str]:
+    """The same, in any store."""
     began = datetime.now(UTC) - timedelta(days=1)
     identifiers = [f"stored-{number}" for number in range(STORED)]
     for number, identifier in enumerate(identifiers):
