@@ -2,23 +2,29 @@
 a server error. schemathesis makes the calls, as many as fit into some seconds; the same ones each time.
 """
 
+import itertools
+
 import pytest
 import schemathesis
 from contract_house import House
 from hypothesis import HealthCheck, settings
 from prometheus_client import CollectorRegistry
-from schemathesis.generation import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
 
+from spark_avatar.accounts.keys import KeyTerms
+from spark_avatar.accounts.roles import Scope
 from spark_avatar.api.http import build_api
 
+_numbers = itertools.count()
 schema = schemathesis.openapi.from_dict(build_api(registry=CollectorRegistry()).openapi())
 schema.config.generation.update(modes=[GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def anybody(house: House) -> str:
-    return house.keys.create("any call", account="account-of-any-call")[1]
+    """May do everything, in an account that a call may erase."""
+    return house.keys.create("any", account=f"any-{next(_numbers)}", terms=KeyTerms(scopes=frozenset(Scope)))[1]
 
 
 @schema.parametrize()
