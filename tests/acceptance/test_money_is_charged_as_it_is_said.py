@@ -1,5 +1,6 @@
 """The whole path of money on a running server: recharge, quote, hold, charge, refuse, give back, audit."""
 
+import base64
 import os
 import subprocess
 import sys
@@ -70,7 +71,7 @@ def balance(client: httpx.Client) -> dict:
 
 
 @pytest.mark.slow
-def test_a_prepaid_account_pays_what_it_was_told(shop: Server, host: str) -> None:
+def test_a_prepaid_account_pays_what_it_was_told(shop: Server, host: str, media: Path) -> None:
     with shop.client(shop.key()) as client:
         order = body(f"{host}/portrait.png", f"{host}/word.wav")
         refused = client.post("/model/v1/generation", json=order)
@@ -80,6 +81,13 @@ def test_a_prepaid_account_pays_what_it_was_told(shop: Server, host: str) -> Non
         quote = client.post("/model/v1/generation/precharge", params={"seconds": 1}, json=order).json()["data"]
         task = finish(client, client.post("/model/v1/generation", json=order).raise_for_status().json()["id"])
         assert task["status"] == "completed", task
+        inside = "data:audio/wav;base64," + base64.b64encode((media / "word.wav").read_bytes()).decode()
+        measured = client.post("/model/v1/generation/precharge", json=body(f"{host}/portrait.png", inside)).json()["data"]
+        assert (measured["seconds"], measured["seconds_known"], measured["cost"]) == (1.0, True, quote["cost"])
+        with (media / "long.wav").open("rb") as file:
+            upload = client.post("/api/v1/storage/files", files={"file": file}).json()["url"]
+        measured = client.post("/model/v1/generation/precharge", json=body(f"{host}/portrait.png", upload)).json()["data"]
+        assert (measured["seconds"], measured["seconds_known"]) == (6.0, True)
         cost = Decimal(task["usage"]["cost"])
         assert cost == PRICE == Decimal(quote["cost"])
         assert Decimal(quote["lowest_cost"]) <= cost <= Decimal(quote["highest_cost"])

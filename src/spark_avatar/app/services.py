@@ -139,6 +139,7 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
     presence, uploads = ServerPresence(settings.data_dir / "servers"), settings.data_dir / "uploads-under-way"
     housekeeping = Housekeeping(presence, recovery, roster, uploads, settings.task_seconds)
     dispatcher = _dispatcher(settings, logging, housekeeping)
+    analysis = AnalysisService(fetcher_of(settings, storage), HelperProcess(), limits_of(settings), housekeeping.scratch)
     generation = GenerationService(
         store,
         dispatcher,
@@ -147,6 +148,7 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
         prices=prices_of(settings),
         usual_seconds=settings.hold_seconds,
         needs_consent=settings.require_consent,
+        length_at_hand=analysis.length_at_hand,
         limits=limits_of(settings),
         admission=Admission(store, settings.max_queued, settings.max_queued_per_account),
     )
@@ -168,7 +170,7 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
         dispatcher=dispatcher,
         roster=roster,
         housekeeping=housekeeping,
-        analysis=AnalysisService(fetcher_of(settings, storage), HelperProcess(), limits_of(settings), housekeeping.scratch),
+        analysis=analysis,
         webhooks=webhooks,
         account_data=account_data_of(settings, database, storage),
         webhook_endpoints=WebhookEndpoints(webhooks.endpoints, webhooks.deliveries, webhooks.signer, accounts.audit),

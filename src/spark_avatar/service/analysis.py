@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from spark_avatar.errors import QueueFull
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.service.faults import InputKind, faults_of
 from spark_avatar.service.fetch import InputFetcher
 from spark_avatar.service.helper_process import HelperProcess
-from spark_avatar.service.inspection import PortraitFindings, RecordingFindings, inspect_portrait, inspect_recording
+from spark_avatar.service.inspection import (
+    PortraitFindings,
+    RecordingFindings,
+    inspect_portrait,
+    inspect_recording,
+    measure_recording,
+)
 from spark_avatar.service.urls import is_data_url, parse_url
 
 _Findings = TypeVar("_Findings")
@@ -33,6 +40,17 @@ class AnalysisService:
     def recording(self, url: str) -> RecordingFindings:
         """Raises what a task with this `audio_url` would fail with, and `QueueFull`."""
         return self._look(url, "audio", inspect_recording)
+
+    def length_at_hand(self, url: str) -> float | None:
+        """How many seconds the recording of an `audio_url` has, where it is here already and there is somebody to look at it;
+        None otherwise. Raises what a task with this recording would fail with.
+        """
+        if not self.fetcher.is_at_hand(url):
+            return None
+        try:
+            return self._look(url, "audio", measure_recording)
+        except QueueFull:
+            return None
 
     def _look(self, url: str, kind: InputKind, inspect: Callable[[Path, MediaLimits], _Findings]) -> _Findings:
         if not is_data_url(url):

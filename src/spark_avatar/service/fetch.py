@@ -38,6 +38,10 @@ class InputFetcher:
     """For one input, all redirects included."""
     clock: Clock = utc_now
 
+    def is_at_hand(self, url: str) -> bool:
+        """Whether the file is here already: in the URL itself, or uploaded before."""
+        return is_data_url(url) or self.signer.key_from_url(url, self.clock()) is not None
+
     def fetch(self, url: str, kind: InputKind, destination: Path, *, checkpoint: Callable[[], None] = _never) -> Path:
         """Writes the file that `url` names to `destination`, and returns that. `checkpoint` is called between chunks, and
         may raise to end the fetch.

@@ -3,6 +3,7 @@
 import json
 import logging
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -64,8 +65,12 @@ class GenerationService:
         admission: Admission,
         usual_seconds: float = USUAL_SECONDS,
         needs_consent: bool = False,
+        length_at_hand: Callable[[str], float | None] | None = None,
         clock: Clock = utc_now,
     ) -> None:
+        """`length_at_hand` tells how many seconds the recording of an `audio_url` has, where that can be known without fetching
+        it; by default it never can.
+        """
         self._store = store
         self._dispatcher = dispatcher
         self._catalog = catalog
@@ -75,6 +80,7 @@ class GenerationService:
         self._clock = clock
         self._admission = admission
         self._usual_seconds = usual_seconds
+        self._length_at_hand = length_at_hand
         self.needs_consent = needs_consent
         """Whether a request without a statement of consent is refused."""
 
@@ -121,11 +127,13 @@ class GenerationService:
         return self._store.recent(caller.account_id, limit=limit)
 
     def quote(self, request: GenerationRequest, *, seconds: float | None = None) -> Quote:
-        """The price of this request for a recording of that length, or of the usual one; raises what `submit` raises for
-        faulty requests.
+        """The price of this request for a recording of that length; by default of its own, where that is known, or of the
+        usual one. Raises what `submit` raises for faulty requests.
         """
-        model, _ = self._check(request)
+        model, checked = self._check(request)
         price = self._prices.of_model(model.id)
+        if seconds is None and self._length_at_hand is not None and not price.free:
+            seconds = self._length_at_hand(checked.audio_url)
         length = self._usual_seconds if seconds is None else seconds
         return Quote(
             model=model.id,

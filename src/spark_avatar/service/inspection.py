@@ -51,6 +51,13 @@ class RecordingFindings:
     warnings: tuple[QualityWarning, ...]
 
 
+def measure_recording(path: Path, limits: MediaLimits) -> float:
+    """Its length in seconds. Raises what keeps the recording from being spoken: `AudioTooLong`, `AudioUnreadable`, ..."""
+    from spark_avatar.media.audio import probe_audio
+
+    return probe_audio(path, limits).seconds
+
+
 def inspect_portrait(path: Path, limits: MediaLimits) -> PortraitFindings:
     """Raises what keeps the picture from being animated: `ImageTooManyPixels`, `ImageUnreadable`, `FaceNotFound`, ..."""
     from scipy.spatial import Delaunay
