@@ -182,12 +182,12 @@ def test_the_example_receiver_is_told_through_rotation_and_replay(office: Server
         rotated = owner.post(f"{HOOKS}/{made['id']}/rotate", json={"grace_seconds": 3600}).raise_for_status().json()
         during = cancelled_task(owner)
         assert receiver.next() == f"task.canceled {during}", "the old secret verifies during the grace"
+        until(lambda: {one["state"] for one in owner.get(f"{HOOKS}/deliveries").json()["deliveries"]} == {"delivered"})
     finally:
         receiver.stop()
     receiver = ReceiverProcess(port, rotated["secret"])
     try:
         (delivery,) = owner.get(f"{HOOKS}/deliveries", params={"task_id": during}).json()["deliveries"]
-        assert delivery["state"] == "delivered"
         owner.post(f"{HOOKS}/deliveries/{delivery['id']}/replay").raise_for_status()
         assert receiver.next() == f"task.canceled {during}"
         path = f"{HOOKS}/deliveries/{delivery['id']}"

@@ -139,6 +139,18 @@ def test_logging_out_ends_both(store, kind):
     assert store.authenticate(other.access_token)
 
 
+def test_all_logins_of_a_user_end_together(store):
+    pairs = [issue(store), issue(store)]
+    store.end_user("somebody else")
+    assert store.authenticate(pairs[0].access_token)
+    store.end_user("anna")
+    for pair in pairs:
+        assert refused(store, pair.access_token)
+        with pytest.raises(NotAuthenticated):
+            store.refresh(pair.refresh_token)
+    assert store.authenticate(issue(store).access_token), "and a new one begins"
+
+
 @pytest.mark.parametrize(
     "end",
     [update(users).values(disabled_at=START), delete(memberships), update(memberships).values(role="member")],
