@@ -95,6 +95,14 @@ class Settings(BaseSettings):
     """How long ended tasks and their videos are kept; 0 keeps them."""
     keep_input_hours: float = Field(default=24, ge=0)
     """How long uploads, and inputs that came inside requests, are kept; 0 keeps them."""
+    oidc_issuer: str | None = None
+    """OpenID Connect provider that users may sign in by, e.g. `https://login.example.org`."""
+    oidc_client_id: str = ""
+    """Name of this server there."""
+    oidc_client_secret: SecretStr = SecretStr("")
+    """Password of this server there."""
+    oidc_name: str = "Single sign-on"
+    """What people call the provider."""
     session_days: float = Field(default=14, gt=0, le=365)
     """How long a session lasts at most."""
     session_idle_hours: float = Field(default=24, gt=0)

@@ -13,7 +13,7 @@
     ├── StatusCheckError             a remote engine's job could not be followed to its end
     ├── TaskCreationError            the job could not be handed over
     ├── Canceled  TimedOut
-    ├── NotAuthenticated  Conflict  NotFound  TaskNotFound  ObjectNotFound
+    ├── NotAuthenticated  ProviderFailed  Conflict  NotFound  TaskNotFound  ObjectNotFound
     ├── NotAllowed                   the key is good, but not for this
     │   └── BudgetSpent
     ├── InsufficientBalance
@@ -276,6 +276,13 @@ class SyncTimeout(SparkAvatarError):
     """The task is still running: poll it by its id."""
 
     code = "SYNC_TIMEOUT"
+
+
+class ProviderFailed(SparkAvatarError):
+    """The identity provider does not answer as it should."""
+
+    code = "provider_failed"
+    retryable = True
 
 
 class Conflict(SparkAvatarError):

@@ -63,6 +63,12 @@ class InvitationStore(Protocol):
         """
         ...
 
+    def accept_invited(self, who: NewUser) -> Member:
+        """Makes a new user a member by the open invitation of their address, the newest where there are several; for an address
+        that has been proven otherwise. Raises as `accept`.
+        """
+        ...
+
     def open(self, account: str) -> list[Invitation]:
         """The workspace's open invitations, the newest first."""
         ...

@@ -20,6 +20,7 @@ from spark_avatar.api import (
     links,
     members,
     models,
+    provider_sign_in,
     queue,
     sessions,
     stream,
@@ -56,6 +57,7 @@ def build_api(*, registry: CollectorRegistry, lifespan: Lifespan | None = None) 
     )
     for part in (
         sessions,
+        provider_sign_in,
         members,
         keys,
         audit,

@@ -39,6 +39,7 @@ STATUS_OF: dict[type[errors.SparkAvatarError], int] = {
     errors.QueueFull: 503,
     errors.TaskCreationError: 503,
     errors.StorageUnavailable: 503,
+    errors.ProviderFailed: 502,
     errors.SyncTimeout: 504,
     errors.SparkAvatarError: 500,
 }

@@ -17,12 +17,14 @@ from spark_avatar.accounts.sql.sign_in_attempts import SqlSignInAttempts
 from spark_avatar.accounts.sql.tokens import SqlTokenStore
 from spark_avatar.accounts.sql.users import SqlUserStore
 from spark_avatar.config import Settings
+from spark_avatar.errors import ConfigurationError
 from spark_avatar.service.account_retention import AccountRetention
 from spark_avatar.service.accounts import AccountServices
 from spark_avatar.service.bearers import Bearers
 from spark_avatar.service.device_login import DeviceLoginService
 from spark_avatar.service.key_management import KeyService
 from spark_avatar.service.members import MemberService
+from spark_avatar.service.provider_sign_in import ProviderSignIn
 from spark_avatar.service.refused_keys import RefusedKeys
 from spark_avatar.service.retention import age
 from spark_avatar.service.sign_in import SignInService
@@ -62,8 +64,23 @@ def account_services(
         audit=audit,
         device_logins=DeviceLoginService(SqlDeviceLoginStore(database), tokens, keys, audit),
         bearers=Bearers(keys, tokens),
+        provider=_provider(settings, users, invitations, sign_in),
         retention=AccountRetention(sessions, invitations, attempts, audit, age(timedelta(days=settings.audit_days))),
     )
+
+
+def _provider(
+    settings: Settings, users: SqlUserStore, invitations: SqlInvitationStore, sign_in: SignInService
+) -> ProviderSignIn | None:
+    if settings.oidc_issuer is None:
+        return None
+    try:
+        from spark_avatar.accounts.openid_connect import OpenIdConnect
+    except ModuleNotFoundError as missing:
+        raise ConfigurationError("Signing in by OpenID Connect needs its library: install `spark-avatar[oidc]`.") from missing
+    secret = settings.oidc_client_secret.get_secret_value()
+    provider = OpenIdConnect(settings.oidc_issuer, settings.oidc_client_id, secret, name=settings.oidc_name)
+    return ProviderSignIn(provider, users, invitations, sign_in)
 
 
 def key_store(database: Engine) -> SqlKeyStore:

@@ -112,6 +112,24 @@ class SessionView(BaseModel):
     expires_at: int
 
 
+class ProviderView(BaseModel):
+    """An identity provider that users may sign in by."""
+
+    model_config = _WIRE
+
+    name: str
+    url: str
+    """Where to send the browser."""
+
+
+class SignInWays(BaseModel):
+    """How users sign in, beside their passwords."""
+
+    model_config = _WIRE
+
+    provider: ProviderView | None
+
+
 class OwnSession(BaseModel):
     """One of a user's sessions."""
 

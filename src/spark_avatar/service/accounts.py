@@ -8,6 +8,7 @@ from spark_avatar.service.bearers import Bearers
 from spark_avatar.service.device_login import DeviceLoginService
 from spark_avatar.service.key_management import KeyService
 from spark_avatar.service.members import MemberService
+from spark_avatar.service.provider_sign_in import ProviderSignIn
 from spark_avatar.service.sign_in import SignInService
 
 
@@ -22,3 +23,5 @@ class AccountServices:
     device_logins: DeviceLoginService
     bearers: Bearers
     retention: AccountRetention
+    provider: ProviderSignIn | None = None
+    """Signing in by an identity provider, where there is one."""

@@ -68,7 +68,7 @@ class SignInService:
         return user
 
     def open(
-        self, user: User, visitor: Visitor, *, account: str | None = None, old_secret: str | None = None
+        self, user: User, visitor: Visitor, *, account: str | None = None, old_secret: str | None = None, way: str = "password"
     ) -> tuple[SignedIn, str]:
         """A session for a user who has been proven otherwise, in this workspace or the first; raises `NotAllowed`."""
         workspaces = self.users.workspaces(user.id)
@@ -79,7 +79,9 @@ class SignInService:
             self._end(old_secret)
         session, secret = self.sessions.open(user.id, member.account_id, address=visitor.address, user_agent=visitor.user_agent)
         actor = replace(visitor.actor, name=f"user:{user.id}")
-        self.audit.record("session.opened", actor=actor, account=member.account_id, subject=f"session:{session.id}")
+        self.audit.record(
+            "session.opened", actor=actor, account=member.account_id, subject=f"session:{session.id}", details={"way": way}
+        )
         return SignedIn(session, member), secret
 
     def find(self, secret: str) -> SignedIn:
@@ -140,7 +142,7 @@ class SignInService:
         """
         accounts: list[str | None] = [None]
         if user is not None:
-            accounts = [member.account_id for member in self.users.workspaces(user.id)]
+            accounts = [member.account_id for member in self.users.workspaces(user.id)] or accounts
         subject = f"user:{user.id}" if user is not None else None
         for account in accounts:
             self.audit.record("session.refused", actor=visitor.actor, account=account, subject=subject)

@@ -82,14 +82,24 @@ class SqlInvitationStore:
         """Makes somebody a member, once; a member already keeps the role. Raises `NotFound` as `find`, also for the link of the
         first start when there is a user by now; `Conflict` where a new user's address is taken.
         """
+        return self._accept(_invitation.secret_hash == hash_of(code), who)
+
+    def accept_invited(self, who: NewUser) -> Member:
+        """Makes a new user a member by the open invitation of their address, the newest where there are several; for an address
+        that has been proven otherwise. Raises as `accept`.
+        """
+        newest = (
+            select(_invitation.id)
+            .where(_invitation.email == who.email, self._is_open())
+            .order_by(_invitation.created_at.desc(), _invitation.id)
+            .limit(1)
+        )
+        return self._accept(_invitation.id == newest.scalar_subquery(), who)
+
+    def _accept(self, which: ColumnElement[bool], who: User | NewUser) -> Member:
         now = self._clock()
         user_id = who.id if isinstance(who, User) else uuid.uuid4().hex
-        use = (
-            update(invitations)
-            .where(_invitation.secret_hash == hash_of(code), self._is_open())
-            .values(accepted_at=now, accepted_by=user_id)
-            .returning(*_shown)
-        )
+        use = update(invitations).where(which, self._is_open()).values(accepted_at=now, accepted_by=user_id).returning(*_shown)
         try:
             with writing(self._engine) as connection:
                 row = connection.execute(use).one_or_none()

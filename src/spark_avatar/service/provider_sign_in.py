@@ -1,0 +1,51 @@
+"""Signing in by an identity provider."""
+
+from dataclasses import dataclass
+
+from spark_avatar.accounts.identity_provider import Handshake, Identity, IdentityProvider
+from spark_avatar.accounts.invitations import InvitationStore, NewUser
+from spark_avatar.accounts.sessions import SignedIn
+from spark_avatar.accounts.users import User, UserStore, checked_email, checked_name
+from spark_avatar.errors import NotAllowed, NotFound
+from spark_avatar.service.sign_in import SignInService, Visitor
+
+
+@dataclass(frozen=True)
+class ProviderSignIn:
+    """Lets in whom the provider has proven, if they are a user here, by their verified address, or have been invited."""
+
+    provider: IdentityProvider
+    users: UserStore
+    invitations: InvitationStore
+    sign_in: SignInService
+
+    def begin(self, callback: str) -> tuple[str, Handshake]:
+        """Where to send the browser, and what it keeps until it comes back. Raises `ProviderFailed`."""
+        return self.provider.begin(callback)
+
+    def finish(
+        self, handshake: Handshake, *, state: str, code: str, callback: str, visitor: Visitor, old_secret: str | None = None
+    ) -> tuple[SignedIn, str]:
+        """A session and its secret. Raises `ProviderFailed`, `NotAuthenticated`, and `NotAllowed` for somebody whom nobody here
+        has invited.
+        """
+        identity = self.provider.finish(handshake, state=state, code=code, callback=callback)
+        try:
+            user = self._user(identity)
+        except NotAllowed:
+            self.sign_in.audit.record("session.refused", actor=visitor.actor, details={"way": "provider"})
+            raise
+        return self.sign_in.open(user, visitor, old_secret=old_secret, way="provider")
+
+    def _user(self, identity: Identity) -> User:
+        email = checked_email(identity.email)
+        found = self.users.find(email)
+        if found is not None:
+            user, _ = found
+            if user.disabled_at is not None:
+                raise NotAllowed("This user is disabled.")
+            return user
+        try:
+            return self.invitations.accept_invited(NewUser(email, checked_name(identity.name), None)).user
+        except NotFound:
+            raise NotAllowed(f"There is no user {email} here: ask for an invitation.") from None

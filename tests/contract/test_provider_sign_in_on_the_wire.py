@@ -1,0 +1,206 @@
+"""Signing in by OpenID Connect, against a real provider on the loopback."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from contract_house import House
+from fastapi import FastAPI
+from joserfc.jwk import RSAKey
+from openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, new_key, openid_provider
+
+from spark_avatar.accounts.openid_connect import OpenIdConnect
+from spark_avatar.accounts.roles import Role
+from spark_avatar.service.provider_sign_in import ProviderSignIn
+
+START, CALLBACK = "/api/v1/oidc/start", "/api/v1/oidc/callback"
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")  # the loopback has no TLS
+    with openid_provider() as running:
+        running.person.email = f"guest-{next(_numbers)}@elsewhere.example"
+        yield running
+
+
+@pytest.fixture
+def app(house: House, provider: Provider) -> FastAPI:
+    accounts = house.ports.accounts
+    connect = OpenIdConnect(provider.url, CLIENT_ID, CLIENT_SECRET, name="Elsewhere")
+    sign_in = ProviderSignIn(connect, accounts.members.users, accounts.members.invitations, accounts.sign_in)
+    return house.app(accounts=replace(accounts, provider=sign_in))
+
+
+@dataclass
+class Trip:
+    """What one browser saw."""
+
+    out: httpx.Response
+    back: httpx.Response
+    session: httpx.Response
+
+
+def travel(app: FastAPI, *, forget: bool = False, change: dict[str, str] | None = None) -> Trip:
+    """Out to the provider and back; on the way the browser may lose its cookies, or the address may be changed."""
+
+    async def go() -> Trip:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as browser:
+            out = await browser.get(START)
+            at_provider = await asyncio.to_thread(httpx.get, out.headers["location"])
+            assert at_provider.status_code == 302, at_provider.text
+            if forget:
+                browser.cookies.clear()
+            query = {name: values[0] for name, values in parse_qs(urlsplit(at_provider.headers["location"]).query).items()}
+            back = await browser.get(CALLBACK, params=query | (change or {}))
+            return Trip(out, back, await browser.get("/api/v1/session"))
+
+    return asyncio.run(go())
+
+
+def add_user(house: House, provider: Provider) -> str:
+    users = house.ports.accounts.members.users
+    account = f"elsewhere-{next(_numbers)}"
+    return users.add(provider.person.email, "Anna", None, account=account, role=Role.OWNER).user.id
+
+
+def refused(trip: Trip, problem: str) -> None:
+    assert (trip.back.status_code, trip.back.headers["location"]) == (303, f"/sign-in?problem={problem}")
+    assert "spark_session" not in trip.back.headers.get("set-cookie", "")
+    assert trip.session.status_code == 401
+
+
+def test_a_user_comes_back_with_a_session(app: FastAPI, house: House, provider: Provider) -> None:
+    user_id = add_user(house, provider)
+    provider.person.email = provider.person.email.upper()
+    trip = travel(app)
+    assert trip.out.status_code == 303
+    assert (trip.back.status_code, trip.back.headers["location"]) == (303, "/")
+    assert trip.session.json()["user"]["id"] == user_id
+    assert trip.back.headers["cache-control"] == "no-store"
+
+
+def test_the_way_out_carries_what_protects_the_way_back(app: FastAPI, house: House, provider: Provider) -> None:
+    trip = travel(app)
+    query = parse_qs(urlsplit(trip.out.headers["location"]).query)
+    assert query["redirect_uri"] == ["http://test" + CALLBACK]
+    assert (query["code_challenge_method"], query["response_type"]) == (["S256"], ["code"])
+    cookie = trip.out.headers["set-cookie"].lower()
+    assert all(part in cookie for part in ("httponly", "samesite=lax", "max-age=600"))
+    state, nonce, verifier = trip.out.cookies["spark_oidc"].split(".")
+    assert ([state], [nonce]) == (query["state"], query["nonce"])
+    assert verifier not in trip.out.headers["location"]
+    assert CLIENT_SECRET not in trip.out.headers["location"]
+
+
+def test_an_invited_person_becomes_a_member(app: FastAPI, house: House, provider: Provider) -> None:
+    store, account = house.ports.accounts.members.invitations, f"elsewhere-{next(_numbers)}"
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    store.create(account, provider.person.email, Role.ADMIN, invited_by=None, expires_at=soon)
+    me = travel(app).session.json()
+    assert (me["account"]["id"], me["role"], me["user"]["name"]) == (account, "admin", "Anna from elsewhere")
+    assert store.open(account) == []
+    assert travel(app).session.json()["user"] == me["user"]
+
+
+def test_a_stranger_is_not_let_in(app: FastAPI, house: House, provider: Provider) -> None:
+    refused(travel(app), "forbidden")
+    assert house.ports.accounts.members.users.find(provider.person.email) is None
+
+
+def test_a_disabled_user_is_not_let_in(app: FastAPI, house: House, provider: Provider) -> None:
+    user_id = add_user(house, provider)
+    users = house.ports.accounts.members.users
+    account = users.workspaces(user_id)[0].account_id
+    users.add(f"other-{user_id}@elsewhere.example", "Other", None, account=account, role=Role.OWNER)
+    users.set_disabled(user_id, True)
+    refused(travel(app), "forbidden")
+
+
+@pytest.mark.parametrize("verified", [False, None, "true", 1])
+def test_an_address_that_is_not_verified_proves_nothing(app: FastAPI, house: House, provider: Provider, verified: Any) -> None:
+    add_user(house, provider)
+    provider.person.email_verified = verified
+    refused(travel(app), "unauthorized")
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"iss": "https://other.example"},
+        {"aud": ["another client"]},
+        {"aud": [CLIENT_ID, "another"], "azp": "another"},
+        {"nonce": "of another sign-in"},
+        {"nonce": None},
+        {"exp": int(time.time()) - 3600},
+        {"iat": int(time.time()) + 3600},
+        {"at_hash": "wrong"},
+    ],
+)
+def test_an_id_token_that_is_not_for_us_now_is_refused(
+    app: FastAPI, house: House, provider: Provider, claims: dict[str, Any]
+) -> None:
+    add_user(house, provider)
+    provider.claims = claims
+    refused(travel(app), "unauthorized")
+
+
+def test_an_id_token_of_another_key_is_refused(app: FastAPI, house: House, provider: Provider) -> None:
+    add_user(house, provider)
+    provider.published = [provider.key]
+    provider.key = new_key("first")
+    refused(travel(app), "unauthorized")
+
+
+def test_a_new_key_of_the_provider_is_learnt_of_another_kind_too(app: FastAPI, house: House, provider: Provider) -> None:
+    add_user(house, provider)
+    assert travel(app).session.status_code == 200
+    provider.key = RSAKey.generate_key(2048, {"kid": "second", "use": "sig"})
+    assert travel(app).session.status_code == 200
+
+
+@pytest.mark.parametrize("change", [{"state": "x" * 43}, {"state": ""}, {"code": "another"}, {"code": ""}])
+def test_a_way_back_that_was_tampered_with_leads_nowhere(
+    app: FastAPI, house: House, provider: Provider, change: dict[str, str]
+) -> None:
+    add_user(house, provider)
+    problem = "unauthorized" if "state" in change else "provider_failed"
+    refused(travel(app, change=change), problem)
+
+
+def test_another_browser_cannot_take_the_way_back(app: FastAPI, house: House, provider: Provider) -> None:
+    add_user(house, provider)
+    before = provider.token_requests
+    refused(travel(app, forget=True), "unauthorized")
+    assert provider.token_requests == before, "the code is not even redeemed"
+
+
+def test_a_provider_that_fails_is_said_so(app: FastAPI, provider: Provider) -> None:
+    provider.broken = True
+
+    async def begin() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as browser:
+            return await browser.get(START)
+
+    answer = asyncio.run(begin())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "provider_failed")
+
+
+def test_without_a_provider_there_is_no_way(stranger: httpx.Client, app: FastAPI) -> None:
+    assert stranger.get(START).status_code == 404
+    assert stranger.get(CALLBACK).status_code == 404
+    assert stranger.get("/api/v1/session/ways").json() == {"provider": None}
+
+    async def ways() -> dict[str, Any]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as browser:
+            return (await browser.get("/api/v1/session/ways")).json()
+
+    assert asyncio.run(ways()) == {"provider": {"name": "Elsewhere", "url": START}}
