@@ -21,7 +21,9 @@ from spark_avatar.dispatch.presence import ServerPresence
 from spark_avatar.dispatch.roster import Attendance, WorkerState
 from spark_avatar.dispatch.sql_roster import SqlRoster
 from spark_avatar.errors import ConfigurationError
-from spark_avatar.service.recovery import Recovery
+from spark_avatar.service.recovery import Recovery, Sweeper
+from spark_avatar.service.segment_cleanup import segment_workdirs
+from spark_avatar.tasks.sql.segments import SqlSegmentStore
 from spark_avatar.telemetry import Logging, configure_logging
 from spark_avatar.tracing import start_tracing
 from spark_avatar.wiring import engine_registry, provenance_of
@@ -76,12 +78,15 @@ class QueueShift:
         self._dispatcher = open_dispatcher(settings)
         self._dispatcher.start()
         store = patient_store_of(settings, self._database)
-        recovery = Recovery(store, storage_of(settings), work_dir_of(settings), settings.max_attempts)
+        segments = partial(segment_workdirs, SqlSegmentStore(self._database))
+        recovery = Recovery(store, storage_of(settings), work_dir_of(settings), settings.max_attempts, other_folders=segments)
         housekeeping = Housekeeping(
             self._presence, recovery, roster, settings.data_dir / "uploads-under-way", settings.task_seconds
         )
         if housekeeping.bury_dead():  # the child, perhaps, whose place this one takes
             self._dispatcher.top_up(store.queued_by_engine())
+        self._sweeper = Sweeper(housekeeping.tidy, seconds=settings.lease_seconds, first_seconds=0)
+        self._sweeper.start()
         runner = open_runner(settings, self._database, name, control, engines)
         self._worker = open_worker(runner, settings, self._database, self._wake)
         self._wake_next = settings.max_running_per_account > 0
@@ -108,6 +113,7 @@ class QueueShift:
 
     def end(self) -> None:
         """Nothing of this child stays behind."""
+        self._sweeper.stop()
         self._dispatcher.stop(grace_seconds=0)
         self._attendance.leave()
         self._presence.withdraw()

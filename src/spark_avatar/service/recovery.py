@@ -71,7 +71,7 @@ class Recovery:
         for task, claim in claims:
             if (task.id, claim) in lapsed:
                 self._give_up(task, claim, counted=True, dead=False)
-        self._remove_orphans()
+        self.remove_orphans()
 
     def _claims(self) -> list[tuple[Task, Claim]]:
         return [(task, task.claim) for task in self.store.running() if task.claim is not None]
@@ -114,9 +114,9 @@ class Recovery:
     def _remove_workdir(self, task: Task, claim: Claim) -> None:
         shutil.rmtree(self.work_dir / workdir_name(task.id, claim.attempt), ignore_errors=True)
 
-    def _remove_orphans(self) -> None:
-        """Lists the folders before it asks for the claims: a folder is made after its claim, so none of a live worker's is
-        taken for an orphan.
+    def remove_orphans(self) -> None:
+        """Removes scratch folders of this machine that no claim owns. Lists the folders before it asks for the claims: a folder is
+        made after its claim, so none of a live worker's is taken for an orphan.
         """
         folders = list(self.work_dir.iterdir()) if self.work_dir.is_dir() else []
         if not folders:
