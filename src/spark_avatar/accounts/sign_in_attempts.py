@@ -25,8 +25,8 @@ class Patience:
         return min(self.longest, timedelta(seconds=2 ** min(beyond, 20)))
 
 
-OF_ADDRESS: Final = Patience(free=20, longest=timedelta(minutes=15))
-"""Of a network address, whatever users it tries."""
+OF_ADDRESS: Final = Patience(free=100, longest=timedelta(minutes=15))
+"""Of a network address, whatever users it tries. A whole office may share one: its slips of a day are not an attack yet."""
 OF_USER: Final = Patience(free=5, longest=timedelta(minutes=1))
 """Of a user, from whatever address: never so long that a stranger could keep the user out."""
 
