@@ -107,6 +107,7 @@ def _key_names(ports: Ports, caller: Caller) -> dict[str, str]:
 
 
 def _card(task: Task, names: dict[str, str], ports: Ports, base: str) -> TaskCard:
+    output = task.outputs[0] if task.outputs else None
     thumbnail, warnings = task.metadata.get(THUMBNAIL), task.metadata.get("warnings")
     name = "Console" if task.key_id.startswith(_SESSION) else names.get(task.key_id, task.key_id)
     return TaskCard(
@@ -119,7 +120,9 @@ def _card(task: Task, names: dict[str, str], ports: Ports, base: str) -> TaskCar
         created_at=task.created_at.timestamp(),
         started_at=task.started_at.timestamp() if task.started_at else None,
         ended_at=task.ended_at.timestamp() if task.ended_at else None,
-        seconds=task.outputs[0].seconds if task.outputs else None,
+        seconds=output.seconds if output else None,
+        width=output.width if output else None,
+        height=output.height if output else None,
         cost=task.usage.cost if task.usage else None,
         key_id=task.key_id,
         key_name=name,

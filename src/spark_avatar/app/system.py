@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from spark_avatar import __version__
 from spark_avatar.app.broker import broker_url_of
 from spark_avatar.service.system import SystemService
+from spark_avatar.tasks.sql.drained_servers import DrainedServers
 from spark_avatar.wiring import check_engines
 
 if TYPE_CHECKING:
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
 
 def open_system(services: Services) -> SystemService:
     """How this server stands."""
-    return SystemService(
-        services.store, services.roster, services.checks, _facts(services), partial(check_engines, services.settings)
-    )
+    ask = partial(check_engines, services.settings, DrainedServers(services.database).drained)
+    return SystemService(services.store, services.roster, services.checks, _facts(services), ask)
 
 
 def _facts(services: Services) -> dict[str, str]:

@@ -33,6 +33,9 @@ class TaskCard(BaseModel):
     ended_at: float | None = None
     seconds: float | None = None
     """Of finished video."""
+    width: int | None = None
+    """Pixels of the finished video."""
+    height: int | None = None
     cost: str | None = None
     key_id: str
     key_name: str

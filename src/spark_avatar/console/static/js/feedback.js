@@ -70,6 +70,12 @@ export async function copy(text, what = "Copied") {
   }
 }
 
+/** Text that can be read and copied. */
+export function copyable(text, { wrap = false } = {}) {
+  const button = make("button", { class: "button small", type: "button", onclick: () => copy(text) }, icon("copy"), "Copy");
+  return make("div", { class: "copyable" }, button, make("pre", { class: wrap ? "code wrap" : "code", tabindex: "0" }, text));
+}
+
 /** A page's error in the place of its content, with the way out. */
 export function failure(fault, again) {
   return make(

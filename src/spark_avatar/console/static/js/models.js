@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { byId, icon, make, prose } from "./dom.js";
-import { copy, failure } from "./feedback.js";
+import { copy, copyable, failure } from "./feedback.js";
 
 function values({ constraints: rule }) {
   const parts = [];
@@ -31,8 +31,7 @@ function parameters(list) {
 }
 
 function fold(title, text) {
-  const button = make("button", { class: "button small end", type: "button", onclick: () => copy(text) }, icon("copy"), "Copy");
-  return make("details", { class: "fold" }, make("summary", {}, icon("right"), make("h3", {}, title), button), make("pre", { class: "code wrap", tabindex: "0" }, text));
+  return make("details", { class: "fold" }, make("summary", {}, icon("right"), make("h3", {}, title)), copyable(text, { wrap: true }));
 }
 
 async function show(model) {

@@ -2,7 +2,7 @@
 
 import { follow, get, localPath, post, remove } from "./api.js";
 import { byId, icon, make, one, show } from "./dom.js";
-import { busy, confirm, copy, failure, toast } from "./feedback.js";
+import { busy, confirm, copyable, failure, toast } from "./feedback.js";
 import { bytes, dateTime, money, percent, seconds, words } from "./format.js";
 import { helpFor } from "./error_help.js";
 import { shareDialog } from "./share.js";
@@ -20,7 +20,7 @@ const facts = (pairs) => make("dl", { class: "facts" }, pairs.filter(([, value])
 function stage() {
   if (task.status === "completed") {
     const content = task.task.output[0].content[0];
-    const video = make("video", { controls: true, playsinline: true, preload: "metadata", src: localPath(content.url), "aria-label": "The finished video" });
+    const video = make("video", { controls: true, playsinline: true, preload: "metadata", width: task.width, height: task.height, src: localPath(content.url), "aria-label": "The finished video" });
     if (task.thumbnail_url) video.poster = localPath(task.thumbnail_url);
     return make("section", { class: "card stage" }, video);
   }
@@ -88,7 +88,7 @@ function about() {
       ["Engine", task.engine],
       ["Key", task.key_name],
       ["Length", task.seconds && seconds(task.seconds)],
-      ["Size", content && bytes(content.size)],
+      ["Size", content && `${task.width} × ${task.height}, ${bytes(content.size)}`],
       ["Cost", task.cost && money(task.cost)],
       ["Seed", task.task.metadata.seed],
       ["Attempts", task.attempts],
@@ -112,8 +112,7 @@ function warnings() {
 
 function raw() {
   const text = JSON.stringify(task.task, null, 2);
-  const button = make("button", { class: "button small end", type: "button", onclick: () => copy(text) }, icon("copy"), "Copy");
-  return make("details", { class: "card fold" }, make("summary", {}, icon("right"), make("h2", {}, "JSON"), button), make("pre", { class: "code", tabindex: "0" }, text));
+  return make("details", { class: "card fold" }, make("summary", {}, icon("right"), make("h2", {}, "JSON")), copyable(text));
 }
 
 function draw() {
@@ -125,7 +124,7 @@ function draw() {
   show(byId("share"), task.status === "completed");
   one("span", byId("end")).textContent = isOpen(task) ? "Cancel" : "Delete";
   for (const id of ["repeat", "open"]) show(byId(id), task.inputs.image.available && task.inputs.audio.available);
-  show(byId("actions"));
+  byId("actions").classList.remove("pending");
 }
 
 async function watch() {

@@ -52,7 +52,7 @@ function draw() {
   show(byId("box"), shown.length > 0);
   show(byId("none"), shown.length === 0);
   show(byId("more"), Boolean(next));
-  if (!shown.length) byId("none").replaceChildren(empty());
+  byId("none").replaceChildren(...(shown.length ? [] : [empty()]));
 }
 
 function empty() {
