@@ -115,8 +115,8 @@ class Recovery:
         shutil.rmtree(self.work_dir / workdir_name(task.id, claim.attempt), ignore_errors=True)
 
     def remove_orphans(self) -> None:
-        """Removes scratch folders of this machine that no claim owns. Lists the folders before it asks for the claims: a folder is
-        made after its claim, so none of a live worker's is taken for an orphan.
+        """Removes scratch folders of this machine that no claim owns. Lists the folders before it asks for the claims: a folder
+        is made after its claim, so none of a live worker's is taken for an orphan.
         """
         folders = list(self.work_dir.iterdir()) if self.work_dir.is_dir() else []
         if not folders:
