@@ -223,8 +223,10 @@ class Pipeline:
         engine: str,
         seed: int,
         origin: Origin,
+        thumbnail: Path | None = None,
     ) -> Rendition:
-        """Puts the parts of a planned video together, with the sound, tagged and signed. `output` appears whole or not at all.
+        """Puts the parts of a planned video together, with the sound, tagged and signed. `output` appears whole or not at all;
+        `thumbnail` gets the first frame.
 
         Raises `PartsDiffer` where the parts were not encoded alike, `GenerationError`, `ConfigurationError`.
         """
@@ -249,13 +251,16 @@ class Pipeline:
             )
             _verify(rendition, has_sound=True)
             marks = self.provenance.begin(origin)
-            marks.draw(plan.first_frame.copy())  # as every part did: tells what the frames carry
+            first_frame = plan.first_frame.copy()
+            marks.draw(first_frame)  # as every part did: tells what the frames carry
+            if thumbnail is not None:
+                write_image(thumbnail, first_frame)
             inputs = {"portrait": digest(image), "recording": digest(audio)}
             provenance = self.provenance.seal(draft, origin, marks, engine=engine, source_type=plan.source_type, inputs=inputs)
             draft.replace(output)
         timings = {"joining": round(time.perf_counter() - started, 4)}
         warnings = plan.warnings + self.provenance.warnings(marks)
-        return replace(rendition, path=output, timings=timings, warnings=warnings, provenance=provenance)
+        return replace(rendition, path=output, timings=timings, thumbnail=thumbnail, warnings=warnings, provenance=provenance)
 
     def _probe(
         self, image: Path, audio: Path | AnimationTrack, monitor: RenderMonitor

@@ -135,6 +135,7 @@ class SplitRenderer:
             engine=job.engine,
             seed=seed_of(job.task) or 0,
             origin=origin,
+            thumbnail=job.workdir / "thumbnail.jpg",
         )
         units = plan.compute_units + sum(segment.compute_units for segment in segments)
         return replace(rendition, compute_units=units, timings={**rendition.timings, "segments": float(len(segments))})
