@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import av
 import c2pa
 import httpx
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from acceptance.conftest import Server, body, finish
 from spark_avatar.media.video import read_frames
@@ -23,8 +26,8 @@ def run(*arguments: object, **settings: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, env={**os.environ, **settings})
 
 
-def verify(video: Path, data_dir: Path) -> tuple[int, dict]:
-    done = run("verify", video, "--json", "--data-dir", data_dir)
+def verify(video: Path, data_dir: Path, **settings: str) -> tuple[int, dict]:
+    done = run("verify", video, "--json", "--data-dir", data_dir, **settings)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
 
@@ -37,17 +40,40 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running.stop()
 
 
-@pytest.fixture(scope="module")
-def made(asking: Server, host: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    """A database of its own."""
+    pytest.importorskip("psycopg", reason="PostgreSQL is not tested: its driver is not installed")
+    address = "postgresql+psycopg://postgres@127.0.0.1:5432"
+    engine = create_engine(f"{address}/postgres?connect_timeout=3", isolation_level="AUTOCOMMIT")
+    name = f"spark_avatar_marks_{uuid.uuid4().hex}"
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+    except OperationalError:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no PostgreSQL answers on 127.0.0.1:5432")
+        pytest.skip("PostgreSQL is not tested: none answers on 127.0.0.1:5432")
+    yield f"{address}/{name}"
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+def make(server: Server, host: str, video: Path) -> tuple[dict, Path]:
     """A finished task and its video."""
-    video = tmp_path_factory.mktemp("made") / "video.mp4"
-    with asking.client(asking.key()) as client:
+    with server.client(server.key()) as client:
         request = body(f"{host}/portrait.png", f"{host}/word.wav", consent=CONSENT, label=True)
         created = client.post("/model/v1/generation", json=request).raise_for_status().json()
         task = finish(client, created["id"])
         assert task["status"] == "completed", task
         video.write_bytes(client.get(task["output"][0]["content"][0]["url"]).raise_for_status().content)
     return task, video
+
+
+@pytest.fixture(scope="module")
+def made(asking: Server, host: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
+    return make(asking, host, tmp_path_factory.mktemp("made") / "video.mp4")
 
 
 def test_the_c2pas_own_reader_validates_the_manifest(made: tuple[dict, Path]) -> None:
@@ -72,6 +98,21 @@ def test_verify_knows_the_task_by_every_mark(made: tuple[dict, Path], asking: Se
     assert told["tags"]["identity"] == task["id"]
     assert task["id"].startswith(told["watermark"]["id"])
     assert told["task"]["id"] == task["id"]
+
+
+def test_so_it_does_on_postgresql(postgresql: str, host: str, tmp_path: Path) -> None:
+    settings = {"SPARK_AVATAR_REQUIRE_CONSENT": "true", "SPARK_AVATAR_DATABASE_URL": postgresql}
+    server = Server(tmp_path / "data", **settings).start()
+    try:
+        task, video = make(server, host, tmp_path / "video.mp4")
+        with server.client(server.key()) as client:
+            refused = client.post("/model/v1/generation", json=body(f"{host}/portrait.png", f"{host}/word.wav"))
+    finally:
+        server.stop()
+    code, told = verify(video, server.data_dir, **settings)
+    assert (code, told["verdict"], told["task"]["id"]) == (0, "intact", task["id"])
+    assert task["metadata"]["consent"] == CONSENT
+    assert refused.json()["error"]["code"] == "consent_required"
 
 
 def test_a_copy_is_still_known(made: tuple[dict, Path], asking: Server, tmp_path: Path) -> None:
