@@ -100,13 +100,13 @@ class FaultyProxy:
     def _hand_on(self, request, port):
         body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
         fault = self.fault(request.command, request.path)
-        if fault is not None:
+        if fault:
             self.refused += 1
         if fault == "silent":
             self.healed.wait(60)
             request.close_connection = True
             return
-        if fault is not None:
+        if fault:
             self._answer(request, fault, {}, b"<Error><Code>SlowDown</Code></Error>")
             return
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)

@@ -9,6 +9,7 @@ from s3_server import ENVIRONMENT, FaultyProxy, s3_server
 from storage_contract import KEY, LARGE, StorageContract, content_of, source
 
 from spark_avatar.errors import ConfigurationError, ObjectNotFound, StorageUnavailable
+from spark_avatar.storage import clouds
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.storage.storage import ObjectKey
 
@@ -172,6 +173,29 @@ class TestFaults:
         proxy.fault = lambda method, path: 503 if proxy.refused < 6 else None
         assert content_of(storage, KEY) == b"0123456789"
         assert proxy.refused == 6
+
+    @pytest.mark.parametrize("size", [10, LARGE])
+    def test_a_server_that_falls_silent_is_asked_again(self, server, bucket, proxy, source, monkeypatch, size):
+        monkeypatch.setattr(clouds, "_ANSWER_SECONDS", 0.5)
+        met = []
+
+        def silent_at_first(method, path):
+            if method != "PUT" or len(met) >= 2:
+                return None
+            met.append(path)
+            return "silent"
+
+        proxy.fault = silent_at_first
+        storage = ObjectStorage(f"s3://{bucket}")
+        storage.put(KEY, source(b"z" * size))
+        assert len(met) == 2
+        assert storage.head(KEY).size == size
+
+    def test_a_slow_server_is_waited_for(self, bucket, proxy, source):
+        proxy.fault = lambda method, path: proxy.healed.wait(0.3)
+        storage = ObjectStorage(f"s3://{bucket}")
+        storage.put(KEY, source(b"z" * LARGE))
+        assert storage.head(KEY).size == LARGE
 
     def test_patience_ends_and_nothing_is_left(self, server, bucket, proxy, source):
         proxy.fault = lambda method, path: 503 if method == "PUT" else None
