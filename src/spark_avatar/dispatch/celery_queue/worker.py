@@ -7,7 +7,9 @@ the fork. Children open their own, and end by themselves when the parent is dead
 import logging
 import mmap
 import os
+import secrets
 import signal
+import socket
 import threading
 from collections.abc import Callable, Collection
 from typing import Any, Final, Protocol
@@ -153,7 +155,7 @@ def run_queue_worker(
 def _serve(app: Celery, concurrency: int) -> int:
     worker = app.Worker(
         concurrency=concurrency,
-        hostname=f"spark-avatar-{os.getpid()}@%h",
+        hostname=f"spark-avatar-{os.getpid()}-{secrets.token_hex(4)}@{socket.gethostname()}",
         pool="prefork",
         optimization="fair",
         without_mingle=True,
