@@ -35,6 +35,8 @@ from spark_avatar.media.samples import sample_portrait
 ACCOUNTS = ("anna", "otto", "eve")
 PRICE = "0.0123"
 CLIENTS = 6
+MOST_OPEN = 8
+"""Tasks of one client that have not ended, as far as it knows: more would only make the queue longer."""
 TROUBLE_SECONDS = (4.0, 12.0)
 """Between two kills."""
 PATIENCE = 300.0
@@ -123,6 +125,7 @@ class Client(threading.Thread):
     """By idempotency key: the task that was made with it."""
     canceled: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)
     costs: dict[str, Decimal] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
@@ -137,10 +140,8 @@ class Client(threading.Thread):
 
     def run(self) -> None:
         while not self.over.is_set():
-            act = self.chance.choices(
-                (self.create, self.create_twice, self.cancel, self.delete, self.look), weights=(3, 2, 2, 2, 6)
-            )[0]
-            act()
+            acts = (self.create, self.create_twice, self.cancel, self.delete, self.look)
+            self.chance.choices(acts, weights=(3, 2, 2, 2, 6))[0]()
             self.over.wait(self.chance.uniform(0.05, 0.6))
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -158,7 +159,15 @@ class Client(threading.Thread):
                 return answer
             time.sleep(0.3)
 
+    def open(self) -> list[str]:
+        """Tasks that have not ended, as far as is known."""
+        return [task for task in self.tasks.values() if task not in self.ended and task not in self.deleted]
+
     def create(self, word: str | None = None, recording: str | None = None) -> None:
+        waiting = self.open()
+        if word is None and len(waiting) >= MOST_OPEN:
+            self.look(self.chance.choice(waiting))
+            return
         word = word or str(self.chance.randrange(2**64))
         body = {
             "model": MODEL,
@@ -181,6 +190,8 @@ class Client(threading.Thread):
         self.counts["created"] += 1
 
     def create_twice(self) -> None:
+        if len(self.open()) >= MOST_OPEN:
+            return
         word, recording = str(self.chance.randrange(2**64)), self.chance.choice(self.recordings)
         for _ in range(2):
             self.create(word, recording)
@@ -200,6 +211,7 @@ class Client(threading.Thread):
             self.counts["deleted"] += 1
         elif answer.json()["status"] == "failed":
             self.canceled.add(task)
+            self.ended.add(task)
             self.counts["cancelled"] += 1
 
     def delete(self) -> None:
@@ -225,7 +237,9 @@ class Client(threading.Thread):
             if task in self.canceled:
                 self.faults.append(f"{task} was cancelled, and is completed")
             self.costs[task] = Decimal(found["usage"]["cost"])
-        return found["status"] != "in_progress"
+        if found["status"] != "in_progress":
+            self.ended.add(task)
+        return task in self.ended
 
     def settle(self) -> None:
         """Waits until every task has ended."""

@@ -174,6 +174,6 @@ def test_precharge_quotes_and_runs_nothing(client: StrictClient, house: House) -
     assert body["status"] == "success"
     assert body["data"]["model"] == MODEL
     assert body["data"]["currency"] == "USD"
-    assert body["data"]["cost"] == "0.0700"
+    assert (body["data"]["cost"], body["data"]["seconds"]) == ("0.1050", 15.0)
     account = house.keys.authenticate(client.http.headers["authorization"].split()[1]).account_id
     assert house.store.recent(account, limit=5) == []
