@@ -6,12 +6,14 @@ import json
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from queue import Queue
 from threading import Thread
@@ -23,7 +25,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 from webhook_receiver import receiving
 
-from acceptance.conftest import MODEL, Server
+from acceptance.conftest import MODEL, Server, body
 
 POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1:5432"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "webhook_receiver.py"
@@ -255,3 +257,26 @@ def test_an_account_is_exported_and_erased_beside_the_running_server(office: Ser
         assert studio.get(f"/model/v1/generation/task/{task_id}").status_code == 401
         assert httpx.get(uploaded["url"]).status_code == 404
         assert [path for path in (office.data_dir / "files").rglob("*") if path.is_file()] == []
+
+
+def traces(server: Server, *words: str) -> list[str]:
+    """Where any of the words stands: names of files, and rows of the database."""
+    found = [str(path) for path in server.data_dir.rglob("*") if any(word in str(path) for word in words)]
+    with closing(sqlite3.connect(f"file:{server.data_dir}/spark-avatar.sqlite3?mode=ro", uri=True)) as database:
+        for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            rows = database.execute(f"SELECT * FROM {table}").fetchall()
+            found += [f"{table}: {row}" for row in rows if any(word in repr(row) for word in words)]
+    return found
+
+
+def test_an_account_that_is_erased_while_it_renders_leaves_nothing(server: Server, host: str) -> None:
+    with server.client(server.key("studio", account="short-lived-films")) as studio:
+        sent = body(f"{host}/portrait.png", f"{host}/speech.wav", resolution="720p")
+        task_id = studio.post("/model/v1/generation", json=sent).raise_for_status().json()["id"]
+        path = f"/model/v1/generation/task/{task_id}"
+        until(lambda: studio.get(path).json().get("progress", 1.0) >= 0.2, seconds=90)
+        assert traces(server, "short-lived-films", task_id)
+        erased = command(server, "erase", "short-lived-films", "--confirm", "short-lived-films")
+        assert erased.returncode == 0, erased.stderr
+        assert studio.get(path).status_code == 401
+    until(lambda: traces(server, "short-lived-films", task_id) == [], seconds=60)

@@ -111,7 +111,7 @@ class World:
             now=later(60),
         )
         deliveries = SqlDeliveryStore(self.engine)
-        (due, *_) = deliveries.due(later(99), limit=9)
+        (due, *_) = deliveries.due(later(99), limit=9, of_account=9)
         deliveries.settle(due, Attempt(1, later(99), 500, "answered 500", 3), delivered_at=None, next_at=None)
         held = self.store.claim_next("w", now=later(9), lease_until=later(99))
         self.storage.put(upload_key(ACME, "photo-of-ada", ".jpg"), b"a photo")

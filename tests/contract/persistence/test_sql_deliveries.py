@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 from task_store_contract import ANNA, KEY, OTTO, claim, complete, fail, later, task
 
 from spark_avatar.database.engine import reading, writing
-from spark_avatar.database.schema import webhook_attempts, webhooks
+from spark_avatar.database.schema import tasks, webhook_attempts, webhooks
 from spark_avatar.errors import Canceled, Conflict, NotFound
 from spark_avatar.tasks.deliveries import EVENTS, Attempt, DeliveryFilter
 from spark_avatar.tasks.endpoints import DisabledBecause, Endpoint, EndpointTerms
@@ -270,12 +270,18 @@ def test_what_a_server_of_the_release_before_left_is_taken_over(store, deliverie
     assert count(engine, webhooks) == 1, "the other one has not ended"
 
 
-def test_a_task_of_a_server_of_the_release_before_is_told_once(store, deliveries, engine):
-    store.add(hooked())
-    old_row(engine, "t")
+def test_a_server_of_the_release_before_may_end_the_task(store, deliveries, engine):
+    """It looks into `webhooks`, and finds the delivery there until a server of this release has ended the task itself."""
+    store.add(hooked("ours"))
+    store.add(hooked("theirs", seconds=1))
+    assert count(engine, webhooks) == 2
     complete(store, claim(store))
+    assert count(engine, webhooks) == 1
+    held = claim(store)
+    with writing(engine) as connection:  # as it ends a task
+        connection.execute(update(tasks).where(tasks.c.id == held.id).values(status="completed", ended_at=later(70)))
     deliveries.tidy(tests_before=later(0))
-    assert len(deliveries.due(later(99), limit=9, of_account=9)) == 1
+    assert sorted(one.task_id for one in deliveries.due(later(99), limit=9, of_account=9)) == ["ours", "theirs"]
     assert count(engine, webhooks) == 0
 
 

@@ -12,7 +12,7 @@ from spark_avatar.database.schema import tasks, webhook_attempts, webhook_delive
 from spark_avatar.errors import NotFound
 from spark_avatar.tasks.deliveries import TEST, Attempt, Delivery, DeliveryFilter, event_of
 from spark_avatar.tasks.sql import documents
-from spark_avatar.tasks.task import AccountId, TaskId
+from spark_avatar.tasks.task import AccountId, Task, TaskId
 
 _column = webhook_deliveries.c
 _endpoint = webhook_endpoints.c
@@ -114,6 +114,15 @@ class SqlDeliveryStore:
     def _all(self, query: Any) -> list[Delivery]:
         with reading(self._engine) as connection:
             return [_delivery_of(row) for row in connection.execute(query)]
+
+
+def promise_delivery(connection: Connection, task: Task) -> None:
+    """Notes the address that a new task's request names, where a server of the release before looks for it: it may run beside
+    this one, and end the task.
+    """
+    if task.request.webhook_url:
+        row = {"task_id": task.id, "account_id": task.account_id, "url": task.request.webhook_url, "attempts": 0}
+        connection.execute(insert(webhooks), {**row, "created_at": task.created_at, "next_at": task.created_at})
 
 
 def plan_deliveries(connection: Connection, task_id: TaskId, facts: Row[Any], *, code: str | None, now: datetime) -> None:

@@ -14,7 +14,7 @@ from spark_avatar.database.schema import idempotency_keys
 from spark_avatar.errors import IdempotencyConflict, TaskNotFound
 from spark_avatar.tasks.sql import documents, statements, turns
 from spark_avatar.tasks.sql.books import Bookkeeper, NoBooks
-from spark_avatar.tasks.sql.deliveries import drop_deliveries, plan_deliveries
+from spark_avatar.tasks.sql.deliveries import drop_deliveries, plan_deliveries, promise_delivery
 from spark_avatar.tasks.sql.notes import drop_notes, read_notes, write_note
 from spark_avatar.tasks.sql.rows import row_of, task_of
 from spark_avatar.tasks.sql.totals import note_stages
@@ -276,6 +276,7 @@ class SqlTaskStore:
 
     def _add(self, connection: Connection, task: Task, hold: Decimal) -> None:
         connection.execute(statements.ADD, row_of(task))
+        promise_delivery(connection, task)
         if hold:
             self._set_aside(connection, task.id, task.account_id, task.key_id, hold, task.created_at)
 
