@@ -13,7 +13,9 @@ import tempfile
 import time
 import uuid
 from collections import defaultdict
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -30,17 +32,33 @@ from spark_avatar.provenance.provenance import Provenance, ProvenanceRules, wate
 from spark_avatar.provenance.watermark import EVERY, THRESHOLD, TRIES, WatermarkPattern, likeness, read_watermark
 
 IDENTITY = "1b4e28ba-2fa1-4d2c-883f-0016d3cca427"
-COPIES = {
-    "as made": None,
-    "CRF 23": (23, 1.0),
-    "CRF 28": (28, 1.0),
-    "CRF 32": (32, 1.0),
-    "half size, CRF 18": (18, 0.5),
-    "half size, CRF 23": (23, 0.5),
-    "half size, CRF 28": (28, 0.5),
-    "3/4 size, CRF 28": (28, 0.75),
-    "double size, CRF 28": (28, 2.0),
-    "CRF 28, then again half size, CRF 28": (28, 1.0, 28, 0.5),
+
+
+@dataclass(frozen=True)
+class Copying:
+    """One time of encoding anew."""
+
+    crf: int
+    scale: float = 1.0
+    skipped: int = 0
+    """Frames that are cut off the beginning."""
+
+
+COPIES: dict[str, tuple[Copying, ...]] = {
+    "as made": (),
+    "CRF 23": (Copying(23),),
+    "CRF 28": (Copying(28),),
+    "CRF 32": (Copying(32),),
+    "half size, CRF 18": (Copying(18, 0.5),),
+    "half size, CRF 23": (Copying(23, 0.5),),
+    "half size, CRF 28": (Copying(28, 0.5),),
+    "3/4 size, CRF 28": (Copying(28, 0.75),),
+    "double size, CRF 28": (Copying(28, 2.0),),
+    "CRF 28, then again half size, CRF 28": (Copying(28), Copying(28, 0.5)),
+    "without the first second, CRF 23": (Copying(23, skipped=25),),
+    "without the first second, CRF 28": (Copying(28, skipped=25),),
+    "without the first second, half size, CRF 23": (Copying(23, 0.5, skipped=25),),
+    "without the first second, half size, CRF 28": (Copying(28, 0.5, skipped=25),),
 }
 OPTIONS = ({}, {"resolution": "480p"}, {"resolution": "480p", "crop": "face"}, {"resolution": "720p"})
 
@@ -125,10 +143,13 @@ def _false_alarms(videos: list[Path], pictures: int) -> None:
     chance = -math.expm1(-math.exp(-(THRESHOLD - mean + 0.5772 * width) / width))
     print(f"\n{alarms} of {len(videos)} unmarked videos were taken for marked; their highest score was {max(highest):.1f}.")
     print(
-        f"{pictures} unmarked pictures scored {mean:.2f} on average, standard deviation {spread:.2f}, {max(scores):.1f} at "
-        f"most; the checksum fitted {fits} times.\nAn extreme-value fit puts {THRESHOLD:g} and more at {chance:.1e} for one reading; with "
-        f"the checksum, 2^-32, a reading is false in {chance / 2**32:.1e}, a video of {len(TRIES)} readings in "
-        f"{len(TRIES) * chance / 2**32:.1e}."
+        f"{pictures} unmarked pictures scored {mean:.2f} on average, standard deviation {spread:.2f}, {max(scores):.1f} at most;"
+    )
+    print(
+        f"the checksum fitted {fits} times. An extreme-value fit puts {THRESHOLD:g} or more at {chance:.1e} for a reading; with"
+    )
+    print(
+        f"the checksum, 2^-32, one reading is false in {chance / 2**32:.1e}, {len(TRIES)} in {len(TRIES) * chance / 2**32:.1e}."
     )
 
 
@@ -150,18 +171,19 @@ def _psnr(frame: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / np.mean((marked.astype(float) - frame) ** 2)))
 
 
-def _copied(video: Path, scratch: Path, steps: tuple[float, ...] | None) -> Path:
-    """Encoded by libx264 at its usual preset, scaled by area; once or twice."""
-    for number in range(0, len(steps or ()), 2):
-        crf, scale = steps[number], steps[number + 1]
+def _copied(video: Path, scratch: Path, steps: tuple[Copying, ...]) -> Path:
+    """Encoded by libx264 at its usual preset, scaled by area."""
+    for number, step in enumerate(steps):
         target = scratch / f"copy-{number}.mp4"
         with av.open(str(video)) as old, av.open(str(target), "w") as new:
             stream = old.streams.video[0]
-            encoder = new.add_stream("libx264", rate=stream.average_rate or Fraction(25), options={"crf": str(crf)})
-            encoder.width, encoder.height = (round(side * scale / 2) * 2 for side in (stream.width, stream.height))
+            encoder = new.add_stream("libx264", rate=stream.average_rate or Fraction(25), options={"crf": str(step.crf)})
+            encoder.width, encoder.height = (round(side * step.scale / 2) * 2 for side in (stream.width, stream.height))
             encoder.pix_fmt = "yuv420p"
-            for frame in old.decode(stream):
-                new.mux(encoder.encode(frame.reformat(encoder.width, encoder.height, interpolation="AREA")))
+            for frame in islice(old.decode(stream), step.skipped, None):
+                scaled = frame.reformat(encoder.width, encoder.height, interpolation="AREA")
+                scaled.pts = None
+                new.mux(encoder.encode(scaled))
             new.mux(encoder.encode(None))
         video = target
     return video
