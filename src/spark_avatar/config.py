@@ -9,6 +9,8 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MEGABYTE = 1024 * 1024
+_SHORTEST_SEGMENT = 2.0
+"""Seconds: a few frames cannot be told from the encoder's delay, and cost more than they save."""
 
 
 def _half_the_cores() -> int:
@@ -68,7 +70,7 @@ class Settings(BaseSettings):
     """Time limit of one job on a ComfyUI or another remote server."""
 
     split_seconds: float = Field(default=0, ge=0)
-    """Recordings longer than this are rendered in segments of about this length, by several workers; 0 splits none."""
+    """Recordings longer than this, 2 s at least, are rendered in segments of about this length by several workers; 0 for none."""
     task_seconds: float = Field(default=1800, gt=0)
     """Time limit of one attempt."""
     max_attempts: int = Field(default=3, ge=1)
@@ -151,6 +153,13 @@ class Settings(BaseSettings):
     """PEM file of the certificates that `spark-avatar verify` trusts."""
     require_consent: bool = False
     """Refuse requests without a statement of consent."""
+
+    @field_validator("split_seconds")
+    @classmethod
+    def _long_enough(cls, value: float) -> float:
+        if 0 < value < _SHORTEST_SEGMENT:
+            raise ValueError(f"give 0, or {_SHORTEST_SEGMENT:g} s at least")
+        return value
 
     @field_validator("fetch_allow", "comfyui_urls", "fallback", mode="before")
     @classmethod
