@@ -198,8 +198,8 @@ def _take_of_key(connection: Connection, key_id: str, month: str, amount: Decima
         return
     left: Decimal = connection.execute(_BUDGET_LEFT, asked).scalar_one()
     raise BudgetSpent(
-        f"This may cost ${amount:.4f}, and the API key has ${left:.4f} of its budget for {month} left: raise the budget, use another "
-        "key, or wait for the next month.",
+        f"This may cost ${amount:.4f}, and the API key has ${left:.4f} of its budget for {month} left: raise the budget, use "
+        "another key, or wait for the next month.",
         facts={"needed": f"{amount:.4f}", "budget_left": f"{left:.4f}"},
     )
 
