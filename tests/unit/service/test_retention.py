@@ -9,7 +9,7 @@ from service_house import CALLER, House
 from spark_avatar.errors import TaskNotFound
 from spark_avatar.service.retention import Retention, age
 from spark_avatar.service.task_files import TaskFiles
-from spark_avatar.storage.keys import attempt_keys, input_key, output_key, upload_key
+from spark_avatar.storage.keys import attempt_keys, input_key, output_key, upload_key, work_key
 from spark_avatar.tasks.task import Task, TaskId
 
 DAY = timedelta(days=1)
@@ -65,6 +65,19 @@ def test_open_tasks_never_grow_old(house: House, image_url):
     retention(house).sweep()
     assert {house.task(task).id for task in (waiting, running)} == {waiting.id, running.id}
     assert len(house.storage.list("inputs/")) == 2
+
+
+def test_what_workers_shared_goes_with_their_task(house: House, image_url, audio_url):
+    """A killed process may leave it behind."""
+    waiting, ended = house.submit(image_url=image_url), house.submit(image_url=image_url)
+    house.tasks.cancel(ended.id, caller=CALLER)
+    kept = write(house, work_key(waiting.account_id, waiting.id, "part-0-1.mp4"))
+    write(house, work_key(ended.account_id, ended.id, "part-0-1.mp4"))
+    write(house, work_key(ended.account_id, TaskId("never-was"), "plan-1.json"))
+    house.clock.forward(2 * 86400)
+    young = write(house, work_key(ended.account_id, ended.id, "part-1-1.mp4"))
+    retention(house).sweep()
+    assert sorted(stored.key for stored in house.storage.list("work/")) == sorted([kept, young])
 
 
 def test_more_tasks_than_one_batch_go_at_once(tmp_path):

@@ -86,6 +86,12 @@ def test_settings_that_cannot_be(tmp_path, given, fault):
         model_catalog(settings(tmp_path, **given))
 
 
+def test_segments_are_two_seconds_at_least(tmp_path):
+    assert [settings(tmp_path, split_seconds=seconds).split_seconds for seconds in (0, 2, 60)] == [0, 2, 60]
+    with pytest.raises(ValidationError, match="2 s at least"):
+        settings(tmp_path, split_seconds=1.5)
+
+
 def test_models_are_pairs(tmp_path):
     with pytest.raises(ValidationError, match="MODEL=ENGINE"):
         settings(tmp_path, models="a")
