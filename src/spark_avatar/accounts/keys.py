@@ -107,10 +107,12 @@ class KeyStore(Protocol):
         """
         ...
 
-    def revoke(self, id_or_prefix_or_name: str, account: str | None = None) -> list[ApiKey]:
-        """Ends every live key, of the account or of all, that has this id, prefix or name, at once; returns those ended.
-        Empty when there is none.
-        """
+    def end(self, key_id: str, account: str) -> bool:
+        """Ends the account's key of this id at once; whether it was live."""
+        ...
+
+    def revoke(self, id_or_prefix_or_name: str) -> list[ApiKey]:
+        """Ends every live key that has this id, prefix or name, at once; returns those ended. Empty when there is none."""
         ...
 
     def list(self, account: str | None = None) -> list[ApiKey]:

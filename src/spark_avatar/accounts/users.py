@@ -9,6 +9,7 @@ from spark_avatar.accounts.roles import Role
 from spark_avatar.errors import InvalidOptions
 from spark_avatar.schemas.identity import AccountId
 
+_ACCOUNT_FORM: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 _EMAIL_FORM: Final = re.compile(r"[^@\s\x00-\x1f<>\"]+@[^@\s\x00-\x1f<>\"]+")
 _LONGEST_EMAIL: Final = 254
 """RFC 5321, 4.5.3.1.3."""
@@ -89,6 +90,13 @@ class UserStore(Protocol):
         an owner.
         """
         ...
+
+
+def checked_account(text: str) -> AccountId:
+    """The id of a workspace, which also names folders; raises `InvalidOptions`."""
+    if not _ACCOUNT_FORM.fullmatch(text):
+        raise InvalidOptions("An account is 1-64 letters, digits, `.`, `_` or `-`, and does not start with a `.`.")
+    return AccountId(text)
 
 
 def checked_email(text: str) -> str:

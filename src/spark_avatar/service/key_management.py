@@ -65,11 +65,11 @@ class KeyService:
 
     def revoke(self, account: str, key_id: str, actor: Actor) -> ApiKey:
         """Ends a key at once; one that has been revoked stays so. Raises `NotFound`."""
-        self.keys.get(key_id, account)
-        for ended in self.keys.revoke(key_id, account):
-            if ended.id == key_id:
-                self._note("key.revoked", ended, actor)
-        return self.keys.get(key_id, account)
+        was_live = self.keys.end(key_id, account)
+        key = self.keys.get(key_id, account)
+        if was_live:
+            self._note("key.revoked", key, actor)
+        return key
 
     def find_one(self, word: str) -> ApiKey:
         """The one live key, of any workspace, with this id, prefix or name; for whoever runs the server. Raises `NotFound`, and

@@ -9,7 +9,7 @@ from spark_avatar.accounts.invitations import Invitation, InvitationStore, NewUs
 from spark_avatar.accounts.keys import Caller
 from spark_avatar.accounts.roles import Role
 from spark_avatar.accounts.sessions import SignedIn
-from spark_avatar.accounts.users import Member, UserStore, checked_email, checked_name
+from spark_avatar.accounts.users import Member, UserStore, checked_account, checked_email, checked_name
 from spark_avatar.errors import InvalidOptions, NotAllowed
 from spark_avatar.service.clock import Clock, utc_now
 from spark_avatar.service.sign_in import SignInService, Visitor
@@ -74,7 +74,7 @@ class MemberService:
     def invite_to(self, account: str, email: str, role: Role, actor: Actor) -> tuple[Invitation, str]:
         """As `invite`, for whoever runs the server."""
         invitation, code = self.invitations.create(
-            account, checked_email(email), role, invited_by=actor.name, expires_at=self.clock() + INVITATION_LIFE
+            checked_account(account), checked_email(email), role, invited_by=actor.name, expires_at=self.clock() + INVITATION_LIFE
         )
         self.audit.record(
             "invitation.created",

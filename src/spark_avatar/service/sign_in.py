@@ -140,11 +140,11 @@ class SignInService:
         """In the log of every workspace of the user; for nobody's address in the server's own only. What was typed is left out:
         it may be a password in the wrong field.
         """
-        accounts: list[str | None] = [None]
-        if user is not None:
-            accounts = [member.account_id for member in self.users.workspaces(user.id)] or accounts
+        # Nobody's workspaces are looked up too: the time must not tell whether there is such a user.
+        members = self.users.workspaces(user.id if user is not None else "")
+        accounts: list[str | None] = [member.account_id for member in members]
         subject = f"user:{user.id}" if user is not None else None
-        for account in accounts:
+        for account in accounts or [None]:
             self.audit.record("session.refused", actor=visitor.actor, account=account, subject=subject)
         _log.info("sign-in refused")
 

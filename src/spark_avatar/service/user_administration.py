@@ -7,7 +7,7 @@ from spark_avatar.accounts.passwords import Passwords
 from spark_avatar.accounts.roles import Role
 from spark_avatar.accounts.sessions import SessionStore
 from spark_avatar.accounts.tokens import TokenStore
-from spark_avatar.accounts.users import Member, User, UserStore, checked_email, checked_name
+from spark_avatar.accounts.users import Member, User, UserStore, checked_account, checked_email, checked_name
 from spark_avatar.errors import NotFound
 
 
@@ -30,7 +30,7 @@ class UserAdministration:
             checked_email(email),
             checked_name(name),
             self.passwords.hash(password),
-            account=account,
+            account=checked_account(account),
             role=role or (Role.OWNER if is_first else Role.MEMBER),
             operator=operator or is_first,
         )

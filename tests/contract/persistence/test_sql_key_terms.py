@@ -128,10 +128,13 @@ def test_of_two_rotations_at_once_one_counts(keys):
     assert len(keys.list()) == 2
 
 
-def test_revoking_within_an_account_leaves_others_alone(keys):
+def test_ending_a_key_leaves_others_alone_of_whatever_name(keys):
     mine, theirs = keys.create("ci", account="anna")[0], keys.create("ci", account="otto")[0]
-    assert [key.id for key in keys.revoke("ci", "anna")] == [mine.id]
-    assert keys.revoke(theirs.id, "anna") == []
+    named, _ = keys.create(mine.id, account="anna")
+    assert not keys.end(theirs.id, "anna")
+    assert keys.end(mine.id, "anna")
+    assert not keys.end(mine.id, "anna")
+    assert {key.id for key in keys.list() if key.is_live(START)} == {theirs.id, named.id}
 
 
 def test_what_keys_have_spent_is_told_by_month_and_account(keys, engine):

@@ -121,3 +121,11 @@ def test_changes_of_a_balance_are_in_the_log(run):
         ("balance.credit_set", "command line", {"amount": "5"}),
         ("balance.recharged", "command line", {"amount": "25"}),
     ]
+
+
+@pytest.mark.parametrize("account", ["../etc", "a b", ".hidden", ""])
+def test_a_workspace_must_fit_into_a_path(run, account):
+    with pytest.raises(InvalidOptions):
+        run("users", "create", "anna@example.org", "--name", "Anna", "--account", account, stdin=PASSWORD)
+    with pytest.raises(InvalidOptions):
+        run("users", "invite", "anna@example.org", "--account", account)

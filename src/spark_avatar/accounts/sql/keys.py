@@ -1,7 +1,6 @@
 """API keys in a SQL database."""
 
 import hmac
-import re
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,13 +14,13 @@ from spark_avatar.accounts.bearer_secrets import KEY_MARK, hash_of, is_secret, n
 from spark_avatar.accounts.keys import ApiKey, Caller, KeyTerms
 from spark_avatar.accounts.roles import USUAL_SCOPES, Scope
 from spark_avatar.accounts.sql.clock import Clock, utc_now
+from spark_avatar.accounts.users import checked_account
 from spark_avatar.database.dialects import insert_if_missing
 from spark_avatar.database.engine import reading, writing
 from spark_avatar.database.schema import accounts, api_keys, key_spending
 from spark_avatar.errors import InvalidOptions, NotAuthenticated, NotFound
 from spark_avatar.schemas.identity import AccountId
 
-_ACCOUNT_FORM = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 _USE_GRAIN: Final = timedelta(minutes=1)
 """How exactly the last use is known: a write on every request would cost more than the fact is worth."""
 
@@ -62,9 +61,7 @@ class SqlKeyStore:
         """
         if not name.strip():
             raise InvalidOptions("A key needs a name, so that you can tell it from others.")
-        if not _ACCOUNT_FORM.fullmatch(account):
-            raise InvalidOptions("An account is 1-64 letters, digits, `.`, `_` or `-`, and does not start with a `.`.")
-        key, secret = self._new(name.strip(), AccountId(account), terms or KeyTerms(), created_by)
+        key, secret = self._new(name.strip(), checked_account(account), terms or KeyTerms(), created_by)
         with writing(self._engine) as connection:
             connection.execute(insert_if_missing(connection, accounts), {"id": account, "created_at": key.created_at})
             _add(connection, key, secret)
@@ -129,14 +126,16 @@ class SqlKeyStore:
             connection.execute(update(api_keys).where(_key.id == key_id), leaving)
         return new, secret
 
-    def revoke(self, id_or_prefix_or_name: str, account: str | None = None) -> list[ApiKey]:
-        """Ends every live key, of the account or of all, that has this id, prefix or name, at once; returns those ended.
-        Empty when there is none.
-        """
+    def end(self, key_id: str, account: str) -> bool:
+        """Ends the account's key of this id at once; whether it was live."""
+        this = (_key.id == key_id, _key.account_id == account, _key.revoked_at.is_(None))
+        with writing(self._engine) as connection:
+            return connection.execute(update(api_keys).where(*this).values(revoked_at=self._clock())).rowcount > 0
+
+    def revoke(self, id_or_prefix_or_name: str) -> list[ApiKey]:
+        """Ends every live key that has this id, prefix or name, at once; returns those ended. Empty when there is none."""
         word = id_or_prefix_or_name
         meant = [or_(_key.id == word, _key.prefix == word, _key.name == word), _key.revoked_at.is_(None)]
-        if account is not None:
-            meant.append(_key.account_id == account)
         ended = update(api_keys).where(*meant).values(revoked_at=self._clock()).returning(*_shown)
         with writing(self._engine) as connection:
             rows = connection.execute(ended).all()
