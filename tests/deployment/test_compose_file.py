@@ -90,3 +90,12 @@ def test_the_image_has_what_several_machines_need():
     locked = (DEPLOY.parent / "requirements" / "scale.txt").read_text()
     for package in ("celery", "psycopg", "redis", "hatchling"):
         assert re.search(rf"^{package}(-binary)?==", locked, re.MULTILINE), package
+
+
+def test_the_images_lock_is_the_programs():
+    """`make lock` makes both."""
+
+    def pinned(name):
+        return set(re.findall(r"^[\w.-]+==\S+", (DEPLOY.parent / "requirements" / name).read_text(), re.MULTILINE))
+
+    assert pinned("runtime.txt") - pinned("scale.txt") == set()
