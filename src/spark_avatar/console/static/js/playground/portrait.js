@@ -27,6 +27,8 @@ export function portraitCard(onChange) {
     const { width, height } = analysis.image;
     const [x, y, w, h] = analysis.face.box;
     overlay.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const shown = (w / width) * Math.min(overlay.clientWidth, (overlay.clientHeight * width) / height);
+    overlay.style.setProperty("--dot", Math.min(1.8, Math.max(0.5, shown / 80)));
     overlay.append(...mesh(analysis.mesh), makeSvg("rect", { class: "box found", x, y, width: w, height: h, rx: Math.min(w, h) / 24 }));
     return praise(analysis);
   }
