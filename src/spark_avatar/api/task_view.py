@@ -68,8 +68,8 @@ def _error(task: Task) -> ErrorView | None:
 
 
 def view_metadata(task: Task, link: Link) -> dict[str, object]:
-    """The times, and a link to the thumbnail. A worker fetches the inputs once it has taken the task, so a task is in the queue until it starts:
-    `in_queue_at` is when that ended.
+    """The times, and a link to the thumbnail. A worker fetches the inputs once it has taken the task, so a task is in the
+    queue until it starts: `in_queue_at` is when that ended.
     """
     times = {"upload_at": task.uploaded_at, "in_queue_at": task.started_at, "completed_at": task.ended_at}
     since = {name: _seconds(task, moment) for name, moment in times.items() if moment is not None}
