@@ -1,12 +1,15 @@
 """Prometheus metrics: requests by route, and the queue as it stands when asked."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import Counter as CounterMetric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from spark_avatar.dispatch.roster import WorkerRecord, WorkerState
 from spark_avatar.tasks.demand import DemandMeter
 from spark_avatar.tasks.store import QueueFacts, StageTotal
 
@@ -18,7 +21,7 @@ class HttpMetrics:
     """Counts and latencies of requests, by route template: the number of series does not grow with ids or odd methods."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._requests = Counter(
+        self._requests = CounterMetric(
             "spark_avatar_http_requests", "Answered requests.", ("method", "route", "status"), registry=registry
         )
         self._seconds = Histogram(
@@ -115,3 +118,22 @@ class DemandCollector(Collector):
             oldest.add_metric((engine,), demand.oldest_seconds)
         yield workers
         yield oldest
+
+
+class WorkerCollector(Collector):
+    """Who works, on all machines; asks the roster at every scrape."""
+
+    def __init__(self, workers: Callable[[], Sequence[WorkerRecord]]) -> None:
+        self._workers = workers
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: the registry must not ask the store when the collector is registered."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """The gauge."""
+        counts = Counter("silent" if worker.silent else worker.state.value for worker in self._workers())
+        gauge = GaugeMetricFamily("spark_avatar_workers", "Worker processes by state.", labels=("state",))
+        for state in (*WorkerState, "silent"):
+            gauge.add_metric((state,), counts[state])
+        yield gauge

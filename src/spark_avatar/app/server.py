@@ -31,7 +31,7 @@ def create_app(settings: Settings, logging: Logging = PLAIN_LOGGING) -> FastAPI:
     from starlette.concurrency import run_in_threadpool
 
     from spark_avatar.api.http import build_api
-    from spark_avatar.api.metrics import DemandCollector, QueueCollector, StageCollector
+    from spark_avatar.api.metrics import DemandCollector, QueueCollector, StageCollector, WorkerCollector
     from spark_avatar.app.console import open_console
 
     services = build_services(settings, logging)
@@ -48,6 +48,7 @@ def create_app(settings: Settings, logging: Logging = PLAIN_LOGGING) -> FastAPI:
     registry.register(QueueCollector(lambda: services.store.queue_facts(now=datetime.now(UTC))))
     registry.register(StageCollector(SqlStageTotals(services.database).totals))
     registry.register(DemandCollector(SqlDemandMeter(services.database)))
+    registry.register(WorkerCollector(services.roster.all))
     app = build_api(registry=registry, lifespan=lifespan)
     app.state.ports = _ports(services, registry)
     app.include_router(open_console(settings, services.storage))
