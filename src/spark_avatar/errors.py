@@ -286,7 +286,7 @@ class ProviderFailed(SparkAvatarError):
 
 
 class Conflict(SparkAvatarError):
-    """This does not fit what is there."""
+    """The request does not fit what is there."""
 
     code = "conflict"
 
