@@ -248,6 +248,7 @@ def test_a_recharge_is_taken_back_as_far_as_it_is_left(house):
     house.account(balance="5")
     with pytest.raises(InsufficientBalance):
         house.ledger.recharge(ANNA, Decimal(-6))
+    house.now = later(1)
     assert house.ledger.recharge(ANNA, Decimal(-2)).recharged == 3
     assert house.kinds() == ["recharge", "correction"]
 
