@@ -14,6 +14,7 @@ from spark_avatar.dispatch.celery_queue.dispatcher import CeleryDispatcher
 from spark_avatar.dispatch.celery_queue.worker import QueueControl
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12, where other tests have left threads
 def test_what_one_process_says_the_other_hears_once():
     control = QueueControl()
     parent = os.fork()
