@@ -34,7 +34,7 @@ TRIES: Final = (1, 5, 25, 75, 150)
 """Frames taken when the reader tries to make sense of them: nothing has moved yet in the first one, many together have little
 noise. At 25 frames a second the last try is after 24 s, or at the end."""
 THRESHOLD: Final = 10.0
-"""Score from which a mark counts. Videos without one scored 9.6 on average and 11.2 at most (`benchmarks/RESULTS.md`); the
+"""Score from which a mark counts. Pictures without one scored 6.4 on average and 8.6 at most (`benchmarks/RESULTS.md`); the
 checksum, which fits by chance once in 2**32, must fit as well."""
 
 _NOISE: Final = 1.2
