@@ -89,7 +89,8 @@ function fieldOf(parameter) {
   const control = CONTROLS.find(({ fits }) => fits(parameter)).make(parameter, id);
   const hint = parameter.description && make("p", { class: "hint", id: `${id}-hint` }, prose(parameter.description));
   const single = parameter.type === "boolean" || control.element.getAttribute("role") === "radiogroup";
-  const title = single ? make("span", { class: "label" }, words(parameter.name)) : make("label", { for: id }, words(parameter.name));
+  const name = parameter.required ? `${words(parameter.name)} (required)` : words(parameter.name);
+  const title = single ? make("span", { class: "label" }, name) : make("label", { for: id }, name);
   (control.element.querySelector(`#${id}`) ?? control.element).setAttribute("aria-describedby", `${id}-hint`);
   return { parameter, control, element: make("div", { class: "field" }, parameter.type === "boolean" ? null : title, control.element, hint) };
 }
