@@ -1,5 +1,6 @@
 """Parts of a video, put together: nothing is lost, nothing is doubled, and the time stamps are those of one video."""
 
+import itertools
 from fractions import Fraction
 
 import av
@@ -45,10 +46,8 @@ def test_joined_parts_are_the_video_that_was_written_in_one_go(tmp_path, rate):
     numbers, audio = list(range(190)), sample_speech()
     whole = write(tmp_path / "whole.mp4", numbers, rate=rate, audio=audio)
     edges = [0, 61, 71, 137, 190]
-    parts = [
-        write(tmp_path / f"{i}.mp4", numbers[first:end], rate=rate)
-        for i, (first, end) in enumerate(zip(edges, edges[1:], strict=False))
-    ]
+    ranges = itertools.pairwise(edges)
+    parts = [write(tmp_path / f"{first}.mp4", numbers[first:end], rate=rate) for first, end in ranges]
     join(parts, tmp_path / "joined.mp4", audio=audio)
     assert probe_video(tmp_path / "joined.mp4") == probe_video(whole)
     assert shown(tmp_path / "joined.mp4") == shown(whole)
