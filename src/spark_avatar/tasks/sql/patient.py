@@ -14,7 +14,7 @@ from spark_avatar.errors import TaskNotFound
 from spark_avatar.tasks.sql.books import Bookkeeper
 from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.tasks.store import StoreAway
-from spark_avatar.tasks.task import Claim, TaskFailure, TaskId, TaskOutput, TaskUsage
+from spark_avatar.tasks.task import AccountId, Claim, Task, TaskFailure, TaskId, TaskOutput, TaskUsage
 
 Answer = TypeVar("Answer")
 _PAUSE_SECONDS = 0.5
@@ -29,6 +29,11 @@ class PatientTaskStore(SqlTaskStore):
     def __init__(self, engine: Engine, books: Bookkeeper | None = None, *, patience_seconds: float = 60.0) -> None:
         super().__init__(engine, books)
         self._patience = patience_seconds
+
+    def get(self, task_id: TaskId, *, account_id: AccountId | None = None) -> Task:
+        """As the parent's."""
+        get = super().get
+        return insist(lambda: get(task_id, account_id=account_id), patience_seconds=self._patience)
 
     def report(self, task_id: TaskId, claim: Claim, *, progress: float, stage: str, uploaded_at: datetime | None = None) -> bool:
         """As the parent's."""
