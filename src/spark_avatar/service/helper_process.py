@@ -45,7 +45,11 @@ class HelperProcess:
             self._places.release()
 
     def stop(self) -> None:
-        """Ends the process; the next call starts another."""
+        """Ends the process, and with it a call that is under way; the next call starts another."""
+        process = self._process
+        if process is not None:
+            with suppress(ValueError):  # it is just being ended
+                process.kill()
         with self._turn:
             self._end()
 

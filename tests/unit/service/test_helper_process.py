@@ -69,6 +69,25 @@ def test_a_call_that_takes_too_long_is_ended() -> None:
     assert not helper.running
 
 
+def test_stopping_does_not_wait_for_a_call(helper: HelperProcess) -> None:
+    number = helper.call(os.getpid)
+    refusals: list[QueueFull] = []
+
+    def sleep() -> None:
+        with pytest.raises(QueueFull) as caught:
+            helper.call(time.sleep, 60)
+        refusals.append(caught.value)
+
+    busy = threading.Thread(target=sleep)
+    busy.start()
+    while helper._turn.acquire(blocking=False):  # until the thread has its turn
+        helper._turn.release()
+    helper.stop()
+    busy.join(20)
+    assert refusals
+    wait_for_the_end(number)
+
+
 def test_it_ends_when_nobody_calls() -> None:
     helper = HelperProcess(idle_seconds=0.05)
     wait_for_the_end(helper.call(os.getpid))
