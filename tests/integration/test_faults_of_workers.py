@@ -5,7 +5,7 @@ import signal
 
 import psutil
 import pytest
-from fleet_house import LEASE_SECONDS, Fleet
+from fleet_house import Fleet
 from fleet_servers import Wire, eventually
 
 pytestmark = pytest.mark.slow
@@ -40,7 +40,7 @@ def test_children_end_with_their_parent(fleet: Fleet):
     fleet.wait_for_workers(4)
     children = doomed.children()
     doomed.kill()
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert not alive
     ids = fleet.submit(2)
     fleet.settle(ids)
@@ -80,7 +80,7 @@ def test_a_worker_that_was_frozen_for_longer_than_its_lease_doubles_nothing(flee
     process = psutil.Process(fleet.worker_of(task))
     process.suspend()
     try:
-        eventually(lambda: fleet.row(task)["attempts"] == 2, "another worker took the task", seconds=4 * LEASE_SECONDS)
+        eventually(lambda: fleet.row(task)["attempts"] == 2, "another worker took the task")
     finally:
         process.resume()
     fleet.settle([task])
@@ -96,7 +96,7 @@ def test_a_stopped_worker_hands_its_task_back_uncounted(fleet: Fleet):
     leaving.ask_to_stop()
     fleet.open_gate("drain")
     fleet.settle(ids)
-    assert leaving.process.wait(20) == 0
+    assert leaving.process.wait(60) == 0
     assert pids
     fleet.check(ids)
     fleet.machines.remove(leaving)
@@ -111,7 +111,7 @@ def test_a_task_that_outlasts_the_drain_is_handed_back_and_does_not_count(fleet:
     hit = []
     eventually(lambda: hit.extend(i for i in ids if fleet.row(i)["worker"] and fleet.worker_of(i) in children) or hit, "it works")
     leaving.ask_to_stop()
-    assert leaving.process.wait(15) == 0
+    assert leaving.process.wait(60) == 0
     assert fleet.row(hit[0])["attempts"] in (0, 1)
     fleet.settle(ids)
     fleet.check(ids)
