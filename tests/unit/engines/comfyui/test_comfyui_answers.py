@@ -72,7 +72,7 @@ def objects(*names):
 OBJECTS = some.dictionaries(WORDS, JSON, max_size=6)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     objects("outputs")
     | some.builds(
@@ -98,7 +98,7 @@ def test_records(record):
         reported_units(success.outputs, "6")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(JSON)
 def test_messages(message):
     listener = ProgressListener("http://nowhere", {}, "c", 3)
