@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from spark_avatar.errors import ImageTooManyBytes, ImageTooManyPixels, ImageUnreadable
-from spark_avatar.media.image import ImageFacts, probe_image, read_image, write_image
+from spark_avatar.media.image import ImageFacts, probe_image, read_image, shrink_image, write_image
 from spark_avatar.media.limits import MediaLimits
 
 LIMITS = MediaLimits()
@@ -385,3 +385,14 @@ def test_written_preview_reads_back(tmp_path, suffix, tolerance):
 def test_other_suffixes_are_not_written(tmp_path):
     with pytest.raises(ValueError, match=r"\.png or \.jpg"):
         write_image(tmp_path / "preview.xyz", smooth())
+
+
+@pytest.mark.parametrize(("size", "shrunk"), [((1200, 600), (640, 320)), ((300, 900), (213, 640)), ((48, 32), (48, 32))])
+def test_a_picture_for_lists_is_small_and_never_enlarged(size, shrunk, tmp_path):
+    write_image(tmp_path / "large.png", quadrants(*size))
+    shrink_image(tmp_path / "large.png", tmp_path / "small.jpg", longest=640)
+    facts = probe_image(tmp_path / "small.jpg", LIMITS)
+    assert (facts.format, facts.width, facts.height) == ("jpeg", *shrunk)
+    small = read_image(tmp_path / "small.jpg")
+    assert small[5, 5, 0] > 200
+    assert small[-5, -5].min() > 200
