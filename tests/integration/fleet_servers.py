@@ -198,6 +198,8 @@ class Wire:
             return
         far.settimeout(None)
         pair = (near, far)
+        for end in pair:
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as both ends of the wire have it
         with self._lock:
             self._pairs.add(pair)
         back = threading.Thread(target=self._pump, args=(far, near), daemon=True)
