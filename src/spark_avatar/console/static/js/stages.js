@@ -17,12 +17,12 @@ const STAGES = {
 
 export const stageName = (stage) => STAGES[stage] ?? stage.charAt(0).toUpperCase() + stage.slice(1).replaceAll("_", " ");
 
-/** Seconds that are left, going by the pace since work began; undefined while that says little. */
+/** Seconds that are left, going by the pace since the stage began; undefined while that says little. */
 export function pace() {
   let began;
-  return (progress, now = performance.now()) => {
+  return (progress, stage, now = performance.now()) => {
     if (progress <= 0) return undefined;
-    began ??= { now, progress };
+    if (began?.stage !== stage) began = { now, progress, stage };
     const gained = progress - began.progress;
     return gained > 0.05 ? ((now - began.now) / 1000 / gained) * (1 - progress) : undefined;
   };

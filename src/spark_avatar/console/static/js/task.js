@@ -136,7 +136,7 @@ async function watch() {
     byId("title").textContent = summary(task);
     byId("status").replaceChildren(badge(task));
     byId("progress").replaceChildren(bar(progress));
-    const rest = left(progress);
+    const rest = left(progress, stage);
     byId("eta").textContent = rest === undefined ? "" : `about ${seconds(Math.max(1, Math.round(rest)))} left`;
   });
   await load();

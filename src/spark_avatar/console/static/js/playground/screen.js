@@ -30,7 +30,7 @@ export function progress({ stage, progress: share }, words = `${stageName(stage)
   byId("stage").textContent = words;
   bar.firstElementChild.style.width = `${share * 100}%`;
   bar.setAttribute("aria-valuenow", Math.round(share * 100));
-  const rest = left(share);
+  const rest = left(share, stage);
   byId("eta").textContent = rest === undefined ? "" : `about ${seconds(Math.max(1, Math.round(rest)))} left`;
 }
 
