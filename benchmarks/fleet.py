@@ -107,7 +107,7 @@ def main() -> None:
     print(f"Machine: {machine()}\n")
     for name in sys.argv[1:] or suites:
         folder = Path(tempfile.mkdtemp(prefix="spark-avatar-bench-"))
-        fleet = Fleet(folder)
+        fleet = Fleet(folder, wired=False)
         try:
             print(table(f"Fleet: {name}", suites[name](fleet)), flush=True)
         finally:

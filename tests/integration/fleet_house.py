@@ -114,7 +114,9 @@ class ApiServer(Machine):
 class Fleet:
     """Everything, and what the tests ask of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, wired: bool = True) -> None:
+        """`wired=False`: nothing between processes and servers, for measuring."""
+        self.wired = wired
         programs = postgresql_programs()
         assert programs is not None
         self.folder = folder
@@ -154,8 +156,8 @@ class Fleet:
             **{name: value for name, value in os.environ.items() if not name.startswith("SPARK_AVATAR_")},
             "PYTHONPATH": os.pathsep.join(filter(None, [str(self.folder / "plugins"), os.environ.get("PYTHONPATH", "")])),
             "FLEET_FOLDER": str(self.gates),
-            "SPARK_AVATAR_DATABASE_URL": self.postgresql.url(self.to_database.port),
-            "SPARK_AVATAR_BROKER_URL": self.rabbitmq.url(self.to_broker.port),
+            "SPARK_AVATAR_DATABASE_URL": self.postgresql.url(self.to_database.port if self.wired else None),
+            "SPARK_AVATAR_BROKER_URL": self.rabbitmq.url(self.to_broker.port if self.wired else None),
             "SPARK_AVATAR_STORAGE_URL": str(self.files),
             "SPARK_AVATAR_SECRET_KEY": "the same for every machine of the fleet",
             "SPARK_AVATAR_DEFAULT_ENGINE": fleet_engine.FleetEngine.name,
