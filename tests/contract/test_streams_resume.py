@@ -90,7 +90,7 @@ def test_a_server_that_stops_ends_its_streams_and_another_one_goes_on(
     path, stopping = f"/model/v1/generation/task/{task_id}/{kind}", house.ports.stopping
     with client.http.stream("GET", path) as response:
         told = events(response)
-        name, last, data = next(told)
+        _name, last, data = next(told)
         assert data["progress"] == 0.4
         stopping.set()
         try:
