@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 import wave
 from collections.abc import Iterator
 from functools import partial
@@ -16,11 +17,14 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from spark_avatar.media.audio import read_samples
 from spark_avatar.media.samples import sample_portrait, sample_speech
 
 MODEL = "spark_avatar_picture_omni_v2"
+POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1:5432"
 RATE = 16_000
 
 
@@ -156,3 +160,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def key(server: Server) -> str:
     """A key of the shared server."""
     return server.key()
+
+
+@pytest.fixture(scope="module")
+def own_postgresql() -> Iterator[str]:
+    """A database of the module's own on the PostgreSQL of this machine; skipped where there is none, failed in CI."""
+    pytest.importorskip("psycopg", reason="PostgreSQL is not tested: its driver is not installed")
+    engine = create_engine(f"{POSTGRESQL}/postgres?connect_timeout=3", isolation_level="AUTOCOMMIT")
+    name = f"spark_avatar_acceptance_{uuid.uuid4().hex}"
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+    except OperationalError:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no PostgreSQL answers on 127.0.0.1:5432")
+        pytest.skip("PostgreSQL is not tested: none answers on 127.0.0.1:5432")
+    yield f"{POSTGRESQL}/{name}"
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +11,6 @@ import av
 import c2pa
 import httpx
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
 
 from acceptance.conftest import Server, body, finish
 from spark_avatar.media.video import read_frames
@@ -38,26 +35,6 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running = Server(tmp_path_factory.mktemp("asking") / "data", SPARK_AVATAR_REQUIRE_CONSENT="true").start()
     yield running
     running.stop()
-
-
-@pytest.fixture
-def postgresql() -> Iterator[str]:
-    """A database of its own."""
-    pytest.importorskip("psycopg", reason="PostgreSQL is not tested: its driver is not installed")
-    address = "postgresql+psycopg://postgres@127.0.0.1:5432"
-    engine = create_engine(f"{address}/postgres?connect_timeout=3", isolation_level="AUTOCOMMIT")
-    name = f"spark_avatar_marks_{uuid.uuid4().hex}"
-    try:
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-    except OperationalError:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no PostgreSQL answers on 127.0.0.1:5432")
-        pytest.skip("PostgreSQL is not tested: none answers on 127.0.0.1:5432")
-    yield f"{address}/{name}"
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
 
 
 def make(server: Server, host: str, video: Path) -> tuple[dict, Path]:
@@ -100,8 +77,8 @@ def test_verify_knows_the_task_by_every_mark(made: tuple[dict, Path], asking: Se
     assert told["task"]["id"] == task["id"]
 
 
-def test_so_it_does_on_postgresql(postgresql: str, host: str, tmp_path: Path) -> None:
-    settings = {"SPARK_AVATAR_REQUIRE_CONSENT": "true", "SPARK_AVATAR_DATABASE_URL": postgresql}
+def test_so_it_does_on_postgresql(own_postgresql: str, host: str, tmp_path: Path) -> None:
+    settings = {"SPARK_AVATAR_REQUIRE_CONSENT": "true", "SPARK_AVATAR_DATABASE_URL": own_postgresql}
     server = Server(tmp_path / "data", **settings).start()
     try:
         task, video = make(server, host, tmp_path / "video.mp4")

@@ -1,10 +1,8 @@
 """The whole path of money on a running server: recharge, quote, hold, charge, refuse, give back, audit."""
 
 import base64
-import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -12,33 +10,11 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
 
 from acceptance.conftest import RATE, Server, body, finish, write_wav
 from spark_avatar.media.audio import read_samples
 
-POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1:5432"
 PRICE = Decimal("0.0123")
-
-
-@pytest.fixture(scope="module")
-def postgresql_url() -> Iterator[str]:
-    """A database of these tests' own."""
-    pytest.importorskip("psycopg", reason="PostgreSQL is not tested: its driver is not installed")
-    engine = create_engine(f"{POSTGRESQL}/postgres?connect_timeout=3", isolation_level="AUTOCOMMIT")
-    name = f"spark_avatar_money_{uuid.uuid4().hex}"
-    try:
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-    except OperationalError:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no PostgreSQL answers on 127.0.0.1:5432")
-        pytest.skip("PostgreSQL is not tested: none answers on 127.0.0.1:5432")
-    yield f"{POSTGRESQL}/{name}"
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -46,7 +22,7 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     """A prepaid server."""
     settings = {"SPARK_AVATAR_BILLING": "prepaid", "SPARK_AVATAR_PRICE_PER_SECOND": str(PRICE), "SPARK_AVATAR_HOLD_SECONDS": "3"}
     if request.param == "postgresql":
-        settings["SPARK_AVATAR_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+        settings["SPARK_AVATAR_DATABASE_URL"] = request.getfixturevalue("own_postgresql")
     running = Server(tmp_path / "data", **settings).start()
     yield running
     running.stop()

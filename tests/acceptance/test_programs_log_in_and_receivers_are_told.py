@@ -10,7 +10,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,34 +20,13 @@ from threading import Thread
 import httpx
 import pytest
 from device_client import DeviceClient
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
 from webhook_receiver import receiving
 
 from acceptance.conftest import MODEL, Server, body
 
-POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1:5432"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "webhook_receiver.py"
 SENT = {"model": MODEL, "image_url": "https://example.com/a.jpg", "audio_url": "https://example.com/a.wav"}
 HOOKS = "/api/v1/webhooks"
-
-
-@pytest.fixture(scope="module")
-def own_postgresql() -> Iterator[str]:
-    pytest.importorskip("psycopg", reason="PostgreSQL is not tested: its driver is not installed")
-    engine = create_engine(f"{POSTGRESQL}/postgres?connect_timeout=3", isolation_level="AUTOCOMMIT")
-    name = f"spark_avatar_logins_{uuid.uuid4().hex}"
-    try:
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-    except OperationalError:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no PostgreSQL answers on 127.0.0.1:5432")
-        pytest.skip("PostgreSQL is not tested: none answers on 127.0.0.1:5432")
-    yield f"{POSTGRESQL}/{name}"
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
