@@ -18,8 +18,8 @@ setup-dev: $(VENV)/.development ## the same, with what tests and linters need
 demo: setup ## render the sample portrait speaking; says where the video is
 	$(BIN)/spark-avatar demo -o output/demo.mp4
 
-test: setup-dev ## run all tests
-	$(BIN)/python -m pytest
+test: setup-dev ## run all tests, two files at a time: many of them wait for servers
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: setup-dev ## ruff, mypy strict, import-linter
 	$(BIN)/ruff format --check .
