@@ -10,6 +10,7 @@ import time
 import uuid
 import wave
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -162,9 +163,9 @@ def key(server: Server) -> str:
     return server.key()
 
 
-@pytest.fixture(scope="module")
-def own_postgresql() -> Iterator[str]:
-    """A database of the module's own on the PostgreSQL of this machine; skipped where there is none, failed in CI."""
+@contextmanager
+def new_postgresql() -> Iterator[str]:
+    """The address of a new database on the PostgreSQL of this machine; skips where there is none, fails in CI."""
     pytest.importorskip("psycopg", reason="PostgreSQL is not tested: its driver is not installed")
     engine = create_engine(f"{POSTGRESQL}/postgres?connect_timeout=3", isolation_level="AUTOCOMMIT")
     name = f"spark_avatar_acceptance_{uuid.uuid4().hex}"
@@ -179,3 +180,10 @@ def own_postgresql() -> Iterator[str]:
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def own_postgresql() -> Iterator[str]:
+    """A database of the module's own."""
+    with new_postgresql() as url:
+        yield url

@@ -1,6 +1,7 @@
 """`spark-avatar render` as a user runs it."""
 
 import json
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -16,7 +17,8 @@ from spark_avatar.media.video import probe_video, read_frames
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "spark_avatar", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    wide = {**os.environ, "COLUMNS": "300"}  # no message is broken into lines
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=wide)
 
 
 @pytest.fixture(scope="module")

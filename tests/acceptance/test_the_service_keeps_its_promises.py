@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
-from acceptance.conftest import MODEL, Server, body, finish
+from acceptance.conftest import MODEL, Server, body, finish, new_postgresql
 
 CREATE = "/model/v1/generation"
 SENT = {"model": MODEL, "image_url": "https://example.com/a.jpg", "audio_url": "https://example.com/a.wav"}
@@ -74,13 +75,23 @@ def test_metrics_tell_of_what_was_done(busy: Server, host: str) -> None:
     assert "spark_avatar_stage_seconds_total" in told
 
 
-def test_what_is_too_much_is_refused_before_anything_is_stored(database: dict[str, str], tmp_path) -> None:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def quiet(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """The settings of a database that no worker looks at."""
+    if request.param == "sqlite":
+        yield {}
+        return
+    with new_postgresql() as url:
+        yield {"SPARK_AVATAR_DATABASE_URL": url}
+
+
+def test_what_is_too_much_is_refused_before_anything_is_stored(quiet: dict[str, str], tmp_path: Path) -> None:
     limits = {
         "SPARK_AVATAR_MAX_QUEUED": "6",
         "SPARK_AVATAR_MAX_QUEUED_PER_ACCOUNT": "4",
         "SPARK_AVATAR_RATE_PER_KEY": "40/minute",
     }
-    idle = Server(tmp_path / "data", workers=0, **database, **limits).start()
+    idle = Server(tmp_path / "data", workers=0, **quiet, **limits).start()
     try:
         with idle.client(idle.key(account="carl")) as carl, idle.client(idle.key(account="dora")) as dora:
             answers = [carl.post(CREATE, json=SENT) for _ in range(5)]

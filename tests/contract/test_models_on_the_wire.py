@@ -88,7 +88,7 @@ def test_the_description_is_served_and_the_pages_of_strangers_are_not(stranger: 
     assert "TaskView" in document["components"]["schemas"]
     assert "jobId" in document["components"]["schemas"]["ContentView"]["properties"]
     create = document["paths"]["/model/v1/generation"]["post"]
-    assert create["security"] == [{name: []} for name in document["components"]["securitySchemes"]]
+    assert create["security"] == [{name: ["generate"]} for name in document["components"]["securitySchemes"]]
     assert len(create["requestBody"]["content"]["application/json"]["schema"]["anyOf"]) == 2
     assert "security" not in document["paths"]["/api/v1/skill/models"]["get"]
     assert stranger.get("/docs").status_code == stranger.get("/redoc").status_code == 404
