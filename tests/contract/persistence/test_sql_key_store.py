@@ -3,9 +3,10 @@
 import re
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
+from manual_clock import ManualClock
 from sqlalchemy import event, select
 
 from spark_avatar.accounts.keys import Caller
@@ -18,20 +19,9 @@ from spark_avatar.errors import InvalidOptions, NotAuthenticated
 START = datetime(2026, 3, 1, 12, 0, 0, 654321, tzinfo=UTC)
 
 
-class Clock:
-    def __init__(self):
-        self.now = START
-
-    def __call__(self):
-        return self.now
-
-    def pass_time(self, **length):
-        self.now += timedelta(**length)
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return ManualClock(START)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from manual_clock import ManualClock
 from sqlalchemy import event, insert, update
 
 from spark_avatar.accounts.keys import KeyTerms
@@ -24,17 +25,9 @@ ALL = KeyTerms(
 )
 
 
-class Clock:
-    def __init__(self):
-        self.now = START
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return ManualClock(START)
 
 
 @pytest.fixture

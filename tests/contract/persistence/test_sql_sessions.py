@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from manual_clock import ManualClock
 from sqlalchemy import event, select
 
 from spark_avatar.accounts.roles import Role, Scope
@@ -17,20 +18,9 @@ from spark_avatar.errors import NotAuthenticated
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-class Clock:
-    def __init__(self):
-        self.now = START
-
-    def __call__(self):
-        return self.now
-
-    def pass_time(self, **length):
-        self.now += timedelta(**length)
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return ManualClock(START)
 
 
 @pytest.fixture

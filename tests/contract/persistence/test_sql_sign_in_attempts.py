@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from manual_clock import ManualClock
 from sqlalchemy import select
 
 from spark_avatar.accounts.audit import OPERATOR, Actor
@@ -19,20 +20,9 @@ ANNA = Subject("user", "anna@example.org", OF_USER)
 HOME = Subject("address", "10.0.0.1", OF_ADDRESS)
 
 
-class Clock:
-    def __init__(self):
-        self.now = START
-
-    def __call__(self):
-        return self.now
-
-    def pass_time(self, **length):
-        self.now += timedelta(**length)
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return ManualClock(START)
 
 
 @pytest.fixture
