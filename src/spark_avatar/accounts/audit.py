@@ -16,7 +16,7 @@ class Actor:
     """Who does something, and from where."""
 
     name: str = ANONYMOUS
-    """`user:ID`, `key:ID`, `command line` or `anonymous`."""
+    """`user:ID`, `key:ID`, `command line`, `webhook delivery` or `anonymous`."""
     address: str | None = None
     request_id: str | None = None
 

@@ -120,5 +120,7 @@ class KeyStore(Protocol):
         ...
 
     def spent(self, account: str, month: str) -> dict[str, Decimal]:
-        """What each of the account's keys has spent in a month (`2026-11`, UTC), in US dollars; by key id."""
+        """What counts against the budget of each of the account's keys in a month (`2026-11`, UTC), in US dollars, by key id:
+        what it has spent, and those that share its budget.
+        """
         ...

@@ -29,11 +29,9 @@ from spark_avatar.accounts.sql.sign_in_attempts import SqlSignInAttempts
 from spark_avatar.accounts.sql.tokens import SqlTokenStore
 from spark_avatar.accounts.sql.users import SqlUserStore
 from spark_avatar.database.engine import reading, writing
-from spark_avatar.database.schema import engine_notes, metadata, segments, webhooks
+from spark_avatar.database.schema import engine_notes, metadata, segments, staged_tasks, webhooks
 from spark_avatar.errors import NotAuthenticated, NotFound
-from spark_avatar.media.limits import MediaLimits
 from spark_avatar.service.account_data import AccountData
-from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.service.tasks import TaskService
 from spark_avatar.storage.keys import input_key, output_key, upload_key
@@ -69,8 +67,7 @@ class World:
             SqlSessionStore(engine, SessionLife()),
             SqlTokenStore(engine),
         )
-        inputs = RequestInputs(self.storage, MediaLimits())
-        service = TaskService(self.store, TaskFiles(self.storage, inputs))
+        service = TaskService(self.store, TaskFiles(self.storage))
         self.data = AccountData(SqlAccountRecords(engine), service, self.storage, self.audit)
         self.traces = [ACME + "|", "ada@example.org", "guest@example.org", "203.0.113.9"]
         self.ada = self.users.add("ada@example.org", "Ada L.", "hash", account=ACME, role=Role.OWNER).user.id
@@ -123,6 +120,7 @@ class World:
             part = {"task_id": held.id, "number": 1, "account_id": ACME, "engine": "e", "plan_attempt": 1, "first_frame": 0}
             part |= {"end_frame": 9, "created_at": later(0), "status": "queued", "attempts": 0, "progress": 0, "compute_units": 0}
             connection.execute(insert(segments), part)
+            connection.execute(insert(staged_tasks).values(task_id="in the making", account_id=ACME, abandoned=True))
         self.storage.put(ObjectKey(f"work/{ACME}/{held.id}/1.mp4"), b"a part of a video")
 
     def add_task(self, name, key_id, account=ACME):

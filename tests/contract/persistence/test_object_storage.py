@@ -69,7 +69,7 @@ class TestAKilledPut:
         """Kills a process while its staged file grows; returns that file."""
         putting = spawn.Process(target=put_once, args=(str(folder), KEY, str(large)))
         putting.start()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not (staged := [path for path in folder.rglob("*#*") if path.stat().st_size > 0]):
             assert time.monotonic() < deadline, "no staged file was seen"
             assert putting.is_alive(), "the file was put before it could be killed"

@@ -15,6 +15,6 @@ def test_processes_that_start_together_agree(tmp_path):
         process.start()
     secrets = {results.get(timeout=60) for _ in processes}
     for process in processes:
-        process.join(timeout=10)
+        process.join(timeout=60)
     assert secrets == {path.read_bytes()}
     assert [file.name for file in path.parent.iterdir()] == ["secret"]

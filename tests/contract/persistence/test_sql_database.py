@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import MetaData, inspect, make_url, select, text, update
+from sqlalchemy import MetaData, insert, inspect, make_url, select, text, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from store_processes import upgrade_at_once
 
@@ -63,6 +63,22 @@ def test_a_database_of_the_first_schema_keeps_its_tasks(bare_database_url):
     engine.dispose()
 
 
+def test_keys_that_were_rotated_before_there_were_lineages_get_one(bare_database_url):
+    upgrade(bare_database_url, revision="0011")
+    engine = open_database(bare_database_url)
+    successors = {"a": "b", "b": "c", "c": None, "alone": None}
+    with writing(engine) as connection:
+        connection.execute(schema.accounts.insert(), {"id": "anna", "created_at": NOW})
+        for key, successor in successors.items():
+            row = {"id": key, "name": key, "prefix": key, "account_id": "anna", "secret_hash": key, "created_at": NOW}
+            connection.execute(insert(schema.api_keys).values(**row, rotated_to=successor))
+    upgrade(bare_database_url)
+    with reading(engine) as connection:
+        found = connection.execute(select(schema.api_keys.c.id, schema.api_keys.c.lineage)).all()
+    assert dict(found) == {"a": "a", "b": "a", "c": "a", "alone": None}
+    engine.dispose()
+
+
 @pytest.mark.parametrize("before", [f"{number:04}" for number in range(1, int(newest_revision()))])
 def test_a_server_of_the_revision_before_goes_on_while_another_has_upgraded(bare_database_url, before):
     """Nothing that it reads has gone, and whatever it adds without knowing the new columns is taken."""
@@ -90,7 +106,7 @@ def test_four_processes_upgrade_an_empty_database_at_once(bare_database_url):
         process.start()
     assert [results.get(timeout=60) for _ in processes] == [None] * 4
     for process in processes:
-        process.join(timeout=10)
+        process.join(timeout=60)
     engine = open_database(bare_database_url)
     assert set(schema.metadata.tables) <= set(inspect(engine).get_table_names())
     engine.dispose()

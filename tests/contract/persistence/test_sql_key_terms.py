@@ -140,6 +140,19 @@ def test_what_keys_have_spent_is_told_by_month_and_account(keys, engine):
     assert keys.spent("anna", "2026-04") == {}
 
 
+def test_keys_that_took_each_others_place_have_spent_together(keys, engine):
+    first, _ = keys.create("n", account="anna")
+    second, _ = keys.rotate(first.id, "anna", grace=timedelta(hours=1))
+    third, _ = keys.rotate(second.id, "anna", grace=timedelta(0))
+    other, _ = keys.create("n", account="anna")
+    with writing(engine) as connection:
+        for key, spent in ((first, "1"), (second, "0.25"), (other, "8")):
+            row = {"key_id": key.id, "month": "2026-03", "spent": Decimal(spent), "held": Decimal(0)}
+            connection.execute(insert(key_spending), row)
+    together = Decimal("1.25")
+    assert keys.spent("anna", "2026-03") == {first.id: together, second.id: together, third.id: together, other.id: Decimal(8)}
+
+
 def test_knowing_a_caller_takes_one_read(keys, engine):
     _, secret = keys.create("n", terms=ALL)
     keys.authenticate(secret)

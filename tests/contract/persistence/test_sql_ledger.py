@@ -3,7 +3,7 @@
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,8 +14,10 @@ from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
 from task_store_contract import ANNA, FAILURE, KEY, OTTO, OUTPUT, claim, fail, later, task
 
+from spark_avatar.accounts.keys import KeyTerms
 from spark_avatar.accounts.ledger.entries import BillingMode, EntryKind, EntryMark
 from spark_avatar.accounts.ledger.usage import UsageGroup
+from spark_avatar.accounts.sql.keys import SqlKeyStore
 from spark_avatar.database.engine import writing
 from spark_avatar.database.schema import balances, holds, ledger_postings, usage_records
 from spark_avatar.errors import BudgetSpent, InsufficientBalance, InvalidOptions, TaskNotFound
@@ -162,6 +164,45 @@ def test_a_keys_budget_is_for_a_month_and_for_the_key(house):
     assert house.stands() == ("7.600000", "2.200000")
 
 
+def rotated(house, budget):
+    """A key, and the one that took its place; both are live."""
+    keys = SqlKeyStore(house.engine)
+    old, _ = keys.create("n", account=ANNA, terms=KeyTerms(monthly_budget=Decimal(budget)))
+    new, _ = keys.rotate(old.id, ANNA, grace=timedelta(hours=1))
+    return old.id, new.id
+
+
+def test_a_key_does_not_get_a_fresh_budget_by_rotation(house):
+    house.account(balance="10")
+    old, new = rotated(house, "1")
+    house.store.add(task("a", key_id=old), hold=Decimal("0.6"))
+    with pytest.raises(BudgetSpent) as refused:
+        house.store.add(task("b", key_id=new), hold=Decimal("0.5"))
+    assert refused.value.facts == {"needed": "0.5000", "budget_left": "0.4000"}
+    assert house.complete(claim(house.store), "0.5000")
+    house.store.add(task("b", key_id=new), hold=Decimal("0.4"))
+    with pytest.raises(BudgetSpent):
+        house.store.add(task("c", key_id=old), hold=Decimal("0.2"))
+    house.store.add(task("c", key_id=old), hold=Decimal("0.1"))
+    assert house.faults() == []
+
+
+def test_a_key_and_its_successor_at_once_spend_a_budget_for_ten_exactly(house):
+    house.account(balance="100")
+    line = rotated(house, "10.5")
+
+    def add(number):
+        try:
+            house.store.add(task(f"t{number}", key_id=line[number % 2]), hold=Decimal(1))
+        except BudgetSpent:
+            return 0
+        return 1
+
+    with ThreadPoolExecutor(25) as threads:
+        assert sum(threads.map(add, range(50))) == 10
+    assert house.stands() == ("90.000000", "10.000000")
+
+
 def test_a_longer_recording_is_checked_against_the_budget_too(house):
     house.account(balance="10")
     house.key(budget="1")
@@ -207,7 +248,7 @@ def test_four_processes_at_once_spend_a_budget_for_ten_exactly(house, database_u
         process.start()
     assert sum(results.get(timeout=60) for _ in processes) == 10
     for process in processes:
-        process.join(timeout=10)
+        process.join(timeout=60)
     assert house.stands() == ("90.000000", "10.000000")
 
 

@@ -225,5 +225,5 @@ def test_four_processes_claim_sixty_segments_and_none_twice(database_url, tasks,
         worker.start()
     claimed = [name for _ in workers for name in results.get(timeout=60)[1]]
     for worker in workers:
-        worker.join(timeout=10)
+        worker.join(timeout=60)
     assert len(claimed) == len(set(claimed)) == 60

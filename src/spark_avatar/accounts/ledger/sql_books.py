@@ -47,10 +47,26 @@ _SET_ASIDE = (
 )
 _BALANCE = select(type_coerce(_balance.available + _balance.credit_limit, Money()).label("spendable")).where(_of_account)
 
+# Rotating a key locks its row, so neither can happen while the other is under way.
+_LINEAGE = select(api_keys.c.lineage).where(api_keys.c.id == bindparam("the_key")).with_for_update(read=True, key_share=True)
+_FIRST_OF_LINEAGE = select(api_keys.c.id).where(api_keys.c.id == bindparam("the_lineage")).with_for_update(key_share=True)
+_OF_OTHERS = (
+    select(_spending.spent, _spending.held)
+    .join_from(api_keys, key_spending, api_keys.c.id == _spending.key_id)
+    .where(
+        api_keys.c.lineage == bindparam("the_lineage"),
+        api_keys.c.id != bindparam("the_key"),
+        _spending.month == bindparam("the_month"),
+    )
+)
+
 _budget = select(api_keys.c.monthly_budget).where(api_keys.c.id == bindparam("the_key")).scalar_subquery()
 _SET_ASIDE_OF_KEY = (
     update(key_spending)
-    .where(*_of_key, or_(_budget.is_(None), _spending.spent + _spending.held + _money("the_amount") <= _budget))
+    .where(
+        *_of_key,
+        or_(_budget.is_(None), _spending.spent + _spending.held + _money("the_amount") + _money("the_others") <= _budget),
+    )
     .values(held=_spending.held + _money("the_amount"))
 )
 _MOVE_OF_KEY = (
@@ -58,7 +74,7 @@ _MOVE_OF_KEY = (
     .where(*_of_key)
     .values(spent=_spending.spent + _money("the_spent"), held=_spending.held + _money("the_held"))
 )
-_BUDGET_LEFT = select(type_coerce(_budget - _spending.spent - _spending.held, Money())).where(*_of_key)
+_BUDGET_LEFT = select(type_coerce(_budget - _spending.spent - _spending.held - _money("the_others"), Money())).where(*_of_key)
 
 
 @dataclass(frozen=True)
@@ -189,7 +205,8 @@ def _move_of_key(connection: Connection, key_id: str, month: str, *, spent: Deci
 
 
 def _take_of_key(connection: Connection, key_id: str, month: str, amount: Decimal) -> None:
-    asked = {"the_key": key_id, "the_month": month, "the_amount": amount}
+    others = _of_others(connection, key_id, month)
+    asked = {"the_key": key_id, "the_month": month, "the_amount": amount, "the_others": others}
     if connection.execute(_SET_ASIDE_OF_KEY, asked).rowcount:
         return
     first = {"key_id": key_id, "month": month, "spent": _NOTHING, "held": _NOTHING}
@@ -202,6 +219,18 @@ def _take_of_key(connection: Connection, key_id: str, month: str, amount: Decima
         "another key, or wait for the next month.",
         facts={"needed": f"{amount:.4f}", "budget_left": f"{left:.4f}"},
     )
+
+
+def _of_others(connection: Connection, key_id: str, month: str) -> Decimal:
+    """What the keys spent and hold that share this one's budget, as it took their place or they its. They wait for each other
+    at the first of them, so that two at the same moment cannot both take what is left.
+    """
+    lineage = connection.execute(_LINEAGE, {"the_key": key_id}).scalar_one_or_none()
+    if lineage is None:
+        return _NOTHING
+    connection.execute(_FIRST_OF_LINEAGE, {"the_lineage": lineage})
+    found = connection.execute(_OF_OTHERS, {"the_lineage": lineage, "the_key": key_id, "the_month": month})
+    return sum((row.spent + row.held for row in found), _NOTHING)
 
 
 def _end_hold(connection: Connection, hold: Row[Any], *, spent: Decimal) -> None:

@@ -40,6 +40,7 @@ _OWN: Final = (
     schema.idempotency_keys,
     schema.turns,
     schema.segments,
+    schema.staged_tasks,
     schema.tasks,
     schema.device_logins,
     schema.tokens,

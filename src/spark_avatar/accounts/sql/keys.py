@@ -2,13 +2,14 @@
 
 import hmac
 import uuid
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, func, insert, or_, select, update
 
 from spark_avatar.accounts.bearer_secrets import KEY_MARK, hash_of, is_secret, new_secret, prefix_of
 from spark_avatar.accounts.keys import ApiKey, Caller, KeyTerms
@@ -109,12 +110,14 @@ class SqlKeyStore:
         return changed
 
     def rotate(self, key_id: str, account: str, *, grace: timedelta, created_by: str | None = None) -> tuple[ApiKey, str]:
-        """A new key on the terms of this one, which ends when the grace is over. Raises `NotFound` for a key that is not
-        live, or was rotated before.
+        """A new key on the terms of this one, which ends when the grace is over; both count against one budget. Raises `NotFound`
+        for a key that is not live, or was rotated before.
         """
         now = self._clock()
         with writing(self._engine) as connection:
             old = _get(connection, key_id, account, lock=True)
+            known: str | None = connection.execute(select(_key.lineage).where(_key.id == key_id)).scalar_one()
+            lineage = key_id if known is None else known
             if not old.is_live(now) or old.rotated_to is not None:
                 raise NotFound("The API key is not in use any more, or was rotated before.")
             new, secret = self._new(old.name, old.account_id, old.terms, created_by)
@@ -124,6 +127,7 @@ class SqlKeyStore:
                 end = min(end, old.terms.expires_at)
             leaving = {"rotated_to": new.id, "expires_at": end} if grace else {"rotated_to": new.id, "revoked_at": now}
             connection.execute(update(api_keys).where(_key.id == key_id), leaving)
+            connection.execute(update(api_keys).where(_key.id.in_((key_id, new.id))).values(lineage=lineage))
         return new, secret
 
     def end(self, key_id: str, account: str) -> bool:
@@ -151,14 +155,20 @@ class SqlKeyStore:
         return [_key_of(row) for row in rows]
 
     def spent(self, account: str, month: str) -> dict[str, Decimal]:
-        """What each of the account's keys has spent in a month (`2026-11`, UTC), in US dollars; by key id."""
+        """What counts against the budget of each of the account's keys in a month (`2026-11`, UTC), in US dollars, by key id:
+        what it has spent, and those that share its budget.
+        """
         query = (
-            select(key_spending.c.key_id, key_spending.c.spent)
-            .join(api_keys, _key.id == key_spending.c.key_id)
-            .where(_key.account_id == account, key_spending.c.month == month)
+            select(_key.id, func.coalesce(_key.lineage, _key.id).label("lineage"), key_spending.c.spent)
+            .join_from(api_keys, key_spending, (_key.id == key_spending.c.key_id) & (key_spending.c.month == month), isouter=True)
+            .where(_key.account_id == account)
         )
         with reading(self._engine) as connection:
-            return {row.key_id: row.spent for row in connection.execute(query)}
+            rows = connection.execute(query).all()
+        together: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for row in rows:
+            together[row.lineage] += row.spent or 0
+        return {row.id: together[row.lineage] for row in rows if together[row.lineage]}
 
     def _new(self, name: str, account: AccountId, terms: KeyTerms, created_by: str | None) -> tuple[ApiKey, str]:
         secret = new_secret(KEY_MARK)

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select, update
 
 from spark_avatar.accounts.bearer_secrets import hash_of, is_secret
 from spark_avatar.accounts.keys import Caller
@@ -101,9 +101,8 @@ class SqlTokenStore:
 
     def end_user(self, user_id: str) -> None:
         """Ends all logins of the user."""
-        live = (_token.user_id == user_id, _token.revoked_at.is_(None))
         with writing(self._engine) as connection:
-            connection.execute(update(tokens).where(*live).values(revoked_at=self._clock()))
+            _revoke(connection, _token.user_id == user_id, self._clock())
 
     def forget(self, *, expired_before: datetime) -> int:
         """Removes tokens that expired before the moment; returns how many."""
@@ -123,4 +122,11 @@ class SqlTokenStore:
 
 def _end_families(connection: Connection, which: list[Any], now: datetime) -> None:
     family = select(_token.family).where(*which).scalar_subquery()
-    connection.execute(update(tokens).where(_token.family == family, _token.revoked_at.is_(None)).values(revoked_at=now))
+    _revoke(connection, _token.family == family, now)
+
+
+def _revoke(connection: Connection, of: ColumnElement[bool], now: datetime) -> None:
+    live = (of, _token.revoked_at.is_(None))
+    # In one order, so that of two who do this at once neither waits for a row that the other has.
+    connection.execute(select(_token.secret_hash).where(*live).order_by(_token.secret_hash).with_for_update())
+    connection.execute(update(tokens).where(*live).values(revoked_at=now))

@@ -19,6 +19,7 @@ from spark_avatar.database.schema.elsewhere import drained_servers, engine_notes
 from spark_avatar.database.schema.fleet import chores, workers
 from spark_avatar.database.schema.ledger import balances, holds, key_spending, ledger_entries, ledger_postings, usage_records
 from spark_avatar.database.schema.segments import segments
+from spark_avatar.database.schema.staging import staged_tasks
 from spark_avatar.database.schema.tasks import idempotency_keys, tasks, turns, webhooks
 from spark_avatar.database.schema.totals import stage_totals
 
@@ -44,6 +45,7 @@ __all__ = [
     "segments",
     "sessions",
     "stage_totals",
+    "staged_tasks",
     "tasks",
     "tokens",
     "turns",

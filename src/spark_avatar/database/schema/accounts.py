@@ -99,6 +99,9 @@ api_keys = Table(
     Column("monthly_budget", Money),
     # The key that took this one's place.
     Column("rotated_to", String),
+    # The first key of those that took each other's place, in all of them: they share one budget. Nothing where there is one only.
+    Column("lineage", String),
+    Index("ix_api_keys_lineage", "lineage"),
     Index("ix_api_keys_prefix", "prefix"),
     Index("ix_api_keys_account", "account_id", "created_at"),
 )

@@ -1,0 +1,55 @@
+"""What is done about a database that does not answer."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError  # noqa: A004 - none of the builtin is meant
+
+from spark_avatar.telemetry import Seldom
+
+_PAUSE_SECONDS: Final = 2.0
+_log = logging.getLogger(__name__)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether it says that the database does not answer, or has no connection to give: asked again later, it may."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+    return isinstance(error, TimeoutError)
+
+
+def wait_for_database(
+    call: Callable[[], None], *, over: threading.Event | None = None, on_away: Callable[[], None] | None = None
+) -> bool:
+    """Calls until the database answers, without a limit, or until `over` is set; returns whether it answered. Logs the first
+    silence and then one line a minute. `on_away` is told of the first silence.
+
+    Refusals are waited out too: a server that starts refuses for a while, and a database or user may be made later. What the
+    log says tells one from the other.
+    """
+    over = over or threading.Event()
+    began, complaint = time.monotonic(), Seldom()
+    while not over.is_set():
+        try:
+            call()
+        except (DBAPIError, TimeoutError) as error:
+            if not is_away(error):
+                raise
+            if not complaint.said and on_away is not None:
+                on_away()
+            if complaint.due():
+                _log.warning("the database does not answer; waiting for it", extra={"error": _first_line(error)})
+            over.wait(_PAUSE_SECONDS)
+        else:
+            if complaint.said:
+                _log.info("the database answers", extra={"seconds": round(time.monotonic() - began, 1)})
+            return True
+    return False
+
+
+def _first_line(error: DBAPIError | TimeoutError) -> str:
+    """The driver's own words: they name the address, never the password."""
+    return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]

@@ -1,0 +1,80 @@
+"""A database that does not answer is waited for; one of a later release is left as it is."""
+
+import logging
+import threading
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from spark_avatar.database import patience
+from spark_avatar.database.engine import open_database, reading, writing
+from spark_avatar.database.migrate import newest_revision, upgrade, upgrade_when_there
+from spark_avatar.database.patience import wait_for_database
+
+SILENCE = OperationalError("SELECT 1", {}, Exception("connection refused\nIs the server running?"))
+
+
+class Silent:
+    """Answers at the nth call."""
+
+    def __init__(self, nth: int, error: Exception = SILENCE) -> None:
+        self.calls, self._nth, self._error = 0, nth, error
+
+    def __call__(self) -> None:
+        self.calls += 1
+        if self.calls < self._nth:
+            raise self._error
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "_PAUSE_SECONDS", 0.001)
+
+
+def test_it_is_asked_until_it_answers_and_the_log_says_so_once(caplog: pytest.LogCaptureFixture):
+    call, told = Silent(50), []
+    with caplog.at_level(logging.INFO):
+        assert wait_for_database(call, on_away=lambda: told.append(call.calls))
+    assert (call.calls, told) == (50, [1])
+    assert [record.getMessage() for record in caplog.records] == [
+        "the database does not answer; waiting for it",
+        "the database answers",
+    ]
+    assert caplog.records[0].__dict__["error"] == "connection refused"
+
+
+def test_one_that_answers_at_once_is_not_spoken_of(caplog: pytest.LogCaptureFixture):
+    told: list[int] = []
+    assert wait_for_database(Silent(1), on_away=lambda: told.append(1))
+    assert not told
+    assert not caplog.records
+
+
+def test_waiting_ends_when_it_is_told_to():
+    over = threading.Event()
+    assert not wait_for_database(Silent(10**9), over=over, on_away=over.set)
+
+
+def test_other_faults_are_not_waited_out():
+    with pytest.raises(ProgrammingError):
+        wait_for_database(Silent(2, ProgrammingError("SELECT 1", {}, Exception("no such table"))))
+
+
+def test_a_file_that_cannot_be_opened_is_said_at_once(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OperationalError):
+        upgrade_when_there(f"sqlite:///{tmp_path / 'folder'}")
+
+
+def test_a_database_of_a_later_release_is_left_as_it_is(bare_database_url, caplog: pytest.LogCaptureFixture):
+    later = f"{int(newest_revision()) + 1:04}"
+    upgrade(bare_database_url)
+    engine = open_database(bare_database_url)
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :later"), {"later": later})
+    upgrade(bare_database_url)
+    with reading(engine) as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == later
+    engine.dispose()
+    assert "the database is of a later release" in caplog.text
