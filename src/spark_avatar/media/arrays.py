@@ -6,6 +6,9 @@ from numpy.typing import NDArray
 RGBImage = NDArray[np.uint8]
 """(height, width, 3), sRGB, 0..255."""
 
+RGBAImage = NDArray[np.uint8]
+"""(height, width, 4), sRGB and opacity, 0..255; the colour is not multiplied by the opacity."""
+
 Matte = NDArray[np.float32]
 """(height, width), 0 = background, 1 = person."""
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.ImageFont import FreeTypeFont
 
 from spark_avatar.errors import ConfigurationError
-from spark_avatar.media.arrays import FloatArray, RGBImage
+from spark_avatar.media.arrays import FloatArray, RGBAImage, RGBImage
 
 _HEIGHT: Final = 0.05
 """Font size over the picture's shorter side."""
@@ -36,13 +36,16 @@ class Caption:
         if missing:
             raise ConfigurationError(f"the label's font has no {missing!r}: name a font file that has it")
 
-    def draw(self, picture: RGBImage) -> None:
-        """Draws onto a picture, (height, width, 3), in place."""
+    def draw(self, picture: RGBImage | RGBAImage) -> None:
+        """Draws onto a picture, (height, width, 3), in place; on a transparent one, (height, width, 4), the plate is opaque, so
+        that it shows before anything.
+        """
         height, width = picture.shape[:2]
         top, left, colour, opacity = _plate(self._text, self._font, width, height)
         rows, columns = opacity.shape[:2]
         under = picture[top : top + rows, left : left + columns]
-        under[:] = np.rint(under * (1 - opacity) + colour)
+        under[..., :3] = np.rint(under[..., :3] * (1 - opacity) + colour)
+        under[..., 3:] = 255
 
 
 @lru_cache(maxsize=4)

@@ -6,7 +6,7 @@ tried, none outside the table below ever runs, and Pillow's global state (plug-i
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from PIL import (
 from pillow_heif import HeifImageFile
 
 from spark_avatar.errors import ImageTooManyBytes, ImageTooManyPixels, ImageUnreadable
-from spark_avatar.media.arrays import RGBImage
+from spark_avatar.media.arrays import RGBAImage, RGBImage
 from spark_avatar.media.colour import to_srgb
 from spark_avatar.media.limits import MEGABYTE, MediaLimits
 from spark_avatar.media.sniff import SNIFF_BYTES, sniff_kind, sniff_media, with_article
@@ -144,6 +144,12 @@ def shrink_image(source: Path, target: Path, *, longest: int) -> None:
     image = Image.fromarray(read_image(source))
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     image.save(target, "JPEG", quality=80, optimize=True)
+
+
+def write_animation(path: Path, pictures: Sequence[RGBImage | RGBAImage], *, seconds: float) -> None:
+    """Saves pictures of one size as a WebP that repeats for ever, each shown for `seconds`."""
+    first, *others = (Image.fromarray(picture) for picture in pictures)
+    first.save(path, "WEBP", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0, quality=60, method=1)
 
 
 def can_write_image(path: Path) -> bool:

@@ -13,11 +13,11 @@ import av
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from spark_avatar import __version__
 from spark_avatar.errors import GenerationError
 from spark_avatar.media.container import open_media
-from spark_avatar.media.mp4 import PROVENANCE, SoundTrack
+from spark_avatar.media.encoder import SoundTrack, new_file
 from spark_avatar.media.recording import Recording
+from spark_avatar.media.video_format import MP4
 
 
 class PartsDiffer(GenerationError):
@@ -31,8 +31,7 @@ def join(parts: Sequence[Path], target: Path, *, audio: Path | None) -> None:
     Raises `PartsDiffer`, `GenerationError` when the file cannot be written, and `AudioUnreadable`. After any, there is no file.
     """
     try:
-        with av.open(str(target.absolute()), "w", format="mp4", options={"movflags": "+faststart"}) as new:
-            new.metadata.update(comment=PROVENANCE, encoding_tool=f"Spark Avatar {__version__}")
+        with new_file(target, MP4) as new:
             _Joint(new, parts[0], audio).run(parts)
     except (av.FFmpegError, ValueError, OSError, IndexError) as error:
         target.unlink(missing_ok=True)

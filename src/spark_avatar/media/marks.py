@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from spark_avatar.media.arrays import RGBImage
+from spark_avatar.media.arrays import RGBAImage, RGBImage
 
 
 class FrameMark(Protocol):
@@ -16,8 +16,8 @@ class FrameMark(Protocol):
     def restart(self) -> None:
         """The next frame is the first one of a video; what was drawn on before is not handed out."""
 
-    def draw(self, frame: RGBImage) -> None:
-        """Draws on a frame, (height, width, 3), in place. Frames of one video come in order and have one size, and the mark
+    def draw(self, frame: RGBImage | RGBAImage) -> None:
+        """Draws on a frame, (height, width, 3 or 4), in place. Frames of one video come in order and have one size, and the mark
         is the same on all of them: what stands still stays still.
         """
 
@@ -41,6 +41,6 @@ class ContinuedMark:
         self._mark.restart()
         self._mark.draw(self._first_frame.copy())
 
-    def draw(self, frame: RGBImage) -> None:
+    def draw(self, frame: RGBImage | RGBAImage) -> None:
         """Draws on a frame in place."""
         self._mark.draw(frame)

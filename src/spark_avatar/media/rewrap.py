@@ -4,6 +4,7 @@ The file that a remote engine hands over may carry its whole workflow, prompts a
 cut short. Only the streams are taken over; the container, its metadata and, where asked for, the sound are new.
 """
 
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -11,13 +12,13 @@ from typing import Final
 import av
 from av.container import InputContainer, OutputContainer
 
-from spark_avatar import __version__
 from spark_avatar.errors import GenerationError, InputError
 from spark_avatar.media.container import open_media
+from spark_avatar.media.encoder import SoundTrack, new_file
 from spark_avatar.media.marks import FrameMark
-from spark_avatar.media.mp4 import PROVENANCE, SoundTrack
 from spark_avatar.media.recording import Recording
 from spark_avatar.media.video import VideoFacts, VideoWriter, frame_count, probe_video, read_frames
+from spark_avatar.media.video_format import MP4, VideoFormat
 
 _COPIED_PIXELS: Final = "yuv420p"
 _COPIED_CODEC: Final = "h264"
@@ -54,9 +55,8 @@ def rewrap(source: Path, target: Path, *, audio: Path | None = None) -> None:
     try:
         with (
             open_media(source) as old,
-            av.open(str(target.absolute()), "w", format="mp4", options={"movflags": "+faststart"}) as new,
+            new_file(target, MP4) as new,
         ):
-            new.metadata.update(comment=PROVENANCE, encoding_tool=f"Spark Avatar {__version__}")
             if audio is None:
                 _copy(old, new)
             else:
@@ -92,6 +92,19 @@ def reencode(
             video.write(last)
 
 
+def retag(path: Path, video: VideoFormat, metadata: Mapping[str, str]) -> None:
+    """Writes plain metadata into a finished file of our own; its streams are copied as they are. Raises `GenerationError`."""
+    tagged = path.with_name(f"tagged-{path.name}")
+    try:
+        with open_media(path) as old, new_file(tagged, video) as new:
+            new.metadata.update(metadata)
+            _copy(old, new)
+        tagged.replace(path)
+    except (av.FFmpegError, ValueError, OSError) as error:
+        tagged.unlink(missing_ok=True)
+        raise GenerationError("The video could not be tagged.") from error
+
+
 def _claimed_frames(path: Path) -> int:
     """As the header has it; 0 if it does not tell."""
     with open_media(path) as container:
@@ -100,6 +113,9 @@ def _claimed_frames(path: Path) -> int:
 
 def _copy(old: InputContainer, new: OutputContainer) -> None:
     streams = {s.index: new.add_stream_from_template(s) for s in (*old.streams.video[:1], *old.streams.audio[:1])}
+    for index, stream in streams.items():
+        if "alpha_mode" in old.streams[index].metadata:  # which players look for before they look for transparency
+            stream.metadata["alpha_mode"] = old.streams[index].metadata["alpha_mode"]
     for packet in old.demux([old.streams[index] for index in streams]):
         if packet.dts is not None:
             packet.stream = streams[packet.stream.index]

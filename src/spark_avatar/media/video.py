@@ -1,7 +1,7 @@
 """Videos: written frame by frame with the encoder in a thread of its own, measured, and read back."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,19 +13,24 @@ from typing import Final, Self
 
 import av
 import numpy as np
+from av.codec import Codec
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, Interpolation
+from numpy.typing import NDArray
 
 from spark_avatar.errors import GenerationError, InputError
-from spark_avatar.media.arrays import RGBImage
+from spark_avatar.media.arrays import RGBAImage, RGBImage
 from spark_avatar.media.container import open_media
+from spark_avatar.media.encoder import VideoEncoder
 from spark_avatar.media.marks import FrameMark
-from spark_avatar.media.mp4 import Mp4Encoder
 from spark_avatar.media.recording import Recording
+from spark_avatar.media.video_format import MP4, VideoFormat
 
 _WAITING_FRAMES: Final = 4
 """Frames that may wait for the encoder: enough to even out both sides, little memory."""
+_WAITING_BYTES: Final = 32_000_000
+"""All of them together, of large ones fewer: at 3840 x 2160 a frame has 25 MB."""
 _NEGLIGIBLE: Final = Fraction(1, 1000)
 """Of a frame: sound so short beyond the last frame is rounding, not sound."""
 _HD_HEIGHT: Final = 720
@@ -39,7 +44,7 @@ def frame_count(seconds: float | Fraction, frame_rate: Fraction) -> int:
 
 
 class VideoWriter:
-    """Writes an MP4 of `frame_count(seconds, frame_rate)` frames, with the sound of `audio` if given.
+    """Writes a video of `frame_count(seconds, frame_rate)` frames, with the sound of `audio` if given.
 
     Encoding runs in a thread while the next frame is made; FFmpeg works without the interpreter's lock. The sound keeps its
     rate up to 48 kHz and its one or two channels, and is decoded along with the frames, so memory is flat for any length.
@@ -60,24 +65,32 @@ class VideoWriter:
         audio: Path | None,
         seconds: float,
         mark: FrameMark | None = None,
+        video: VideoFormat = MP4,
+        alpha: bool = False,
     ) -> None:
-        """Raises `ValueError` for odd sides and `AudioUnreadable`."""
+        """With `alpha` frames are (height, width, 4). Raises `ValueError` for odd sides and for a format that has no
+        transparency where it is asked for, and `AudioUnreadable`.
+        """
         if width <= 0 or height <= 0 or width % 2 or height % 2:
             raise ValueError(f"width and height must be even and positive, not {width} x {height}")
         self.frames = frame_count(seconds, frame_rate)
         """How many frames must be written."""
         self._mark = mark
-        self._shape = (height, width, 3)
+        self._shape = (height, width, 4 if alpha else 3)
         self._written = 0
         self._closed = False
         self._failure: Exception | None = None
         try:
-            self._encoder = Mp4Encoder(path, width=width, height=height, frame_rate=frame_rate, audio=audio)
+            self._encoder = VideoEncoder(
+                path, width=width, height=height, frame_rate=frame_rate, audio=audio, video=video, alpha=alpha
+            )
         except (av.FFmpegError, OSError) as error:
             raise _as_own(error) from error
         if mark is not None:
             mark.restart()
-        self._queue: Queue[RGBImage | None] = Queue(_WAITING_FRAMES)
+        self._queue: Queue[RGBImage | RGBAImage | None] = Queue(
+            max(1, min(_WAITING_FRAMES, _WAITING_BYTES // math.prod(self._shape)))
+        )
         self._thread = Thread(target=self._encode_frames, name="video-encoder", daemon=True)
         self._thread.start()
 
@@ -90,8 +103,8 @@ class VideoWriter:
         else:
             self.abandon()
 
-    def write(self, frame: RGBImage) -> None:
-        """Takes a copy of the next frame, (height, width, 3); waits while the encoder is behind.
+    def write(self, frame: RGBImage | RGBAImage) -> None:
+        """Takes a copy of the next frame; waits while the encoder is behind.
 
         Raises `ValueError` for a frame of another shape or one too many, and what went wrong with earlier frames:
         `GenerationError`, or `AudioUnreadable` if the sound turns out to be damaged.
@@ -169,6 +182,8 @@ class VideoFacts:
     """To the sample."""
     comment: str
     """The metadata's comment."""
+    metadata: Mapping[str, str]
+    """All plain metadata of the file."""
 
 
 def probe_video(path: Path) -> VideoFacts:
@@ -176,9 +191,12 @@ def probe_video(path: Path) -> VideoFacts:
     with _opened(path) as container:
         stream = container.streams.video[0]
         context = stream.codec_context
-        spans = [(p.pts, p.pts + (p.duration or 0)) for p in container.demux(stream) if p.size and p.pts is not None]
         base, rate = stream.time_base, stream.average_rate
-        if not spans or base is None or rate is None:
+        if base is None or not rate:
+            raise _no_video()
+        usual = round(1 / (rate * base))  # Matroska may leave it out
+        spans = [(p.pts, p.pts + (p.duration or usual)) for p in container.demux(stream) if p.size and p.pts is not None]
+        if not spans:
             raise _no_video()
         codec, rate_out, channels, audio_seconds = _sound_of(path) if container.streams.audio else (None, None, None, None)
         return VideoFacts(
@@ -194,7 +212,8 @@ def probe_video(path: Path) -> VideoFacts:
             audio_rate=rate_out,
             audio_channels=channels,
             audio_seconds=audio_seconds,
-            comment=container.metadata.get("comment", ""),
+            comment=_comment(container.metadata),
+            metadata=dict(container.metadata),
         )
 
 
@@ -204,8 +223,26 @@ def read_frames(path: Path) -> Iterator[RGBImage]:
         stream = container.streams.video[0]
         stream.thread_count = 2
         for frame in container.decode(stream):
-            pixels = frame.to_ndarray(format="rgb24", src_colorspace=_matrix(frame), interpolation=_CHROMA)
-            yield np.ascontiguousarray(np.rot90(pixels, frame.rotation // 90), dtype=np.uint8)
+            yield _pixels(frame, "rgb24")
+
+
+def read_transparent_frames(path: Path) -> Iterator[RGBAImage]:
+    """As `read_frames`, with the opacity; it is 255 where the video has none. Raises `InputError` too."""
+    with _opened(path) as container:
+        stream = container.streams.video[0]
+        if stream.codec_context.name == "vp9":  # FFmpeg's own decoder leaves the second stream, the opacity, alone
+            decoder = Codec("libvpx-vp9", "r").create("video")
+            decoder.extradata = stream.codec_context.extradata
+        else:
+            decoder = stream.codec_context
+        for packet in container.demux(stream):
+            for frame in decoder.decode(packet):
+                yield _pixels(frame, "rgba")
+
+
+def _pixels(frame: VideoFrame, layout: str) -> NDArray[np.uint8]:
+    pixels = frame.to_ndarray(format=layout, src_colorspace=_matrix(frame), interpolation=_CHROMA)
+    return np.ascontiguousarray(np.rot90(pixels, frame.rotation // 90), dtype=np.uint8)
 
 
 @contextmanager
@@ -218,6 +255,11 @@ def _opened(path: Path) -> Iterator[InputContainer]:
             yield container
     except av.FFmpegError as error:
         raise _no_video() from error
+
+
+def _comment(metadata: Mapping[str, str]) -> str:
+    """Matroska's names are in capitals."""
+    return metadata.get("comment") or metadata.get("COMMENT", "")
 
 
 def _sound_of(path: Path) -> tuple[str, int, int, float]:

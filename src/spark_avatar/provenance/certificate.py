@@ -176,7 +176,7 @@ def _certificate(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))  # clocks differ
+        .not_valid_before(now - datetime.timedelta(days=1))  # clocks differ, and wrong ones are set right later
         .not_valid_after(now + datetime.timedelta(days=365 * _YEARS))
         .add_extension(x509.BasicConstraints(ca=issues, path_length=0 if issues else None), critical=True)
         .add_extension(x509.KeyUsage(**usage), critical=True)

@@ -5,11 +5,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from spark_avatar.errors import ConfigurationError, InputError
-from spark_avatar.media.mp4 import PROVENANCE
+from spark_avatar.media.encoder import PROVENANCE
 from spark_avatar.media.video import probe_video, read_frames
 from spark_avatar.provenance.manifest import ManifestFinding, read_manifest
 from spark_avatar.provenance.provenance import identity_prefix
-from spark_avatar.provenance.tags import Tags, read_tags
+from spark_avatar.provenance.tags import Tags, read_tags, tags_in
 from spark_avatar.provenance.watermark import Watermark, read_watermark
 
 
@@ -69,7 +69,7 @@ def examine(video: Path, *, trust: Path | None = None) -> Examination:
         watermark = None
     return Examination(
         manifest=read_manifest(video, anchors=anchors) if boxed else None,
-        tags=read_tags(video) if boxed else None,
+        tags=read_tags(video) if boxed else tags_in(facts.metadata),
         commented=facts.comment == PROVENANCE,
         watermark=watermark,
     )

@@ -15,11 +15,11 @@ import c2pa
 
 from spark_avatar import __version__
 from spark_avatar.errors import ConfigurationError, GenerationError
+from spark_avatar.media.video_format import MP4, VideoFormat
 from spark_avatar.provenance.certificate import Credentials
 
 CONSENT_LABEL: Final = "org.spark-avatar.consent"
 MARK_LABEL: Final = "org.spark-avatar.mark"
-VIDEO: Final = "video/mp4"
 _TERMS: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _ELSEWHERE: Final = "Remote"
 """What the library calls a manifest that is kept on some server."""
@@ -39,7 +39,7 @@ class Ingredient:
     """Something that went into a video, by its digest alone."""
 
     role: str
-    """`portrait`, `recording` or `track`."""
+    """`portrait`, `recording`, `track` or `background`."""
     sha256: str
     """Of the file, in hex."""
 
@@ -58,8 +58,8 @@ class Statement:
     consent: bool
     """Whether the caller stated that the person agrees."""
 
-    def definition(self) -> dict[str, Any]:
-        """As the library takes it."""
+    def definition(self, media_type: str) -> dict[str, Any]:
+        """As the library takes it, for a file of a type."""
         software = {"name": "Spark Avatar", "version": __version__}
         created = {
             "action": "c2pa.created",
@@ -79,21 +79,24 @@ class Statement:
         return {
             "claim_generator_info": [software],
             "title": "Spark Avatar video",
-            "format": VIDEO,
+            "format": media_type,
             "ingredients": [_ingredient(ingredient) for ingredient in self.ingredients],
             "assertions": assertions,
         }
 
 
-def sign_video(source: Path, target: Path, statement: Statement, credentials: Credentials) -> None:
-    """Writes `target`, a copy of an MP4 with a signed manifest in front of its index.
+def sign_video(
+    source: Path, target: Path, statement: Statement, credentials: Credentials, video_format: VideoFormat = MP4
+) -> None:
+    """Writes `target`, a copy of an MP4 or MOV with a signed manifest in front of its index.
 
     Needs about as much memory as the file has bytes, half a gigabyte at most: the library hashes in large pieces. Raises
     `GenerationError`: a video that cannot be signed is not handed out.
     """
+    media_type = video_format.media_type
     try:
         with source.open("rb") as file, target.open("w+b") as signed:
-            _sign(statement.definition(), VIDEO, file, signed, credentials)
+            _sign(statement.definition(media_type), media_type, file, signed, credentials)
     except (c2pa.C2paError, OSError) as error:
         target.unlink(missing_ok=True)
         raise GenerationError("The video could not be signed.") from error
@@ -104,9 +107,8 @@ def check_credentials(credentials: Credentials) -> None:
     take, with the library's words for it.
     """
     trial = Statement("trial", "algorithmicMedia", "none", (), watermarked=False, consent=False)
-    definition = {**trial.definition(), "format": "image/png"}
     try:
-        _sign(definition, "image/png", BytesIO(_tiny_png()), BytesIO(), credentials)
+        _sign(trial.definition("image/png"), "image/png", BytesIO(_tiny_png()), BytesIO(), credentials)
     except c2pa.C2paError as error:
         reason = " ".join(str(error).split("(self#")[0].split())
         raise ConfigurationError(
@@ -144,8 +146,8 @@ class ManifestFinding:
 
 
 def read_manifest(path: Path, *, anchors: bytes | None = None) -> ManifestFinding | None:
-    """The manifest of an MP4, validated; None if it has none, or names one elsewhere, which is not fetched. `anchors` are the
-    certificates to trust, in PEM.
+    """The manifest of an MP4 or MOV, validated; None if it has none, or names one elsewhere, which is not fetched. `anchors` are
+    the certificates to trust, in PEM.
 
     A manifest so damaged that it cannot be read comes as a finding that is not intact.
     """
@@ -154,7 +156,7 @@ def read_manifest(path: Path, *, anchors: bytes | None = None) -> ManifestFindin
         with (
             path.open("rb") as file,
             c2pa.Context.from_dict({**_SETTINGS, **trust}) as context,
-            c2pa.Reader(VIDEO, file, context=context) as reader,
+            c2pa.Reader(MP4.media_type, file, context=context) as reader,
         ):
             return _finding(json.loads(reader.json()))
     except c2pa.C2paError.ManifestNotFound:

@@ -3,7 +3,7 @@
 import functools
 from pathlib import Path
 
-from spark_avatar.media.arrays import RGBImage
+from spark_avatar.media.arrays import RGBAImage, RGBImage
 from spark_avatar.media.caption import Caption
 from spark_avatar.provenance.watermark import WatermarkPattern
 
@@ -46,7 +46,7 @@ class VideoMarks:
         self._frames = False
         self._watermarked = False
 
-    def draw(self, frame: RGBImage) -> None:
+    def draw(self, frame: RGBImage | RGBAImage) -> None:
         """Draws on a frame in place, the watermark over the label, so that nothing hides it."""
         self._frames = True
         if self._label is not None:

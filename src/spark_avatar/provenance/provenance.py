@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from spark_avatar.errors import ConfigurationError
 from spark_avatar.media.quality import QualityWarning
+from spark_avatar.media.video_format import MP4, VideoFormat
 
 if TYPE_CHECKING:
     from spark_avatar.provenance.certificate import Credentials
@@ -152,8 +153,10 @@ class Provenance:
         engine: str,
         source_type: str,
         inputs: Mapping[str, str],
+        video_format: VideoFormat = MP4,
     ) -> dict[str, object]:
-        """Tags and signs a finished video in place; tells what it carries. `inputs` are digests by role.
+        """Tags and signs a finished video in place; tells what it carries. `inputs` are digests by role. A format that holds no
+        manifest is not signed.
 
         Raises `GenerationError` and `ConfigurationError`: a video that should be signed is never handed out unsigned.
         """
@@ -161,8 +164,9 @@ class Provenance:
         if rules.tags:
             from spark_avatar.provenance.tags import write_tags
 
-            write_tags(video, source_type=source_type, identity=origin.identity)
-        if rules.manifest:
+            write_tags(video, source_type=source_type, identity=origin.identity, video_format=video_format)
+        signs = rules.manifest and video_format.boxed
+        if signs:
             from spark_avatar.provenance.manifest import Ingredient, Statement, sign_video
 
             statement = Statement(
@@ -174,12 +178,12 @@ class Provenance:
                 consent=origin.consent,
             )
             signed = video.with_name(f"signed-{video.name}")
-            sign_video(video, signed, statement, self.credentials)
+            sign_video(video, signed, statement, self.credentials, video_format)
             signed.replace(video)
         return {
             "id": origin.identity,
             "digital_source_type": source_type,
-            "manifest": self.credentials.subject if rules.manifest else None,
+            "manifest": self.credentials.subject if signs else None,
             "tags": rules.tags,
             "watermark": marks.watermarked,
             "label": marks.labelled,

@@ -13,7 +13,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from spark_avatar.media.arrays import FloatArray, RGBImage
+from spark_avatar.media.arrays import FloatArray, RGBAImage, RGBImage
 from spark_avatar.provenance.codeword import Floats, decode, encode
 from spark_avatar.provenance.lattice import (
     STEP,
@@ -65,22 +65,25 @@ class WatermarkPattern:
         self._codeword = encode(identity)
         self._parts: tuple[RGBImage, RGBImage] | None = None
 
-    def draw(self, frame: RGBImage) -> bool:
-        """Marks a frame, (height, width, 3), in place; False if it is too small. The first one decides the pattern."""
+    def draw(self, frame: RGBImage | RGBAImage) -> bool:
+        """Marks a frame, (height, width, 3), in place; False if it is too small. The first one decides the pattern. Of a
+        transparent frame, (height, width, 4), the colour is marked, and the opacity stays.
+        """
         if min(frame.shape[:2]) < SMALLEST_SIDE:
             return False
         if self._parts is None:
             self._parts = self._pattern(frame)
-        brighter, darker = self._parts
+        # The thumbnail of a transparent video is opaque.
+        brighter, darker = (np.ascontiguousarray(part[..., : frame.shape[2]]) for part in self._parts)
         cv2.add(frame, brighter, dst=frame)
         cv2.subtract(frame, darker, dst=frame)
         return True
 
-    def _pattern(self, frame: RGBImage) -> tuple[RGBImage, RGBImage]:
+    def _pattern(self, frame: RGBImage | RGBAImage) -> tuple[RGBImage, RGBImage]:
         """What is added to every frame and what is taken away; two parts because OpenCV is quickest on bytes."""
         places = _lattice()
         height, width = frame.shape[:2]
-        before = places.numbers(brightness(frame))
+        before = places.numbers(brightness(np.ascontiguousarray(frame[..., :3])))
         wanted = places.moved(before, self._codeword) - before
         given = wanted.copy()
         for _ in range(_ROUNDS):
@@ -88,7 +91,8 @@ class WatermarkPattern:
         # Rounded by chance, so that a pattern weaker than one level is still there on average.
         chance = np.random.default_rng(0).random((height, width), np.float32)
         pattern = np.floor(_enlarged(places.cells(given), width, height) + chance)
-        return _bytes(pattern), _bytes(-pattern)
+        channels = frame.shape[2]
+        return _bytes(pattern, channels), _bytes(-pattern, channels)
 
 
 def read_watermark(frames: Iterable[RGBImage]) -> Watermark | None:
@@ -128,7 +132,9 @@ def _enlarged(cells: Floats, width: int, height: int) -> FloatArray:
     return np.asarray(enlarged, np.float32)
 
 
-def _bytes(levels: FloatArray) -> RGBImage:
-    """Grey: what is below 0 is none."""
+def _bytes(levels: FloatArray, channels: int) -> RGBImage | RGBAImage:
+    """Grey: what is below 0 is none; nothing in the fourth channel."""
     grey = np.clip(levels, 0, 255).astype(np.uint8)
-    return np.repeat(grey[:, :, None], 3, axis=2)
+    picture = np.zeros((*grey.shape, channels), np.uint8)
+    picture[..., :3] = grey[..., None]
+    return picture

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from spark_avatar.media.video import VideoWriter
+from spark_avatar.media.video_format import MP4, format_of
 
 RATE = Fraction(25)
 
@@ -30,10 +31,36 @@ def scene(seed: int, *, size: tuple[int, int] = (512, 512), frames: int = 30) ->
     return drawn
 
 
+def see_through(frames: list[np.ndarray]) -> list[np.ndarray]:
+    """The frames, transparent but for their middle."""
+    opacity = np.zeros(frames[0].shape[:2], np.uint8)
+    cv2.ellipse(
+        opacity,
+        (opacity.shape[1] // 2, opacity.shape[0] // 2),
+        (opacity.shape[1] // 3, opacity.shape[0] // 3),
+        0,
+        0,
+        360,
+        255,
+        -1,
+    )
+    return [np.dstack([frame, opacity]) for frame in frames]
+
+
 def write(path: Path, frames: list[np.ndarray], mark: object = None) -> Path:
-    """As the engine writes its videos."""
-    height, width = frames[0].shape[:2]
-    with VideoWriter(path, width=width, height=height, frame_rate=RATE, audio=None, seconds=len(frames) / 25, mark=mark) as video:
+    """As the engine writes its videos; the suffix says what kind."""
+    height, width, channels = frames[0].shape
+    with VideoWriter(
+        path,
+        width=width,
+        height=height,
+        frame_rate=RATE,
+        audio=None,
+        seconds=len(frames) / 25,
+        mark=mark,
+        video=format_of(path) or MP4,
+        alpha=channels == 4,
+    ) as video:
         for frame in frames:
             video.write(frame)
     return path

@@ -5,9 +5,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from made_videos import encode_anew, scene, write
+from made_videos import encode_anew, scene, see_through, write
 
 from spark_avatar.errors import ConfigurationError, InputError
+from spark_avatar.media.video import read_transparent_frames
+from spark_avatar.media.video_format import MOV, WEBM, VideoFormat
 from spark_avatar.provenance.examine import Verdict, examine
 from spark_avatar.provenance.provenance import Origin, Provenance, ProvenanceRules
 
@@ -39,6 +41,25 @@ def test_our_own_video_is_intact_and_all_marks_have_its_id(ours: Path) -> None:
     assert found.tags is not None
     assert found.manifest.identity == found.tags.identity == IDENTITY
     assert found.commented
+
+
+@pytest.mark.parametrize(("video", "verdict"), [(WEBM, Verdict.MARKED), (MOV, Verdict.INTACT)], ids=["webm", "mov"])
+def test_a_transparent_video_is_marked_too(tmp_path: Path, video: VideoFormat, verdict: Verdict) -> None:
+    provenance, origin = Provenance(ProvenanceRules()), Origin(IDENTITY, label=True)
+    marks = provenance.begin(origin)
+    path = write(tmp_path / f"video{video.suffix}", see_through(scene(2, frames=12)), marks)
+    before = list(read_transparent_frames(path))
+    source_type = "trainedAlgorithmicMedia"
+    told = provenance.seal(path, origin, marks, engine="portrait", source_type=source_type, inputs={}, video_format=video)
+    assert (told["manifest"] is None) is (video is WEBM)
+    found = examine(path)
+    assert (found.verdict, found.identity[: len(SHORT)], found.watermark_id) == (verdict, SHORT, SHORT)
+    assert found.tags is not None
+    assert (found.tags.source_type, found.tags.identity, found.commented) == (source_type, IDENTITY, True)
+    after = list(read_transparent_frames(path))  # tagging and signing leave the pictures as they are
+    assert all((one == other).all() for one, other in zip(before, after, strict=True))
+    assert after[0][30, 40, 3] >= 250  # the label is seen before whatever is put behind
+    assert after[0][-20:, -20:, 3].max() <= 3
 
 
 def test_a_changed_one_is_told_and_still_known_by_its_watermark(ours: Path, tmp_path: Path) -> None:

@@ -134,7 +134,10 @@ def test_a_manifest_elsewhere_is_not_fetched(plain: Path, tmp_path: Path, creden
         thread = threading.Thread(target=host.serve_forever, daemon=True)
         thread.start()
         context = c2pa.Context.from_dict({"verify": {"verify_after_sign": False}})
-        with c2pa.Signer.from_info(info) as signer, c2pa.Builder.from_json(STATEMENT.definition(), context=context) as builder:
+        with (
+            c2pa.Signer.from_info(info) as signer,
+            c2pa.Builder.from_json(STATEMENT.definition("video/mp4"), context=context) as builder,
+        ):
             builder.set_no_embed()
             builder.set_remote_url(f"http://127.0.0.1:{host.server_address[1]}/manifest.c2pa")
             with plain.open("rb") as source, (tmp_path / "remote.mp4").open("w+b") as target:

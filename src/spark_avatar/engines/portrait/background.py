@@ -40,8 +40,8 @@ class Background:
     opacity: FloatArray
     """(height, width) of the window, 0..1: the person with a soft rim of background that moves along. It is 1 over the whole
     person, so that nothing of it is lost at rest."""
-    plate: RGBImage
-    """The window without the person's outline."""
+    plate: RGBImage | None
+    """The window without the person's outline; None for nothing at all: the frames are transparent there."""
 
 
 def build_background(canvas: Canvas) -> Background | None:

@@ -1,7 +1,7 @@
-"""One MP4 file being written: pictures to H.264, sound to AAC, a frame's worth of both at a time.
+"""One video file being written: pictures and sound, a frame's worth of both at a time.
 
-Pictures are H.264 High, 4:2:0, tagged and converted as BT.709 (ITU-R BT.709-6) in limited range, which is what players expect
-of any untagged HD video and obey for tagged ones. The index stands in front (fast start), a key frame every two seconds lets
+Pictures are tagged and converted as BT.709 (ITU-R BT.709-6) in limited range, which is what players expect of any untagged
+HD video and obey for tagged ones. An MP4's and MOV's index stands in front (fast start), a key frame every two seconds lets
 players seek, and the metadata says that the video was generated.
 """
 
@@ -19,64 +19,82 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 
 from spark_avatar import __version__
-from spark_avatar.media.arrays import FloatArray, RGBImage
+from spark_avatar.media.arrays import FloatArray, RGBAImage, RGBImage
 from spark_avatar.media.recording import Recording
+from spark_avatar.media.video_format import FORMATS, MP4, VideoFormat
 
 PROVENANCE: Final = "AI-generated video (Spark Avatar)"
 """Comment in every file."""
 
-X264_OPTIONS: Final = {"preset": "veryfast", "crf": "18", "profile": "high", "x264-params": "open-gop=0"}
-"""crf 18 is the usual mark for no visible loss; slower presets only save bytes."""
-X264_THREADS: Final = 2
+THREADS: Final = 2
 _KEY_SECONDS: Final = 2
 
 _CHROMA: Final = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 """Chroma is the mean of the 2 x 2 pixels it stands for. Of swscale's ways from RGB to 4:2:0 the most exact (mean chroma error
 0.2 of 255) and the fastest: 0.4 ms for 512 x 512 on one core."""
 
-_AAC_RATES: Final = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
-"""Hz, ISO/IEC 14496-3 table 1.18 from telephone to studio; nothing above 48 kHz can be heard."""
-_AAC: Final = {"aac_coder": "fast"}
-"""At our bit rates as close to the original as FFmpeg's slower search (28-36 dB either way on speech), in a third of the time."""
-_AAC_BITS: Final = {1: 128_000, 2: 192_000}
-_AAC_LIMIT: Final = 6144 / 1024
-"""Bits per channel and sample that an AAC frame can hold at most (ISO/IEC 14496-3, 4.5.3)."""
+_MOST_BITS_PER_SAMPLE: Final = 6144 / 1024
+"""Bits per channel and sample that an AAC frame can hold at most (ISO/IEC 14496-3, 4.5.3); Opus stays below it anyway."""
 
 
 def missing_encoders() -> frozenset[str]:
     """FFmpeg's names of the encoders that this installation lacks; PyAV's wheels have them all."""
-    return frozenset({"libx264", "aac"} - av.codecs_available)
+    wanted = {name for video in FORMATS.values() for name in (video.codec, video.sound_codec)}
+    return frozenset(wanted - av.codecs_available)
 
 
-class Mp4Encoder:
+def new_file(path: Path, video: VideoFormat) -> OutputContainer:
+    """An empty file that says of itself that it was generated. Raises `av.FFmpegError`."""
+    container = av.open(str(path.absolute()), "w", format=video.muxer, options=dict(video.muxer_options))
+    container.metadata.update(comment=PROVENANCE, encoding_tool=f"Spark Avatar {__version__}")
+    return container
+
+
+class VideoEncoder:
     """Encodes in the calling thread. `add` frames, then `finish`; or `abandon` at any time."""
 
-    def __init__(self, path: Path, *, width: int, height: int, frame_rate: Fraction, audio: Path | None) -> None:
-        """Raises `AudioUnreadable` for a file without sound. `path` is created with the first frame."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        width: int,
+        height: int,
+        frame_rate: Fraction,
+        audio: Path | None,
+        video: VideoFormat = MP4,
+        alpha: bool = False,
+    ) -> None:
+        """With `alpha` the frames are transparent, and `video` is a format that can be. Raises `AudioUnreadable` for a file
+        without sound. `path` is created with the first frame.
+        """
+        pixels = video.alpha_pixels if alpha else video.pixels
+        if pixels is None:
+            raise ValueError(f"{video.name} has no transparency")
         self._path = path
         self._frame_rate = frame_rate
         self._frames = 0
+        self._source = "rgba" if alpha else "rgb24"
+        self._pixels = pixels
         self._reformatter = VideoReformatter()
         recording = Recording(audio) if audio else None
-        self._container = av.open(str(path.absolute()), "w", format="mp4", options={"movflags": "+faststart"})
-        self._container.metadata.update(comment=PROVENANCE, encoding_tool=f"Spark Avatar {__version__}")
-        self._video = _video_stream(self._container, width, height, frame_rate)
-        self._sound = SoundTrack(self._container, recording) if recording else None
+        self._container = new_file(path, video)
+        self._video = _video_stream(self._container, width, height, frame_rate, video, pixels)
+        self._sound = SoundTrack(self._container, recording, video) if recording else None
 
     @property
     def seconds(self) -> Fraction:
         """Length of the frames so far."""
         return self._frames / self._frame_rate
 
-    def add(self, image: RGBImage) -> None:
+    def add(self, image: RGBImage | RGBAImage) -> None:
         """Encodes the next frame, and the sound that goes with it.
 
         Raises `av.FFmpegError` if the file cannot be written, and `AudioUnreadable`.
         """
-        source = av.VideoFrame.from_numpy_buffer(image, "rgb24")
+        source = av.VideoFrame.from_numpy_buffer(image, self._source)
         frame = self._reformatter.reformat(
             source,
-            format="yuv420p",
+            format=self._pixels,
             src_colorspace=Colorspace.ITU709,
             dst_colorspace=Colorspace.ITU709,
             src_color_range=ColorRange.JPEG,
@@ -110,10 +128,10 @@ class Mp4Encoder:
 
 
 class SoundTrack:
-    """The recording as AAC-LC, decoded only as far as it is needed."""
+    """The recording, decoded only as far as it is needed."""
 
-    def __init__(self, container: OutputContainer, recording: Recording) -> None:
-        rate = next((rate for rate in _AAC_RATES if rate >= recording.sample_rate), _AAC_RATES[-1])
+    def __init__(self, container: OutputContainer, recording: Recording, video: VideoFormat = MP4) -> None:
+        rate = next((rate for rate in video.sound_rates if rate >= recording.sample_rate), video.sound_rates[-1])
         channels = min(recording.channels, 2)
         self._recording = recording
         self._rate = rate
@@ -121,9 +139,12 @@ class SoundTrack:
         self._blocks: Iterator[FloatArray] = recording.blocks(rate=rate, channels=channels)
         self._waiting: FloatArray = np.zeros((channels, 0), np.float32)
         self._encoded = 0
-        bits = min(_AAC_BITS[channels], int(_AAC_LIMIT * channels * rate))
-        self._stream = container.add_stream("aac", rate=rate, options=_AAC, bit_rate=bits)
-        self._stream.layout = self._layout
+        stream = container.add_stream(video.sound_codec, rate=rate, options=dict(video.sound_options))
+        assert isinstance(stream, AudioStream)
+        self._stream = stream
+        stream.layout = self._layout
+        if video.sound_bits:
+            stream.bit_rate = min(video.sound_bits[channels], int(_MOST_BITS_PER_SAMPLE * channels * rate))
 
     def encode_until(self, seconds: Fraction) -> "list[Packet[AudioStream]]":
         """Packets up to `seconds` of the recording, silence after its end."""
@@ -156,12 +177,15 @@ class SoundTrack:
         return np.ascontiguousarray(joined[:, :count])
 
 
-def _video_stream(container: OutputContainer, width: int, height: int, frame_rate: Fraction) -> VideoStream:
-    stream = container.add_stream("libx264", rate=frame_rate, options=X264_OPTIONS)
-    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+def _video_stream(
+    container: OutputContainer, width: int, height: int, frame_rate: Fraction, video: VideoFormat, pixels: str
+) -> VideoStream:
+    stream = container.add_stream(video.codec, rate=frame_rate, options=dict(video.codec_options))
+    assert isinstance(stream, VideoStream)
+    stream.width, stream.height, stream.pix_fmt = width, height, pixels
     stream.time_base = 1 / frame_rate
     stream.gop_size = max(1, round(_KEY_SECONDS * frame_rate))
-    stream.thread_count = X264_THREADS
+    stream.thread_count = THREADS
     stream.color_range = ColorRange.MPEG
     stream.colorspace = Colorspace.ITU709
     stream.color_primaries = ColorPrimaries.BT709
