@@ -6,13 +6,12 @@ Light to import: what an engine needs to run is loaded when it is built.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spark_avatar.engines.comfyui.configuration import ENGINE_PREFIX, ComfyConfiguration, Drained, none_is_drained
-from spark_avatar.engines.comfyui.workflow import SHIPPED, Workflow, read_workflows
 from spark_avatar.engines.registry import EngineFactory
 from spark_avatar.engines.remote.configuration import NAME as REMOTE
 from spark_avatar.engines.remote.configuration import RemoteConfiguration
@@ -20,6 +19,7 @@ from spark_avatar.engines.remote.options import Options as RemoteOptions
 
 if TYPE_CHECKING:
     from spark_avatar.engines.comfyui.pool import ServerPool
+    from spark_avatar.engines.comfyui.workflow import Workflow
     from spark_avatar.engines.engine import Engine
 
 
@@ -46,7 +46,7 @@ class ConfiguredEngines:
     ) -> None:
         """`workflows` is the operator's folder; without one the shipped example stands in. Raises `ConfigurationError`."""
         self._comfyui, self._remote, self._fallback, self._drained = comfyui, remote, fallback, drained
-        found = () if comfyui is None else read_workflows(workflows or SHIPPED)
+        found = () if comfyui is None else _read(workflows)
         self.workflows: dict[str, Workflow] = {ENGINE_PREFIX + workflow.id: workflow for workflow in found}
         """By the engine's name."""
 
@@ -94,6 +94,12 @@ class ConfiguredEngines:
             return FallbackEngine(create(), others, find)
 
         return create_with_fallback
+
+
+def _read(folder: Path | None) -> Iterable[Workflow]:
+    from spark_avatar.engines.comfyui.workflow import SHIPPED, read_workflows
+
+    return read_workflows(folder or SHIPPED)
 
 
 def _options(workflow: Workflow) -> type:

@@ -14,6 +14,7 @@ from spark_avatar.media.audio import AudioFacts
 from spark_avatar.media.image import ImageFacts
 from spark_avatar.media.marks import FrameMark
 from spark_avatar.media.quality import QualityWarning
+from spark_avatar.media.video_format import MP4, VideoFormat
 
 GENERATED: Final = "trainedAlgorithmicMedia"
 COMPOSITE: Final = "compositeWithTrainedAlgorithmicMedia"
@@ -53,6 +54,8 @@ class RenderJob:
     """For engines that have the job done elsewhere."""
     mark: FrameMark | None = None
     """What the video's frames are to carry: for `VideoWriter` and `take_over`."""
+    background: Portrait | None = None
+    """A picture to put behind the person, for engines that can: a file that was probed and is within the limits."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,12 @@ class Rendition:
     """A JPEG of the video's first good frame, without marks, where the engine makes one."""
     source_type: str = GENERATED
     """What kind of media this is: a term of the IPTC's digital source types."""
+    format: VideoFormat = MP4
+    """The kind of file."""
+    transparent: bool = False
+    """Nothing is behind the person."""
+    preview: Path | None = None
+    """The first seconds as an animated WebP; filled in by the pipeline."""
     provenance: dict[str, object] = field(default_factory=dict)
     """What the file says of itself; filled in by the pipeline."""
 
@@ -147,6 +156,6 @@ class PlanningEngine(Engine, Protocol):
     frames that `render` gives. Engines without `plan` render a video in one go.
     """
 
-    def plan(self, job: RenderJob, monitor: RenderMonitor) -> MotionPlan:
-        """Analyses the inputs; raises as `render` does."""
+    def plan(self, job: RenderJob, monitor: RenderMonitor) -> MotionPlan | None:
+        """Analyses the inputs; None for a job that is rendered in one go only. Raises as `render` does."""
         ...

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ValidationError
 
@@ -10,6 +10,16 @@ from spark_avatar.errors import Fact, InvalidOptions
 
 OptionsT = TypeVar("OptionsT", bound=BaseModel)
 _SHOWN_CHARACTERS = 60
+
+
+@runtime_checkable
+class WithBackground(Protocol):
+    """Options of an engine that can put a picture behind the person."""
+
+    @property
+    def background_url(self) -> str | None:
+        """Where it comes from, if one is asked for: an http(s) address or a data: URL."""
+        ...
 
 
 def validate_options(options: type[OptionsT], values: Mapping[str, object]) -> OptionsT:

@@ -1,7 +1,8 @@
 """HTTP to one remote server, with every wait and every size bounded.
 
 The server's own headers (keys, tokens) go to that server only: redirects are followed by hand, and one that leaves the origin
-loses them. The environment's proxies are ignored.
+loses them. What the server says may lead to another host, as files often lie elsewhere, but only to one within `Reach`. The
+environment's proxies are ignored.
 """
 
 import functools
@@ -18,6 +19,8 @@ from typing import Any, Final
 
 import httpx
 
+from spark_avatar.engines.reach import Reach, nowhere_else
+
 MAX_REDIRECTS: Final = 5
 MAX_JSON_BYTES: Final = 64 * 1024 * 1024
 """A queue lists whole workflows, so answers may be long, but not endless."""
@@ -27,6 +30,8 @@ _CONNECT_SECONDS: Final = 5.0
 _JSON_SECONDS: Final = 30.0
 """For a whole answer: a server that trickles is as good as dead."""
 _CHECK_SECONDS: Final = 0.25
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Unreachable(Exception):
@@ -88,6 +93,8 @@ class Transport:
     """For this server only."""
     step_seconds: float = 20.0
     """How long the next bytes of an answer may take."""
+    reach: Reach = nowhere_else
+    """Which hosts besides this server's own may be downloaded from: a server that was taken over must not send us inside."""
 
     def get(self, path: str, *, params: Mapping[str, str] | None = None, seconds: float = _JSON_SECONDS) -> Reply:
         """Raises `Unreachable`, `Malformed`."""
@@ -120,7 +127,7 @@ class Transport:
         is a success. `checkpoint` is called between the pieces.
 
         Raises `Unreachable` (also when it takes longer than `seconds`), `Malformed` when it has more than `limit` bytes or
-        ends early, and what `checkpoint` raises.
+        ends early, or lies on a host that is out of reach, and what `checkpoint` raises.
         """
         address = url if url.startswith(("http://", "https://")) else self._url(url, None)
         with self._open(address) as response:
@@ -141,16 +148,34 @@ class Transport:
     @contextmanager
     def _open(self, url: str) -> Iterator[httpx.Response]:
         """GET, following redirects."""
-        current = httpx.URL(url)
-        own = _origin(httpx.URL(self.base_url))
+        try:
+            current = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise Malformed("it names a place that is no address") from error
         for _ in range(MAX_REDIRECTS + 1):
-            headers = dict(self.headers) if _origin(current) == own else {}
-            with self._send(httpx.Request("GET", current, headers=headers)) as response:
+            with self._send(self._request_for(current)) as response:
                 if response.status_code not in _REDIRECTS or "Location" not in response.headers:
                     yield response
                     return
                 current = _target(current, response.headers["Location"])
         raise Malformed(f"it redirects more than {MAX_REDIRECTS} times")
+
+    def _request_for(self, url: httpx.URL) -> httpx.Request:
+        """GET. Goes to the very address that was found within reach, whatever the name leads to a moment later; the header
+        and the certificate still go by the name. Raises `Unreachable`, `Malformed`.
+        """
+        own = httpx.URL(self.base_url)
+        if url.host == own.host:
+            return httpx.Request("GET", url, headers=dict(self.headers) if _origin(url) == _origin(own) else {})
+        host = url.raw_host.decode("ascii")
+        try:
+            addresses = self.reach(host, url.port or _DEFAULT_PORTS[url.scheme])
+        except OSError as error:
+            raise Unreachable("the host of its file is not known", sent=False) from error
+        if not addresses:
+            raise Malformed("it lies at an address that is not public")
+        checked = url.copy_with(host=addresses[0], userinfo=b"")
+        return httpx.Request("GET", checked, headers={"Host": url.netloc.decode("ascii")}, extensions={"sni_hostname": host})
 
     @contextmanager
     def _send(self, request: httpx.Request) -> Iterator[httpx.Response]:

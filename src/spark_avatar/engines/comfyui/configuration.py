@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
+from spark_avatar.engines.reach import Reach, nowhere_else
 from spark_avatar.errors import ConfigurationError
 
 ENGINE_PREFIX: Final = "comfyui."
@@ -46,6 +47,8 @@ class ComfyConfiguration:
     silent_seconds: float = 120.0
     """A server that accepts connections and says nothing for so long is taken for dead. Heavy nodes keep it from answering
     for many seconds, so this is long."""
+    reach: Reach = nowhere_else
+    """Where, besides these servers, they may send us for a file."""
 
 
 Drained = Callable[[str], bool]

@@ -62,7 +62,7 @@ class Server:
         self.number = number
         """From 1, in the order of the settings: how users are told of it, who need not know its address."""
         self.address = address
-        self.client = ComfyClient(Transport(address.url, config.headers, config.answer_seconds))
+        self.client = ComfyClient(Transport(address.url, config.headers, config.answer_seconds, config.reach))
         self.breaker = CircuitBreaker()
         self.places = Places(config.state_dir, address)
         self._described: dict[str, dict[str, Any] | None] = {}

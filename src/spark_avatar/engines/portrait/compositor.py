@@ -17,7 +17,7 @@ from spark_avatar.engines.portrait.mouth_relief import LEAST as LEAST_RELIEF
 from spark_avatar.engines.portrait.portrait_rig import PortraitRig, above_lips
 from spark_avatar.engines.portrait.sampling import Bytes, lay_over, mix, resized, sample, split
 from spark_avatar.engines.portrait.warp import Inverter, Lattice
-from spark_avatar.media.arrays import FloatArray, RGBImage
+from spark_avatar.media.arrays import FloatArray, RGBAImage, RGBImage
 
 Box = tuple[int, int, int, int]
 
@@ -56,8 +56,14 @@ class Compositor:
     def __init__(self, rig: PortraitRig) -> None:
         self._rig = rig
         self._opacity = None if rig.background is None else _in_bytes(rig.background.opacity)
-        self._texture: Bytes = rig.canvas.texture.copy() if self._opacity is None else _cut_out(rig.canvas.texture, self._opacity)
-        """With the eyes as they are shown. Where there is a background: colour times opacity, and 255 minus opacity."""
+        self._transparent = rig.opacity is not None
+        self._texture: Bytes = self._textured(rig.canvas.texture, np.s_[:, :])
+        """With the eyes as they are shown. Where there is a background: colour times opacity, and 255 minus opacity. In a
+        transparent video: colour and opacity.
+        """
+        x0, y0, x1, y1 = rig.canvas.window
+        self._window = None if rig.opacity is None else (rig.canvas.base[y0:y1, x0:x1].copy(), rig.opacity[y0:y1, x0:x1].copy())
+        """Colour and opacity of a transparent video's window, drawn apart: the mouth knows colour only."""
         self._invert_body = Inverter(rig.body_lattice, BODY_ITERATIONS)
         self._invert_face = Inverter(rig.face_lattice, FACE_ITERATIONS)
         self._invert_lips = Inverter(rig.lip_lattice, LIP_ITERATIONS)
@@ -65,21 +71,34 @@ class Compositor:
         self._lip_nodes = _support(rig)
         self._shown_eyes: list[RGBImage | None] = [None, None]
 
-    def frame(self, pose: FramePose, over: RGBImage | None = None) -> RGBImage:
-        """The whole picture, (height, width, 3): a new array, or `over`, an earlier frame of the same rig, drawn over."""
+    def frame(self, pose: FramePose, over: Bytes | None = None) -> RGBImage | RGBAImage:
+        """The whole picture, (height, width, 3), or (height, width, 4) where the video is transparent: a new array, or `over`,
+        an earlier frame of the same rig, drawn over.
+        """
         rig = self._rig
         self._show_eyes(pose)
         mouth = limited(pose.mouth, rig.limits)
         coefficients = self._coefficients(mouth, pose)
         transform = rig.head.transform(pose.rotation, pose.translation)
         places = self._solve(coefficients, transform, pose.breath)
-        frame = rig.canvas.base.copy() if over is None else over
+        frame = _at_rest(rig) if over is None else over
         x0, y0, x1, y1 = rig.canvas.window
-        window = frame[y0:y1, x0:x1]
+        part = frame[y0:y1, x0:x1]
+        window = part if self._window is None else self._window[0]
         self._draw_window(window, places)
         self._shade_lips(window, places, pose)
         self._draw_mouth(window, places, self._interior_state(mouth, coefficients, transform, pose), pose)
+        if self._window is not None:
+            cv2.cvtColor(window, cv2.COLOR_RGB2RGBA, dst=part)
+            cv2.insertChannel(self._window[1], part, 3)
         return frame
+
+    def _textured(self, picture: RGBImage, part: tuple[slice, slice]) -> Bytes:
+        """A part of the texture, as it is sampled."""
+        if self._opacity is None:
+            return picture.copy()
+        opacity = self._opacity[part]
+        return np.dstack([picture, opacity]) if self._transparent else _cut_out(picture, opacity)
 
     def _shade_lips(self, window: RGBImage, places: _Places, pose: FramePose) -> None:
         strengths = pose.shaping.protrusion, pose.press
@@ -100,7 +119,7 @@ class Compositor:
                 patch = eye.render(blink, pose.gaze_x, pose.gaze_y)
             if patch is not self._shown_eyes[i]:
                 x0, y0, x1, y1 = eye.box
-                self._texture[y0:y1, x0:x1] = patch if self._opacity is None else _cut_out(patch, self._opacity[y0:y1, x0:x1])
+                self._texture[y0:y1, x0:x1] = self._textured(patch, np.s_[y0:y1, x0:x1])
                 self._shown_eyes[i] = patch
 
     def _coefficients(self, mouth: MouthControls, pose: FramePose) -> FloatArray:
@@ -184,10 +203,12 @@ class Compositor:
             for run in strip.runs:
                 left, _, right, _ = run.box
                 part, target = person[:, left - x0 : right - x0], window[y0:y1, left:right]
-                if run.solid:
+                if run.solid or rig.background.plate is None:
                     cv2.cvtColor(part, cv2.COLOR_RGBA2RGB, dst=target)
                 else:
                     lay_over(part, rig.background.plate[y0:y1, left:right], target)
+                if self._window is not None:
+                    cv2.extractChannel(part, 3, dst=self._window[1][y0:y1, left:right])
 
     def _interior_state(
         self, mouth: MouthControls, coefficients: FloatArray, transform: HeadTransform, pose: FramePose
@@ -250,6 +271,11 @@ def _support(rig: PortraitRig) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     found[inside] = grown[row[inside], column[inside]] > 0
     rows, columns = np.nonzero(found)
     return rows, columns
+
+
+def _at_rest(rig: PortraitRig) -> RGBImage | RGBAImage:
+    """The frame as the portrait is."""
+    return rig.canvas.base.copy() if rig.opacity is None else np.dstack([rig.canvas.base, rig.opacity])
 
 
 def _in_bytes(opacity: FloatArray) -> Bytes:

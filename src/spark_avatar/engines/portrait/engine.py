@@ -22,16 +22,17 @@ from spark_avatar.engines.engine import COMPOSITE, MotionPlan, RenderJob, Render
 from spark_avatar.engines.portrait.frames import frames
 from spark_avatar.engines.portrait.framing import frame_size
 from spark_avatar.engines.portrait.lip_space import lip_space
-from spark_avatar.engines.portrait.options import Options
+from spark_avatar.engines.portrait.options import TRANSPARENT, Options
 from spark_avatar.engines.portrait.portrait_rig import PortraitRig, build_rig
-from spark_avatar.engines.portrait.setting import before_colour, cropped_to_face
+from spark_avatar.engines.portrait.setting import BACKGROUND_KEPT, Backdrop, cropped_to_face
 from spark_avatar.errors import InvalidOptions
 from spark_avatar.face.analyzer import FaceAnalyzer
 from spark_avatar.face.rig import FaceDiagnostics
-from spark_avatar.media.arrays import RGBImage
+from spark_avatar.media.arrays import RGBAImage, RGBImage
 from spark_avatar.media.image import read_image, write_image
 from spark_avatar.media.quality import QualityWarning
 from spark_avatar.media.video import VideoWriter
+from spark_avatar.media.video_format import MP4, VideoFormat
 from spark_avatar.speech.activity import pauses
 from spark_avatar.speech.analyzer import analyze_speech
 from spark_avatar.speech.features import SpeechFeatures
@@ -42,7 +43,7 @@ ANALYSED: Final = 0.08
 RENDERED: Final = 0.98
 """Shares of the job that are done after a stage."""
 UNITS_PER_SECOND: Final = 10
-FILE_NAME: Final = "portrait.mp4"
+FILE_NAME: Final = "portrait"
 THUMBNAIL_NAME: Final = "portrait.jpg"
 OPEN_EYES: Final = 0.2
 """Blink under which a frame may stand for the video."""
@@ -71,7 +72,7 @@ class PortraitEngine:
         # Frames are drawn in parallel, so that OpenCV's own threads would only get in each other's way.
         cv2.setNumThreads(1)
         self._analyzer = FaceAnalyzer()
-        self._subjects: OrderedDict[tuple[bytes, str, str, str], _Subject] = OrderedDict()
+        self._subjects: OrderedDict[tuple[bytes, ...], _Subject] = OrderedDict()
 
     def warm_up(self) -> None:
         """Loads the face networks and the lip space."""
@@ -79,7 +80,7 @@ class PortraitEngine:
         lip_space()
 
     def render(self, job: RenderJob, monitor: RenderMonitor) -> Rendition:
-        """Writes an MP4 below `job.workdir`.
+        """Writes the video below `job.workdir`.
 
         Raises what reading and analysing the inputs raise (`ImageUnreadable`, `FaceNotFound`, `AudioUnreadable`,
         `AudioSilent`), `GenerationError` when the video cannot be written, and what the monitor raises to end the job.
@@ -93,8 +94,8 @@ class PortraitEngine:
         with _timed(timings, "analysing"):
             subject, speech = self._analyse(job, job.options)
             track = _track(job, job.options, speech)
-        path = job.workdir / FILE_NAME
-        thumbnail = self._write(path, subject.rig, track, job, monitor, timings)
+        path = (job.workdir / FILE_NAME).with_suffix(job.options.video_format.suffix)
+        thumbnail = self._write(path, subject.rig, track, job, job.options.video_format, monitor, timings)
         write_image(path.with_name(THUMBNAIL_NAME), thumbnail)
         height, width = subject.rig.canvas.base.shape[:2]
         monitor.progress(1.0, "encoding")
@@ -113,19 +114,25 @@ class PortraitEngine:
             warnings=_warnings(subject, speech),
             thumbnail=path.with_name(THUMBNAIL_NAME),
             source_type=COMPOSITE,  # the pixels are the photograph's, moved as a trained network says
+            format=job.options.video_format,
+            transparent=subject.rig.opacity is not None,
         )
 
-    def plan(self, job: RenderJob, monitor: RenderMonitor) -> MotionPlan:
-        """The track of the whole video; the compositor carries nothing from frame to frame. Raises as `render` does."""
+    def plan(self, job: RenderJob, monitor: RenderMonitor) -> MotionPlan | None:
+        """The track of the whole video; the compositor carries nothing from frame to frame. Only MP4s can be put together of
+        parts. Raises as `render` does.
+        """
         if not isinstance(job.options, Options):
             raise InvalidOptions(f"The portrait engine takes its own options, not {type(job.options).__name__}.")
+        if job.options.video_format != MP4:
+            return None
         processor_start = time.process_time()
         monitor.progress(0.0, "analysing")
         monitor.checkpoint()
         subject, speech = self._analyse(job, job.options)
         track = _track(job, job.options, speech)
         with closing(frames(subject.rig, track.part(0, 1))) as drawn:
-            first_frame = next(drawn).copy()
+            first_frame = _over_white(next(drawn))
         return MotionPlan(
             track=track,
             pauses=() if speech is None else pauses(speech),
@@ -140,26 +147,28 @@ class PortraitEngine:
         """Portrait and recording, at the same time."""
         motion = job.motion
         if not isinstance(motion, Speech):
-            return self._subject(job.portrait.path, options), None
+            return self._subject(job, options), None
         with ThreadPoolExecutor(1, thread_name_prefix="speech") as pool:
             speech = pool.submit(analyze_speech, motion.path, motion.facts, options.transcript)
-            return self._subject(job.portrait.path, options), speech.result()
+            return self._subject(job, options), speech.result()
 
-    def _subject(self, path: Path, options: _Options) -> _Subject:
+    def _subject(self, job: RenderJob, options: _Options) -> _Subject:
         """The rigged portrait, from memory if it was seen before."""
-        key = (hashlib.sha256(path.read_bytes()).digest(), options.resolution, options.crop, options.background)
+        setting = options.background.encode() if job.background is None else _digest(job.background.path)
+        key = (_digest(job.portrait.path), options.resolution.encode(), options.crop.encode(), setting)
         known = self._subjects.get(key)
         if known is not None:
             self._subjects.move_to_end(key)
             return known
-        face = self._analyzer.analyze(read_image(path))
+        face = self._analyzer.analyze(read_image(job.portrait.path))
         if options.crop == "face":
             face = cropped_to_face(face)
-        if options.background != "keep":
-            face = before_colour(face, options.background)
+        backdrop, warnings = _backdrop(job, options), face.warnings
+        if backdrop is not None and face.matte is None:
+            backdrop, warnings = None, (*warnings, BACKGROUND_KEPT)
         height, width = face.image.shape[:2]
-        rig = build_rig(face, frame_size((width, height), options.resolution))
-        subject = _Subject(rig, face.diagnostics, face.warnings)
+        rig = build_rig(face, frame_size((width, height), options.resolution), backdrop)
+        subject = _Subject(rig, face.diagnostics, warnings)
         self._subjects[key] = subject
         if len(self._subjects) > REMEMBERED_PORTRAITS:
             self._subjects.popitem(last=False)
@@ -171,6 +180,7 @@ class PortraitEngine:
         rig: PortraitRig,
         track: AnimationTrack,
         job: RenderJob,
+        video_format: VideoFormat,
         monitor: RenderMonitor,
         timings: dict[str, float],
     ) -> RGBImage:
@@ -179,7 +189,15 @@ class PortraitEngine:
         audio = job.motion.path if isinstance(job.motion, Speech) else None
         shown, thumbnail = _good_frame(track), rig.canvas.base
         with VideoWriter(
-            path, width=width, height=height, frame_rate=track.frame_rate, audio=audio, seconds=track.seconds, mark=job.mark
+            path,
+            width=width,
+            height=height,
+            frame_rate=track.frame_rate,
+            audio=audio,
+            seconds=track.seconds,
+            mark=job.mark,
+            video=video_format,
+            alpha=rig.opacity is not None,
         ) as video:
             with _timed(timings, "rendering"), closing(frames(rig, track)) as drawn:
                 for i, frame in enumerate(drawn):
@@ -187,11 +205,35 @@ class PortraitEngine:
                     monitor.progress(ANALYSED + (RENDERED - ANALYSED) * i / len(track), "rendering")
                     video.write(frame)
                     if i == shown:
-                        thumbnail = frame.copy()
+                        thumbnail = _over_white(frame)
             monitor.progress(RENDERED, "encoding")
             with _timed(timings, "encoding"):
                 video.close()
         return thumbnail
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _backdrop(job: RenderJob, options: Options) -> Backdrop | None:
+    """What is put behind the person; None where the portrait's background stays."""
+    if job.background is not None:
+        return Backdrop(read_image(job.background.path))
+    if options.background_url is not None:
+        raise InvalidOptions("`background` is an address, which only the server fetches: give the picture's file")
+    if options.background == "keep":
+        return None
+    return Backdrop(None) if options.background == TRANSPARENT else Backdrop.of_colour(options.background)
+
+
+def _over_white(frame: RGBImage | RGBAImage) -> RGBImage:
+    """A copy for files that know no transparency."""
+    if frame.shape[2] == 3:
+        return frame.copy()
+    opacity = frame[..., 3:].astype(np.uint16)
+    return ((frame[..., :3] * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
 
 
 def create() -> PortraitEngine:

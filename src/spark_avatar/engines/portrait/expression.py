@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spark_avatar.engines.portrait.canvas import Canvas, MouthFrame
 from spark_avatar.engines.portrait.curves import Array, smoothstep
@@ -48,6 +49,17 @@ FADE_START: Final = 0.82
 EXTREME: Final = {"open": 0.36, "jaw": 0.20, "lower_drop": 0.13, "upper_raise": 0.03}
 GAINS: Final = (1.0, 0.92, 0.84, 0.76, 0.68, 0.60, 0.52)
 SAFE_DETERMINANT: Final = 0.12
+RAISED: Final = {"open": 0.19, "jaw": 0.13, "upper_raise": 0.06, "width": 0.11}
+"""An opening whose raised upper lip crowds the skin above it, with frowning and with smiling corners."""
+RAISED_CORNERS: Final = (-0.05, 0.055)
+BORNE: Final = 0.84
+"""Share of the extreme opening up to which folds are smoothed away where they are, instead of limiting the whole mouth."""
+RELAXATIONS: Final = 3
+RELAXED_SMOOTHING: Final = 6.0
+RELAXED_REACH: Final = 0.06
+"""E around a fold in which the points are smoothed six times as much, three times over at most."""
+AROUND_LIPS: Final = (0.6, 0.4)
+"""E sideways of the mouth and up and down of it in which the upper layer is watched for folds."""
 GAP_PAIRS: Final = ((13, 14), (82, 87), (312, 317))
 """Inner lips, upper and lower, in and beside the middle."""
 CHIN_POINTS: Final = (152, 148, 377, 175, 199)
@@ -76,18 +88,57 @@ def build_expression(
     displacements = _point_displacements(canvas, mouth, outline)
     upper_points = _without(LOWER_INNER[1:-1] + LOWER_MIDDLE + LOWER_OUTER[2:-2])
     lower_points = _without(UPPER_INNER[1:-1] + UPPER_MIDDLE + UPPER_OUTER[2:-2])
-    upper = _fields(canvas, mouth, outline, displacements, upper_points, face_lattice)
-    lower = _fields(canvas, mouth, outline, displacements, lower_points, lip_lattice)
+    raised = [_coefficients(RAISED | {"corner": corner}) for corner in RAISED_CORNERS]
+    around = _around_lips(mouth, face_lattice, canvas.eye_distance)
+    upper = _unfolded(canvas, mouth, outline, displacements, upper_points, face_lattice, _Watch(around, raised))
+    below = below_line(mouth, lip_lattice) / np.float32(canvas.eye_distance)
+    beneath = _Watch((below > -0.01) & (below < 0.35), [_coefficients(EXTREME, BORNE)])
+    lower = _unfolded(canvas, mouth, outline, displacements, lower_points, lip_lattice, beneath)
     down = mouth.down
-    above, below = (list(side) for side in zip(*GAP_PAIRS, strict=True))
-    gap = (displacements[:, below, :2] - displacements[:, above, :2]).mean(axis=1) @ down / canvas.eye_distance
+    upper_lip, lower_lip = (list(side) for side in zip(*GAP_PAIRS, strict=True))
+    gap = (displacements[:, lower_lip, :2] - displacements[:, upper_lip, :2]).mean(axis=1) @ down / canvas.eye_distance
     return ExpressionBasis(
         upper=upper,
         lower=lower,
         gap=gap.astype(np.float32),
         chin=(displacements[:, list(CHIN_POINTS), :2].mean(axis=1) @ down).astype(np.float32),
-        gain=_safe_gain(lower, lip_lattice, below_line(mouth, lip_lattice) / np.float32(canvas.eye_distance)),
+        gain=_safe_gain(lower, lip_lattice, beneath.where),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Watch:
+    """Where a layer must not fold, and for what."""
+
+    where: NDArray[np.bool_]
+    """(rows, columns) of the layer's lattice."""
+    extremes: list[FloatArray]
+    """Each (coefficients,)."""
+
+
+def _coefficients(controls: dict[str, float], share: float = 1.0) -> FloatArray:
+    """(coefficients,): a share of some controls with the portrait's own mouth closed."""
+    found = np.zeros(len(EXPRESSION), dtype=np.float32)
+    for name, value in controls.items():
+        found[EXPRESSION.index(name)] = share * value
+    found[EXPRESSION.index("close")] = 1.0
+    return found
+
+
+def _area(fields: FloatArray, lattice: Lattice, coefficients: FloatArray) -> FloatArray:
+    """(rows, columns): what a displacement makes of the area around the nodes; under 0 it folds."""
+    field = np.tensordot(coefficients, fields[:, :2], 1).transpose(1, 2, 0)
+    return determinant(np.ascontiguousarray(field), lattice.step)
+
+
+def _around_lips(mouth: MouthFrame, lattice: Lattice, eye_distance: float) -> NDArray[np.bool_]:
+    """(rows, columns): nodes of the upper layer that are seen near the mouth, not those that it covers with the lower lip."""
+    a, b = mouth.to_mouth(np.stack(lattice.nodes(), axis=-1, dtype=np.float64).reshape(-1, 2)).T.reshape(
+        2, lattice.rows, lattice.columns
+    )
+    side, up = (reach * eye_distance for reach in AROUND_LIPS)
+    seen = (b < np.interp(a, mouth.line_a, mouth.upper_b)) | (np.abs(a) > mouth.width / 2)
+    return np.asarray(seen & (np.abs(a) < side) & (np.abs(b) < up), dtype=np.bool_)
 
 
 def below_line(mouth: MouthFrame, lattice: Lattice) -> FloatArray:
@@ -130,26 +181,53 @@ def _brow_displacement(canvas: Canvas, outline: FaceOutline, inner_only: bool) -
     return moved
 
 
-def _fields(
-    canvas: Canvas, mouth: MouthFrame, outline: FaceOutline, displacements: Points, kept: list[int], lattice: Lattice
+def _unfolded(
+    canvas: Canvas,
+    mouth: MouthFrame,
+    outline: FaceOutline,
+    displacements: Points,
+    kept: list[int],
+    lattice: Lattice,
+    watch: _Watch,
 ) -> FloatArray:
-    """One layer's fields on a lattice."""
-    eye_distance = canvas.eye_distance
+    """One layer's fields on a lattice, smoothed more around the places where an extreme would fold them.
+
+    The inner lips are left alone: they say how far the mouth opens.
+    """
     anchors = _anchors(outline)
     sources = np.concatenate([mouth.snapped[kept], anchors])
     values = np.concatenate([displacements[:, kept], np.zeros((len(displacements), len(anchors), 3))], axis=1)
+    factors = _smoothing_factors(canvas, mouth, sources)
+    inner = {*UPPER_INNER, *LOWER_INNER}
+    free = np.array([i not in inner for i in kept] + [False] * len(anchors))
+    nodes = np.stack(lattice.nodes(), axis=-1)
+    fields = _fields(mouth, outline, sources, values, factors, lattice)
+    for _ in range(RELAXATIONS):
+        least = np.min([_area(fields, lattice, extreme) for extreme in watch.extremes], axis=0)
+        folds = nodes[watch.where & (least < SAFE_DETERMINANT)]
+        if not len(folds):
+            break
+        distances = np.linalg.norm(sources[:, None] - folds[None], axis=2).min(axis=1)
+        factors[free & (distances < RELAXED_REACH * canvas.eye_distance)] *= RELAXED_SMOOTHING
+        fields = _fields(mouth, outline, sources, values, factors, lattice)
+    return fields
+
+
+def _fields(
+    mouth: MouthFrame, outline: FaceOutline, sources: Points, values: Points, factors: Array, lattice: Lattice
+) -> FloatArray:
+    """Smooth fields through (coefficients, sources, 3) values on a lattice."""
+    eye_distance = outline.eye_distance
     spline = ThinPlateSpline(
-        (sources - mouth.centre) / eye_distance,
-        values.transpose(1, 0, 2).reshape(len(sources), -1),
-        SMOOTHING * _smoothing_factors(canvas, mouth, sources),
+        (sources - mouth.centre) / eye_distance, values.transpose(1, 0, 2).reshape(len(sources), -1), SMOOTHING * factors
     )
     x, y = lattice.nodes()
     fade = 1 - smoothstep(outline.ellipse_radius(x, y, *FADE_MARGINS), FADE_START, 1.0)
     moving = fade > 0
     places = np.stack([x[moving] - mouth.centre[0], y[moving] - mouth.centre[1]], axis=1) / eye_distance
-    fields = np.zeros((len(displacements) * 3, *x.shape), dtype=np.float32)
+    fields = np.zeros((len(values) * 3, *x.shape), dtype=np.float32)
     fields[:, moving] = (spline(places.astype(np.float32)) * fade[moving, None]).T
-    return fields.reshape(len(displacements), 3, *x.shape)
+    return fields.reshape(len(values), 3, *x.shape)
 
 
 def _anchors(outline: FaceOutline) -> Points:
@@ -178,17 +256,11 @@ def _smoothing_factors(canvas: Canvas, mouth: MouthFrame, sources: Points) -> Ar
     return factors
 
 
-def _safe_gain(lower: FloatArray, lattice: Lattice, below: FloatArray) -> float:
+def _safe_gain(lower: FloatArray, lattice: Lattice, watched: NDArray[np.bool_]) -> float:
     """The largest gain at which the extreme opening doesn't fold the skin below the lips."""
-    watched = (below > -0.01) & (below < 0.35)
-    opening = np.zeros(len(EXPRESSION), dtype=np.float32)
-    for name, value in EXTREME.items():
-        opening[EXPRESSION.index(name)] = value
     gain = GAINS[0]
     for gain in GAINS:
-        coefficients = opening * np.float32(gain)
-        coefficients[EXPRESSION.index("close")] = 1.0
-        field = np.tensordot(coefficients, lower[:, :2], 1).transpose(1, 2, 0)
-        if determinant(np.ascontiguousarray(field), lattice.step)[watched].min(initial=1.0) > SAFE_DETERMINANT:
+        area = _area(lower, lattice, _coefficients(EXTREME, gain))
+        if area[watched].min(initial=1.0) > SAFE_DETERMINANT:
             break
     return gain

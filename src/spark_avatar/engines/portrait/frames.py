@@ -11,7 +11,7 @@ from spark_avatar.animation.track import AnimationTrack
 from spark_avatar.engines.portrait.compositor import Compositor
 from spark_avatar.engines.portrait.controls import FramePose, poses
 from spark_avatar.engines.portrait.portrait_rig import PortraitRig
-from spark_avatar.media.arrays import RGBImage
+from spark_avatar.media.arrays import RGBAImage, RGBImage
 
 MOST_THREADS: Final = 2
 PROCESSORS_PER_THREAD: Final = 2
@@ -21,8 +21,8 @@ LOOK_AHEAD: Final = 2
 """Frames per thread that may wait to be taken."""
 
 
-def frames(rig: PortraitRig, track: AnimationTrack, threads: int | None = None) -> Generator[RGBImage, None, None]:
-    """The portrait following a track, frame by frame, each (height, width, 3).
+def frames(rig: PortraitRig, track: AnimationTrack, threads: int | None = None) -> Generator[RGBImage | RGBAImage, None, None]:
+    """The portrait following a track, frame by frame, each (height, width, 3), or (height, width, 4) in a transparent video.
 
     A frame is drawn over once the next one is taken: keep a copy. Fresh memory for every frame is slow (at 2160p it took as
     long as drawing), and what never moves need not be drawn again.
@@ -33,16 +33,16 @@ def frames(rig: PortraitRig, track: AnimationTrack, threads: int | None = None) 
     idle: SimpleQueue[Compositor] = SimpleQueue()
     for _ in range(count):
         idle.put(Compositor(rig))
-    seen: SimpleQueue[RGBImage] = SimpleQueue()
+    seen: SimpleQueue[RGBImage | RGBAImage] = SimpleQueue()
 
-    def draw(pose: FramePose) -> RGBImage:
+    def draw(pose: FramePose) -> RGBImage | RGBAImage:
         compositor = idle.get()
         try:
             return compositor.frame(pose, _next(seen))
         finally:
             idle.put(compositor)
 
-    waiting: deque[Future[RGBImage]] = deque()
+    waiting: deque[Future[RGBImage | RGBAImage]] = deque()
     pool = ThreadPoolExecutor(count, thread_name_prefix="compositor")
     try:
         for pose in poses(track):
@@ -56,7 +56,7 @@ def frames(rig: PortraitRig, track: AnimationTrack, threads: int | None = None) 
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _next(seen: SimpleQueue[RGBImage]) -> RGBImage | None:
+def _next(seen: SimpleQueue[RGBImage | RGBAImage]) -> RGBImage | RGBAImage | None:
     """A frame that may be drawn over, if there is one."""
     try:
         return seen.get_nowait()

@@ -58,7 +58,7 @@ def build_canvas(rig: FaceRig, size: tuple[int, int]) -> Canvas:
     An odd row or column is cropped at the bottom or right if the picture keeps its size; otherwise it is resampled to the
     frame, its sides by factors that differ by less than two pixels in the frame.
     """
-    image = _cropped(rig.image, size)
+    image = cropped(rig.image, size)
     scale = np.array([size[0] / image.shape[1], size[1] / image.shape[0]])
     mean_scale = float(np.sqrt(scale[0] * scale[1]))
     points = rig.landmarks.copy()
@@ -78,7 +78,9 @@ def build_canvas(rig: FaceRig, size: tuple[int, int]) -> Canvas:
         yaw=rig.pose.yaw,
         native_scale=1.0 / mean_scale,
         grey=bool(np.ptp(texture[::4, ::4].astype(np.int16), axis=2).mean() < GREY_SPREAD),
-        matte=None if rig.matte is None else _window_matte(rig.matte, size, window, image.shape[:2]),
+        matte=None
+        if rig.matte is None
+        else matte_at(rig.matte, size, image.shape[:2])[window[1] : window[3], window[0] : window[2]].copy(),
     )
 
 
@@ -94,7 +96,7 @@ def _even_nearest(side: float) -> int:
     return max(SHORTEST_SIDE, 2 * round(side / 2))
 
 
-def _cropped(image: RGBImage, size: tuple[int, int]) -> RGBImage:
+def cropped(image: RGBImage, size: tuple[int, int]) -> RGBImage:
     """The picture without the last row or column where those are all that separates it from the frame."""
     width, height = size
     if 0 <= image.shape[1] - width <= 1 and 0 <= image.shape[0] - height <= 1:
@@ -194,10 +196,9 @@ def _sharpened(texture: RGBImage, base: RGBImage) -> NDArray[np.int16]:
     return sharp
 
 
-def _window_matte(matte: Matte, size: tuple[int, int], window: tuple[int, int, int, int], image_shape: tuple[int, ...]) -> Matte:
-    x0, y0, x1, y1 = window
+def matte_at(matte: Matte, size: tuple[int, int], image_shape: tuple[int, ...]) -> Matte:
+    """A portrait's matte at the size of the frame, for a picture cropped to `image_shape`."""
     part = matte[: image_shape[0], : image_shape[1]]
-    if (part.shape[1], part.shape[0]) != size:
-        shrinks = size[0] < part.shape[1]
-        part = resized(part, size, cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return np.ascontiguousarray(part[y0:y1, x0:x1], dtype=np.float32)
+    if (part.shape[1], part.shape[0]) == size:
+        return np.ascontiguousarray(part, dtype=np.float32)
+    return resized(part, size, cv2.INTER_AREA if size[0] < part.shape[1] else cv2.INTER_LINEAR)

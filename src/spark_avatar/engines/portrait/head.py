@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
+import cv2
 import numpy as np
 
 from spark_avatar.engines.portrait.canvas import Canvas
@@ -92,14 +93,22 @@ class HeadField:
         x, y, z = (self.x, self.y, self.z) if expression is None else (self.x + expression[0], self.y + expression[1], self.z)
         if expression is not None:
             z = z + expression[2]
-        moved = np.empty((*x.shape, 2), dtype=np.float32)
-        moved[..., 0] = self.weight_x * ((m[0, 0] - 1) * x + m[0, 1] * y + m[0, 2] * z + transform.shift[0])
-        moved[..., 1] = self.weight_y * (m[1, 0] * x + (m[1, 1] - 1) * y + m[1, 2] * z + transform.shift[1])
+        across = (m[0, 0] - 1) * x
+        across += m[0, 1] * y
+        across += m[0, 2] * z
+        across += transform.shift[0]
+        across *= self.weight_x
+        down = m[1, 0] * x
+        down += (m[1, 1] - 1) * y
+        down += m[1, 2] * z
+        down += transform.shift[1]
+        down *= self.weight_y
         if breath:
-            moved[..., 1] -= np.float32(breath) * self.breath
+            down -= np.float32(breath) * self.breath
         if expression is not None:
-            moved[..., 0] += expression[0]
-            moved[..., 1] += expression[1]
+            across += expression[0]
+            down += expression[1]
+        moved: FloatArray = cv2.merge([across, down]).astype(np.float32, copy=False)
         return moved
 
 

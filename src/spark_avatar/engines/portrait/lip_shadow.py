@@ -5,15 +5,17 @@ import numpy as np
 
 from spark_avatar.media.arrays import FloatArray
 
-_REACH = 0.032  # sigma, in outer-eye-corner distances
+# In outer-eye-corner distances.
+_REACH_DOWN = 0.032  # sigma
+_REACH_ACROSS = 0.09  # the cheeks take the light from the sides: the corners are dark, whatever the front teeth show
 
 
 def lip_light(cover: FloatArray, eye_distance: float) -> FloatArray:
-    """Light that reaches the inside of the mouth, (h, w) 0.3..1, from the lips' coverage (h, w) 0..1.
+    """Light that reaches the inside of the mouth, (h, w) 0.2..1, from the lips' coverage (h, w) 0..1.
 
     `eye_distance` is E in pixels of `cover`. One blur gives the lips' shadow, the dark corners and the dimming of a
     narrow gap.
     """
-    shadow = cv2.GaussianBlur(cover, (0, 0), _REACH * eye_distance)
-    light: FloatArray = np.clip(1.22 - 0.95 * shadow, 0.30, 1.0)
+    shadow = cv2.GaussianBlur(cover, (0, 0), _REACH_ACROSS * eye_distance, sigmaY=_REACH_DOWN * eye_distance)
+    light: FloatArray = np.clip(1.22 - 0.95 * shadow, 0.2, 1.0)
     return light

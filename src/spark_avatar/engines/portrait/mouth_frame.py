@@ -44,6 +44,14 @@ VALLEY_PRIOR: Final = 0.35
 VALLEY_SLOPE_COST: Final = 0.04
 VALLEY_STEEPEST: Final = 2
 
+TEETH_REACH: Final = 0.045
+"""E: how far beyond the mesh's line of an open mouth teeth may go on."""
+TEETH_BINS: Final = 31
+TEETH_COLUMNS: Final = 17
+"""Of the line's samples: a row of teeth is not narrower, a gleam on the lip is."""
+TEETH_PALER: Final = 0.55
+"""Teeth have less than this share of the lips' saturation."""
+
 ROW_SHARES: Final = (0.85, 0.60, 0.45)
 """How much of the inner lip's closing residual the rows further out take along."""
 
@@ -61,7 +69,10 @@ def build_mouth_frame(canvas: Canvas) -> MouthFrame:
     upper_b, lower_b = (_line(chain, line_a) for chain in (upper, lower))
     gap = float(np.linalg.norm(points[INNER_LIPS[0], :2] - points[INNER_LIPS[1], :2])) / eye_distance
     is_open = gap > CLEARLY_OPEN or (gap > PERHAPS_OPEN and _slit_is_bright(canvas))
-    if not is_open:
+    if is_open and not canvas.grey:
+        upper_b -= _teeth_beyond(canvas, centre, across, -down, line_a, -upper_b)
+        lower_b += _teeth_beyond(canvas, centre, across, down, line_a, lower_b)
+    elif not is_open:
         middle = (upper_b + lower_b) / 2
         upper_b = lower_b = _dark_valley(canvas, centre, across, down, line_a, middle)
     lower_b = np.maximum(lower_b, upper_b)
@@ -118,6 +129,29 @@ def _slit_is_bright(canvas: Canvas) -> bool:
 
     slit = [brightness((points[a] + points[b]) / 2, 0) for a, b in ((13, 14), (82, 87), (312, 317))]
     return float(np.median(slit)) > BRIGHT_SLIT * float(np.median([brightness(points[i], 3) for i in CHEEKS]))
+
+
+def _teeth_beyond(canvas: Canvas, centre: Points, across: Points, away: Points, line_a: Array, line: Array) -> Array:
+    """(n,) output pixels by which teeth go on beyond a lip's line, `line` along `away` from the mouth's middle.
+
+    The mesh's line runs through the teeth where they stand before the lip. What it leaves to the lip would stay on it as a
+    white rim when the mouth closes.
+    """
+    reach = TEETH_REACH * canvas.eye_distance
+    offsets = np.linspace(0, 2 * reach, 2 * TEETH_BINS)
+    samples = centre + line_a[:, None, None] * across + (line[:, None] + offsets)[..., None] * away
+    colours = sample(canvas.texture, ((samples + 0.5) * TEXTURE_SCALE - 0.5).astype(np.float32)).astype(np.float64)
+    strongest = colours.max(axis=2)
+    saturation = (strongest - colours.min(axis=2)) / np.maximum(strongest, 1)
+    lip = np.s_[LINE_SAMPLES // 4 : -LINE_SAMPLES // 4, TEETH_BINS:]
+    teeth = (saturation < TEETH_PALER * np.median(saturation[lip])) & (strongest > np.median(strongest[lip]))
+    run = np.cumprod(teeth[:, :TEETH_BINS], axis=1).sum(axis=1)
+    ends = np.where(run == TEETH_BINS, 0, run) * (offsets[1] - offsets[0])
+    rows = cv2.morphologyEx(ends[None], cv2.MORPH_OPEN, np.ones((1, TEETH_COLUMNS)))
+    widened = cv2.dilate(np.minimum(ends, 2 * rows), np.ones((1, 3)))
+    inner = 1 - np.abs(line_a / line_a[-1]) ** 6
+    beyond: Array = cv2.GaussianBlur(widened, (0, 0), 1.5)[0] * inner
+    return beyond
 
 
 def _dark_valley(canvas: Canvas, centre: Points, across: Points, down: Points, line_a: Array, middle: Array) -> Array:

@@ -18,6 +18,8 @@ from spark_avatar.engines.portrait.mouth_frame import build_mouth_frame
 from spark_avatar.engines.portrait.mouth_interior import MouthInterior, build_interior
 from spark_avatar.engines.portrait.mouth_relief import MouthRelief, build_relief
 from spark_avatar.engines.portrait.outline import FaceOutline, face_outline
+from spark_avatar.engines.portrait.sampling import Bytes
+from spark_avatar.engines.portrait.setting import Backdrop, before
 from spark_avatar.engines.portrait.tiles import Strip, strips, whole_window
 from spark_avatar.engines.portrait.warp import Lattice
 from spark_avatar.face.rig import FaceRig
@@ -67,16 +69,19 @@ class PortraitRig:
     limits: MouthLimits
     strips: list[Strip]
     """The window's parts by the work that they need. Nothing else ever changes."""
+    opacity: Bytes | None = None
+    """(height, width) of a transparent frame at rest; None where frames are opaque."""
     eyes_lock: Lock = field(default_factory=Lock)
     """The eyes remember states that they have drawn: one thread at a time."""
 
 
-def build_rig(face: FaceRig, size: tuple[int, int]) -> PortraitRig:
-    """Rigs a portrait for frames of (width, height), as given by `frame_size`."""
-    canvas = build_canvas(face, size)
+def build_rig(face: FaceRig, size: tuple[int, int], backdrop: Backdrop | None = None) -> PortraitRig:
+    """Rigs a portrait for frames of (width, height), as given by `frame_size`; before a `backdrop` it has a matte."""
+    scene = before(face, size, backdrop) if backdrop is not None else None
+    canvas = build_canvas(face, size) if scene is None else scene.canvas
     mouth = build_mouth_frame(canvas)
     outline = face_outline(canvas, mouth)
-    background = build_background(canvas)
+    background = build_background(canvas) if scene is None else scene.background
     head = Head(canvas, outline, size, background is not None)
     face_box, wide_face_box, lip_box = _boxes(canvas, mouth, outline)
     step = max(2, round(canvas.eye_distance / NODES_PER_EYE_DISTANCE))
@@ -110,6 +115,7 @@ def build_rig(face: FaceRig, size: tuple[int, int]) -> PortraitRig:
         strips=whole_window(*canvas.size)
         if background is None
         else strips(background.opacity, head.reach(body), above_lips(lip_box, canvas.eye_distance)),
+        opacity=None if scene is None else scene.opacity,
     )
 
 

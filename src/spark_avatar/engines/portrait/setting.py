@@ -1,17 +1,18 @@
-"""What surrounds the face in the video: a square around it, a plain colour behind it."""
+"""What surrounds the face in the video: a square around it; a colour, a picture or nothing behind it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from spark_avatar.engines.portrait.background import fill_smoothly
-from spark_avatar.engines.portrait.picture_traits import smoothstep
-from spark_avatar.engines.portrait.sampling import resized
+from spark_avatar.engines.portrait.background import Background
+from spark_avatar.engines.portrait.canvas import Canvas
+from spark_avatar.engines.portrait.cut_out import cut_out
+from spark_avatar.engines.portrait.framing import build_canvas, cropped, matte_at
+from spark_avatar.engines.portrait.sampling import Bytes, mix, resized
 from spark_avatar.face.rig import FaceRig
-from spark_avatar.media.arrays import FloatArray, RGBImage
+from spark_avatar.media.arrays import RGBImage
 from spark_avatar.media.quality import QualityWarning
 
 CROP_SCALE: Final = 2.3
@@ -19,15 +20,44 @@ CROP_SCALE: Final = 2.3
 CROP_RAISED: Final = 0.125
 """Of the side: how far the square's middle lies above the face's, for the hair. Both as in LivePortrait (Guo et al., 2024)."""
 
-CLEAR: Final = 0.02
-SOLID: Final = 0.95
-"""Matte up to which a pixel is background alone, from which on it is the person alone."""
-SOLVABLE: Final = (0.35, 0.85)
-"""Matte over which a pixel's own colour takes over from that of its neighbours inside the person."""
-SOFT_EDGE: Final = (0.25, 0.93)
-"""Matte from where to where the person appears: the faintest haze would be left hanging before the colour."""
-FILL_SIDE: Final = 512
-"""Pixels of the longer side at which the background behind the person's soft edge is filled."""
+BACKGROUND_KEPT: Final = QualityWarning(
+    "background_kept",
+    "The person cannot be told from the background well enough to replace it: use a photo with a calmer, lighter or darker one.",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Backdrop:
+    """What is behind the person instead of the portrait's own background."""
+
+    picture: RGBImage | None
+    """None for nothing: the video is transparent there."""
+
+    @classmethod
+    def of_colour(cls, colour: str) -> "Backdrop":
+        """A plain one, `#RRGGBB`."""
+        return cls(np.array([[[int(colour[i : i + 2], 16) for i in (1, 3, 5)]]], np.uint8))
+
+    def covering(self, size: tuple[int, int]) -> RGBImage | None:
+        """The picture at (width, height): scaled until it covers all, what is too much cut off at both sides alike."""
+        if self.picture is None:
+            return None
+        height, width = self.picture.shape[:2]
+        scale = max(size[0] / width, size[1] / height)
+        wide, high = max(size[0], round(width * scale)), max(size[1], round(height * scale))
+        left, top = (wide - size[0]) // 2, (high - size[1]) // 2
+        enlarged = resized(self.picture, (wide, high), cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+        return np.ascontiguousarray(enlarged[top : top + size[1], left : left + size[0]])
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A portrait at output size, and what is behind the person."""
+
+    canvas: Canvas
+    background: Background
+    opacity: Bytes | None
+    """(height, width) of a transparent frame at rest; None where frames are opaque."""
 
 
 def cropped_to_face(face: FaceRig) -> FaceRig:
@@ -50,42 +80,17 @@ def cropped_to_face(face: FaceRig) -> FaceRig:
     )
 
 
-def before_colour(face: FaceRig, colour: str) -> FaceRig:
-    """The person before a plain colour, `#RRGGBB`. Without a matte that can be trusted the background stays, with a warning."""
-    if face.matte is None:
-        return replace(face, warnings=(*face.warnings, _KEPT))
-    plain = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float32)
-    matte = smoothstep(face.matte, *SOFT_EDGE)[..., None]
-    exchanged = matte * _person(face.image, face.matte) + (1 - matte) * plain
-    return replace(face, image=np.clip(exchanged + 0.5, 0, 255).astype(np.uint8))
-
-
-_KEPT: Final = QualityWarning(
-    "background_kept",
-    "The person cannot be told from the background well enough to replace it: use a photo with a calmer, lighter or darker one.",
-)
-
-
-def _person(image: RGBImage, matte: FloatArray) -> FloatArray:
-    """The person's own colours, (height, width, 3), without what shines through at the soft edge.
-
-    A soft pixel is matte * person + (1 - matte) * background, which is solved where the matte is high enough; where it is
-    low, the colours next to it go on.
-    """
-    alpha = matte[..., None]
-    solved = (image - (1 - alpha) * _filled(image, matte <= CLEAR)) / np.maximum(alpha, 0.1)
-    share = smoothstep(alpha, *SOLVABLE)
-    person: FloatArray = share * np.clip(solved, 0, 255) + (1 - share) * _filled(image, matte >= SOLID)
-    return person
-
-
-def _filled(image: RGBImage, known: NDArray[np.bool_]) -> FloatArray:
-    """The picture where it is `known`, and what it probably looks like elsewhere; (height, width, 3)."""
-    height, width = known.shape
-    scale = min(1.0, FILL_SIDE / max(height, width))
-    size = (max(2, round(width * scale)), max(2, round(height * scale)))
-    surely = (resized(known.astype(np.float32), size, cv2.INTER_AREA) > 0.999).astype(np.float32)
-    smooth = fill_smoothly(resized(image, size, cv2.INTER_AREA).astype(np.float32), surely)
-    probable = resized(smooth, (width, height))
-    filled: FloatArray = np.where(known[..., None], image, probable).astype(np.float32)
-    return filled
+def before(face: FaceRig, size: tuple[int, int], backdrop: Backdrop) -> Scene:
+    """The person before another background, for frames of (width, height). The portrait has a matte."""
+    assert face.matte is not None, "nothing can be put behind a person who cannot be told from what is there"
+    person = cut_out(face.image, face.matte, face.eye_distance)
+    canvas = build_canvas(replace(face, image=person.person, matte=person.opacity), size)
+    assert canvas.matte is not None, "it was given"
+    opacity = (matte_at(person.opacity, size, cropped(face.image, size).shape) * 255 + 0.5).astype(np.uint8)
+    behind = backdrop.covering(size)
+    if behind is None:
+        return Scene(canvas, Background(canvas.matte, None), opacity)
+    base = np.empty_like(canvas.base)
+    mix(canvas.base, behind, opacity, base)
+    x0, y0, x1, y1 = canvas.window
+    return Scene(replace(canvas, base=base), Background(canvas.matte, behind[y0:y1, x0:x1]), None)

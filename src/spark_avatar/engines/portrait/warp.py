@@ -1,5 +1,6 @@
 """Warps on a coarse lattice: sampling positions and the inversion of displacement fields."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,10 @@ JACOBIAN_KEPT: Final = 2
 """Steps that the same inverse Jacobian serves: it changes slowly along the way, and looking it up is half of a step's work."""
 NEARLY_DONE: Final = 0.15
 """Nodes: one more step from here ends at the accuracy of the sampling, as Newton's method squares the error."""
+
+DAMPED_FROM: Final = 4
+DAMPING: Final = np.float32(0.6)
+"""Where a field nearly folds, full steps leap to and fro between both sides of the place; shorter ones settle."""
 
 
 @dataclass(frozen=True)
@@ -95,18 +100,24 @@ class Inverter:
             cv2.add(error, position, dst=error)
             cv2.subtract(error, nodes, dst=error)
             if i % JACOBIAN_KEPT == 0:
-                local = sample(inverse, position)
-            step = cv2.transform(cv2.multiply(local, cv2.transform(error, _REPEATED)), _SUMMED)
+                local = cv2.split(sample(inverse, position))
+            step = _product(local, error)
             np.clip(step, -LONGEST_STEP, LONGEST_STEP, out=step)
+            if i >= DAMPED_FROM:
+                step *= DAMPING
             cv2.subtract(position, step, dst=position)
             if max(error.max(), -error.min()) < NEARLY_DONE:
                 break
         return position
 
 
-_REPEATED: Final = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=np.float32)
-_SUMMED: Final = np.array([[1, 1, 0, 0], [0, 0, 1, 1]], dtype=np.float32)
-"""With these a product of 2 x 2 matrices and vectors, a row of four and a row of two numbers each, is three calls."""
+def _product(matrices: Sequence[cv2.typing.MatLike], vectors: FloatArray) -> FloatArray:
+    """2 x 2 matrices, number by number, each (rows, columns), times vectors (rows, columns, 2)."""
+    a, b, c, d = matrices
+    x, y = cv2.split(vectors)
+    along_x = cv2.add(cv2.multiply(a, x), cv2.multiply(b, y))
+    along_y = cv2.add(cv2.multiply(c, x), cv2.multiply(d, y))
+    return cv2.merge([along_x, along_y]).astype(np.float32, copy=False)
 
 
 def _jacobian(field: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
+from spark_avatar.engines.reach import Reach, nowhere_else
 from spark_avatar.errors import ConfigurationError
 
 NAME: Final = "remote"
@@ -22,6 +23,8 @@ class RemoteConfiguration:
     job_seconds: float = 1500.0
     poll_seconds: float = 0.5
     """To the second look; later ones come more slowly, up to ten times."""
+    reach: Reach = nowhere_else
+    """Where, besides that server, its videos may lie."""
 
 
 def parse_url(url: str) -> str:

@@ -41,7 +41,7 @@ class RemoteEngine:
 
     def __init__(self, config: RemoteConfiguration) -> None:
         self._config = config
-        self._transport = Transport(config.url, {"Authorization": f"Bearer {config.key}"})
+        self._transport = Transport(config.url, {"Authorization": f"Bearer {config.key}"}, reach=config.reach)
 
     def warm_up(self) -> None:
         """Does nothing: all that is slow is on the other side."""

@@ -77,7 +77,11 @@ OBJECTS = some.dictionaries(WORDS, JSON, max_size=6)
     objects("outputs")
     | some.builds(
         lambda outputs, status: {"outputs": outputs, "status": status},
-        some.dictionaries(WORDS, some.dictionaries(WORDS, some.lists(objects("filename", "type", "subfolder")))),
+        some.dictionaries(
+            WORDS,
+            some.dictionaries(WORDS, some.lists(objects("filename", "type", "subfolder"), max_size=2), max_size=2),
+            max_size=2,
+        ),
         objects("status_str")
         | some.builds(
             lambda m: {"messages": m},
@@ -85,7 +89,8 @@ OBJECTS = some.dictionaries(WORDS, JSON, max_size=6)
                 some.tuples(
                     some.sampled_from(["execution_start", "execution_error", "execution_success", "x"]),
                     objects("timestamp", "node_type", "exception_message"),
-                ).map(list)
+                ).map(list),
+                max_size=3,
             ),
         ),
     )

@@ -11,7 +11,8 @@ from remote_jobs import Watcher, video_bytes
 
 from spark_avatar.engines.comfyui.configuration import ServerAddress
 from spark_avatar.engines.engine import SilentMonitor
-from spark_avatar.media.mp4 import PROVENANCE
+from spark_avatar.errors import ResultParsingError
+from spark_avatar.media.encoder import PROVENANCE
 from spark_avatar.media.sniff import sniff_media
 from spark_avatar.media.video import probe_video
 
@@ -70,6 +71,16 @@ def test_headers_go_with_every_call_and_with_the_websocket_but_to_no_other_host(
     assert {headers.get("X-Access") for _, _, headers in server.requests} == {"open sesame"}
     assert any(path.startswith("/ws") for _, path, _ in server.requests)
     assert [headers.get("X-Access") for _, _, headers in elsewhere.requests] == [None]
+
+
+def test_a_redirect_to_a_host_inside_is_not_followed(start, engine, job):
+    elsewhere, server = start(), start(seconds=0.3)
+    inside = elsewhere.url.replace("127.0.0.1", "localhost")
+    server.faults["GET /view"] = lambda handler: handler.reply(b"", 302, Location=inside + handler.path)
+    comfy = engine(server)
+    with pytest.raises(ResultParsingError, match="not public"):
+        comfy.render(job(comfy), SilentMonitor())
+    assert not [path for _, path, _ in elsewhere.requests if path.startswith("/view")]
 
 
 def test_a_websocket_that_is_sent_elsewhere_does_not_go_there(start, engine, job):

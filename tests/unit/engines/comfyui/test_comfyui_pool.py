@@ -113,12 +113,12 @@ def test_a_server_that_is_being_started_anew_costs_no_task(start, engine, job):
 
 def test_another_hosts_jobs_take_their_places_too_and_strangers_do_not(start, engine, job):
     server = start(seconds=20.0)
-    comfy = engine(server, job_seconds=1.0)
+    comfy, hasty = engine(server), engine(server, job_seconds=1.0)
     server.submit({"prompt": {}, "client_id": "somebody"})
     assert comfy._pool._survey(comfy._workflow, ()).able
     server.submit({"prompt": {}, "client_id": f"{CLIENT_PREFIX}from-another-host"})
     with pytest.raises(TaskCreationError, match="had room"):
-        comfy.render(job(comfy), WATCH)
+        hasty.render(job(hasty), WATCH)
     server.seconds = 0.0
     server.forget()
     assert comfy.render(job(comfy, "again"), WATCH).frames == 25

@@ -17,7 +17,7 @@ from spark_avatar.engines.portrait.frames import frames
 from spark_avatar.engines.portrait.options import Options
 from spark_avatar.errors import Canceled, InvalidOptions
 from spark_avatar.media.image import ImageFacts, read_image, write_image
-from spark_avatar.media.video import probe_video, read_frames
+from spark_avatar.media.video import probe_video, read_frames, read_transparent_frames
 
 
 def nodding(frame_count):
@@ -125,6 +125,49 @@ def test_crop_and_colour_reach_the_video_and_the_thumbnail(engine, job):
     assert np.abs(next(read_frames(plain.path)).astype(int) - first).mean() > 20
 
 
+@pytest.mark.parametrize(("name", "media_type"), [("auto", "video/webm"), ("webm", "video/webm"), ("mov", "video/quicktime")])
+def test_a_transparent_video_shows_the_person_alone(engine, job, name, media_type):
+    options = Options(resolution="360p", background="transparent", format=name)
+    rendition = engine.render(replace(job, options=options), SilentMonitor())
+    assert (rendition.format.media_type, rendition.transparent) == (media_type, True)
+    assert rendition.path.suffix == rendition.format.suffix
+    shown = list(read_transparent_frames(rendition.path))
+    assert len(shown) == 12
+    for frame in shown:
+        assert frame[:40, :40, 3].max() <= 2
+        assert frame[70:110, 145:170, 3].min() >= 250  # her face
+    thumbnail = read_image(rendition.thumbnail)
+    assert thumbnail[:30, :30].min() >= 250
+
+
+def test_a_picture_goes_behind_the_person(engine, job, tmp_path):
+    picture = tmp_path / "stripes.png"
+    stripes = np.zeros((100, 300, 3), np.uint8)
+    stripes[:, 100:200] = [0, 0, 255]  # all that is left of it in a square
+    write_image(picture, stripes)
+    behind = Portrait(picture, ImageFacts("png", 300, 100, picture.stat().st_size))
+    rendition = engine.render(replace(job, background=behind), SilentMonitor())
+    for frame in read_frames(rendition.path):
+        assert np.abs(frame[:40, 8:40].astype(int) - [0, 0, 255]).max() <= 10
+    kept = engine.render(job, SilentMonitor())
+    assert np.abs(next(read_frames(kept.path))[:40, :40].astype(int) - [0, 0, 255]).max() > 60
+
+
+def test_only_the_server_fetches_a_background(engine, job):
+    with pytest.raises(InvalidOptions, match="file"):
+        engine.render(replace(job, options=Options(background="https://example.org/room.jpg")), SilentMonitor())
+
+
+@pytest.mark.parametrize("options", [{"background": "transparent", "format": "webm"}, {"format": "mov"}])
+def test_only_an_mp4_is_made_in_parts(engine, job, options):
+    assert engine.plan(replace(job, options=Options(**options)), SilentMonitor()) is None
+
+
+def test_an_mp4_is_never_transparent():
+    with pytest.raises(InvalidOptions, match=r"^a transparent `background` needs the `format` webm or mov"):
+        validate_options(Options, {"background": "transparent", "format": "mp4"})
+
+
 def test_thumbnail_has_open_eyes(engine, job):
     track = nodding(12)
     for name in ("eyeBlinkLeft", "eyeBlinkRight"):
@@ -135,7 +178,9 @@ def test_thumbnail_has_open_eyes(engine, job):
     assert int(np.argmin(differences)) == 5
 
 
-@pytest.mark.parametrize("value", ["green", "#12345", "#12345g", "", "transparent"])
+@pytest.mark.parametrize(
+    "value", ["green", "#12345", "#12345g", "", "ftp://example.org/a.jpg", "/etc/passwd", "stored:inputs/a/b/image"]
+)
 def test_a_background_that_is_no_colour_is_refused_with_examples(value):
     with pytest.raises(InvalidOptions, match="#00B140"):
         validate_options(Options, {"background": value})

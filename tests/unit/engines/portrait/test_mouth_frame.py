@@ -51,6 +51,24 @@ def test_open_mouth_closes_to_the_line():
     assert (mouth.closing[[14, 17, 152], :2] @ mouth.down < 0).all()
 
 
+@pytest.mark.parametrize(("share", "moves"), [(0.6, True), (0.12, False)])
+def test_teeth_before_the_lower_lip_are_no_part_of_it_but_a_gleam_is(share: float, moves: bool):
+    canvas = paint.painted_canvas(mouth_gap=0.12)
+    before = build_mouth_frame(canvas)
+    middle = np.abs(before.line_a) < share * before.width / 2
+    a, b = before.line_a[middle], before.lower_b[middle]
+    deep = 0.03 * paint.E
+    rows = [b - 0.5 * deep, b + deep]
+    outline = np.concatenate([np.stack([a, rows[0]], 1), np.stack([a, rows[1]], 1)[::-1]])
+    places = before.centre + outline[:, :1] * before.across + outline[:, 1:] * before.down
+    texture = canvas.texture.copy()
+    cv2.fillPoly(texture, [np.round((places + 0.5) * TEXTURE_SCALE - 0.5).astype(np.int32)], paint.OWN_TEETH)
+    after = build_mouth_frame(type(canvas)(**{**canvas.__dict__, "texture": texture}))
+    moved = (after.lower_b - before.lower_b)[40]
+    assert moved == pytest.approx(deep if moves else 0, abs=1.0)
+    np.testing.assert_array_equal(after.upper_b, before.upper_b)
+
+
 def test_toothy_smile_is_an_open_mouth(astronaut, rig):
     assert rig.mouth.is_open
     assert rig.mouth.smile > 0.8

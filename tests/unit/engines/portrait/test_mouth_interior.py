@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spark_avatar.engines.portrait.lip_shadow import lip_light
 from spark_avatar.engines.portrait.mouth_frame import build_mouth_frame
 from spark_avatar.engines.portrait.mouth_interior import InteriorState, build_interior
 from spark_avatar.engines.portrait.picture_traits import luma
@@ -101,6 +102,14 @@ def test_lips_shade_the_inside(closed):
     box = box_around(mouth)
     narrow, wide = (interior.compose(box, slit_cover(box, half), state())[26:28, 45:56].mean() for half in (3, 14))
     assert narrow < 0.9 * wide
+
+
+def test_the_corners_are_darker_than_the_front_teeth(closed):
+    box = box_around(closed[0])
+    light = lip_light(slit_cover(box, 8), E)[33]
+    corner, front = light[50 - 26], light[50]
+    assert front == 1.0
+    assert corner < 0.8 * front
 
 
 def test_teeth_on_the_lower_lip_stand_in_the_light(closed):

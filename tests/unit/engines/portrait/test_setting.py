@@ -1,11 +1,10 @@
-"""A square around the face, a colour behind the person."""
+"""A square around the face; a colour, a picture or nothing behind the person."""
 
-from dataclasses import replace
-
+import cv2
 import numpy as np
 import pytest
 
-from spark_avatar.engines.portrait.setting import before_colour, cropped_to_face
+from spark_avatar.engines.portrait.setting import Backdrop, before, cropped_to_face
 
 
 def face_middle(face):
@@ -44,23 +43,41 @@ def test_crop_stays_within_the_picture(cropped, box):
 
 
 def test_background_is_the_colour_and_the_person_stays(astronaut):
-    green = before_colour(astronaut, "#00b140")
-    assert (green.image[astronaut.matte < 0.02] == [0, 177, 64]).all()
+    green = before(astronaut, (512, 512), Backdrop.of_colour("#00b140")).canvas.base
+    assert (green[astronaut.matte < 0.01] == [0, 177, 64]).all()
     person = astronaut.matte > 0.99
-    assert np.abs(green.image[person].astype(int) - astronaut.image[person]).max() <= 3
-    assert green.warnings == astronaut.warnings
+    assert np.abs(green[person].astype(int) - astronaut.image[person]).max() <= 3
 
 
-def test_soft_edges_run_from_the_person_to_the_colour(astronaut):
-    # Her hair stands before a bright wall: before black nothing bright may be left around it.
+def test_nothing_bright_is_left_around_the_hair_before_black(astronaut):
+    # Her hair stands before a bright wall.
     edge = (astronaut.matte > 0.05) & (astronaut.matte < 0.6)
     edge[200:] = False
-    black, white = (before_colour(astronaut, colour).image[edge].mean() for colour in ("#000000", "#ffffff"))
-    assert black < 0.6 * astronaut.image[edge].mean()
+    black, white = (
+        before(astronaut, (512, 512), Backdrop.of_colour(colour)).canvas.base[edge].mean() for colour in ("#000000", "#ffffff")
+    )
+    assert black < 0.4 * astronaut.image[edge].mean()
     assert white > black + 60
 
 
-def test_without_a_matte_the_background_stays_and_a_warning_says_so(astronaut):
-    unsure = before_colour(replace(astronaut, matte=None), "#102030")
-    assert (unsure.image == astronaut.image).all()
-    assert [warning.code for warning in unsure.warnings] == ["background_kept"]
+def test_a_transparent_scene_keeps_the_persons_colours_beyond_the_edge(astronaut):
+    scene = before(astronaut, (512, 512), Backdrop(None))
+    assert scene.background.plate is None
+    assert scene.opacity.shape == (512, 512)
+    assert (scene.opacity[astronaut.matte > 0.98] == 255).all()
+    assert (scene.opacity[astronaut.matte < 0.03] == 0).all()
+    # Beside the hair, where nothing is to be seen, there is hair's colour, not the wall's: nothing bleeds in when it is scaled.
+    beside = (scene.opacity == 0) & (cv2.dilate(scene.opacity, np.ones((7, 7))) > 128)
+    beside[110:] = False
+    assert beside.sum() > 50
+    assert scene.canvas.base[beside].mean() < 0.7 * astronaut.image[beside].mean()
+
+
+@pytest.mark.parametrize(("size", "kept"), [((512, 512), (100, 200)), ((300, 100), (0, 300)), ((1200, 400), (0, 300))])
+def test_a_picture_covers_the_frame(size, kept):
+    picture = np.zeros((100, 300, 3), np.uint8)
+    picture[:, :, 0] = np.arange(300) * 255 // 299
+    covering = Backdrop(picture).covering(size)
+    assert covering.shape == (size[1], size[0], 3)
+    ends = covering[size[1] // 2, [0, -1], 0].astype(int)
+    assert np.abs(ends - [picture[0, kept[0], 0], picture[0, kept[1] - 1, 0]]).max() <= 3

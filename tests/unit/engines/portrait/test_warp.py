@@ -46,8 +46,17 @@ def test_what_the_inverse_gives_leads_back(x, y, radius, angle, stretch):
     height = stretch * radius * np.exp(0.5)
     field = bump(LATTICE, (x, y), radius, (height * np.cos(angle), height * np.sin(angle)))
     missed = residual(field, Inverter(LATTICE, 12)(field), LATTICE)
-    assert np.quantile(missed, 0.99) < 0.12
-    assert missed.max() < 0.35
+    assert np.quantile(missed, 0.99) < 0.15
+    assert missed.max() < 0.6
+
+
+@settings(max_examples=30, deadline=None)
+@given(x=st.floats(60, 160), y=st.floats(60, 140), radius=st.floats(14, 20), angle=st.floats(0, 6.28))
+def test_steep_fields_leave_no_node_behind(x, y, radius, angle):
+    # Undamped, single nodes leap to and fro here and end 8 pixels off: specks at the lips.
+    height = 0.8 * radius * np.exp(0.5)
+    field = bump(LATTICE, (x, y), radius, (height * np.cos(angle), height * np.sin(angle)))
+    assert residual(field, Inverter(LATTICE, 12)(field), LATTICE).max() < 0.6
 
 
 def test_stretched_lips_are_where_fixed_point_iteration_fails():

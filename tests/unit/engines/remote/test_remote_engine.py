@@ -13,6 +13,7 @@ from remote_jobs import Pages, Watcher, remote_job, video_bytes
 
 from spark_avatar.engines.engine import SilentMonitor
 from spark_avatar.engines.portrait.options import Options as PortraitOptions
+from spark_avatar.engines.reach import nowhere_else
 from spark_avatar.engines.remote.client import Polling, backoff, error_of
 from spark_avatar.engines.remote.configuration import RemoteConfiguration
 from spark_avatar.engines.remote.engine import RemoteEngine
@@ -28,6 +29,7 @@ from spark_avatar.errors import (
     StatusCheckError,
     TaskCreationError,
 )
+from spark_avatar.service.addresses import AllowList, PublicReach
 
 WATCH = SilentMonitor()
 
@@ -74,8 +76,9 @@ def test_a_job_goes_there_and_comes_back(far, render):
     assert any("Idempotency-Key" in headers for verb, path, headers in far.requests if path.endswith("generation"))
 
 
-def test_every_parameter_of_our_own_servers_can_be_passed_on():
-    assert Options.model_json_schema()["properties"] == PortraitOptions.model_json_schema()["properties"]
+def test_every_parameter_of_our_own_servers_can_be_passed_on_but_for_the_file():
+    assert set(PortraitOptions.model_fields) - set(Options.model_fields) == {"format"}
+    assert set(Options.model_fields) <= set(PortraitOptions.model_fields)
 
 
 def test_the_key_goes_to_no_other_host(far, render, finished):
@@ -84,6 +87,62 @@ def test_the_key_goes_to_no_other_host(far, render, finished):
         far.polls = [{"status": "completed", "output": [{"content": [content]}]}]
         render()
         assert [headers.get("Authorization") for _, _, headers in store.requests] == [None]
+
+
+def completed_at(url):
+    return [{"status": "completed", "output": [{"content": [{"type": "video", "url": url}]}]}]
+
+
+@pytest.mark.parametrize("reach", [nowhere_else, PublicReach(AllowList())])
+def test_a_server_that_was_taken_over_leads_nowhere_inside(far, render, finished, reach):
+    with contract_server(finished) as inner:
+        far.polls = completed_at(inner.url.replace("127.0.0.1", "localhost") + "/video")
+        with pytest.raises(ResultParsingError, match="not public"):
+            render(reach=reach)
+        assert inner.requests == []
+
+
+def test_nor_does_its_redirect(far, render, finished):
+    with contract_server(finished) as inner:
+        target = inner.url.replace("127.0.0.1", "localhost") + "/video"
+        far.polls = completed_at(f"{far.url}/video")
+        far.faults["GET video"] = lambda handler: handler.reply(b"", 302, Location=target)
+        with pytest.raises(ResultParsingError, match="not public"):
+            render(reach=PublicReach(AllowList()))
+        assert inner.requests == []
+
+
+def test_a_path_that_would_be_another_host_leads_nowhere_either(far, render, finished):
+    with contract_server(finished) as inner:
+        far.polls = completed_at("@localhost:" + inner.url.rpartition(":")[2] + "/video")
+        with pytest.raises(ResultParsingError, match="not public"):
+            render()
+        assert inner.requests == []
+
+
+def test_a_host_that_the_operator_allows_is_asked_by_its_name_at_the_address_that_was_checked(far, render, finished):
+    asked = []
+
+    def reach(host, port):
+        asked.append((host, port))
+        return ["127.0.0.1"]
+
+    with contract_server(finished) as store:
+        port = int(store.url.rpartition(":")[2])
+        far.polls = completed_at(f"http://files.example:{port}/video")
+        assert render(reach=reach).frames == 25
+        assert asked == [("files.example", port)]
+        assert [(headers["Host"], headers.get("Authorization")) for _, _, headers in store.requests] == [
+            (f"files.example:{port}", None)
+        ]
+        far.polls = completed_at(f"http://localhost:{port}/video")
+        assert render(name="again", reach=PublicReach(AllowList.parse(["localhost"]))).frames == 25
+
+
+def test_a_place_that_is_no_address_is_no_result(far, render):
+    far.polls = completed_at("http://files.example:port/video")
+    with pytest.raises(ResultParsingError, match="no address"):
+        render()
 
 
 @pytest.mark.parametrize(
