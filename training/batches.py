@@ -1,5 +1,6 @@
 """Random crops of the features, varied anew each time they are drawn."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,7 @@ from training.features import FeatureFile
 
 # How much of the training each kind of synthesiser gets, per hour of it: recorded diphones and statistical voices sound
 # like people, eSpeak NG's formants bring the languages.
-_WEIGHTS: Final = {"festival": 1.0, "flite": 1.5, "espeak": 0.8, "noise": 10.0}
+_WEIGHTS: Final = {"festival": 1.0, "flite": 1.5, "espeak": 0.8, "noise": 4.0}
 _STEP: Final = MEL_RATE // FEATURE_RATE
 _HEARD_RANGE: Final = 8.0
 """Mean log power under the loudest frame of a crop where its pauses begin."""
@@ -63,10 +64,14 @@ class Batches:
         return normalised.astype(np.float32), file.channels[first:last:_STEP], file.classes[first:last:_STEP]
 
 
-def load_features(folders: list[Path]) -> tuple[list[FeatureFile], list[float]]:
-    """All training features in the folders and their weights. Raises `FileNotFoundError` if there are none."""
+def load_features(folders: list[Path], wanted: Callable[[str], bool] = lambda _: True) -> tuple[list[FeatureFile], list[float]]:
+    """The training features in the folders whose names are `wanted` (such as train_flite_awb_v1), and their weights.
+
+    Raises `FileNotFoundError` if there are none.
+    """
     paths = [path for folder in folders for path in sorted(folder.glob("train_*.mel.npy"))]
-    if not paths:
-        raise FileNotFoundError(f"no features in {', '.join(map(str, folders))}; run training.features first")
     stems = [path.with_name(path.name.removesuffix(".mel.npy")) for path in paths]
+    stems = [stem for stem in stems if wanted(stem.name)]
+    if not stems:
+        raise FileNotFoundError(f"no such features in {', '.join(map(str, folders))}; run training.features first")
     return [FeatureFile.load(stem) for stem in stems], [_WEIGHTS[stem.name.split("_")[1]] for stem in stems]

@@ -90,3 +90,13 @@ def load_corpus(path: Path) -> list[Recording]:
         recordings.append(Recording(piece, [(s, e, symbol) for s, e, symbol in entry["segments"]], entry["voice"]))
         position += entry["samples"]
     return recordings
+
+
+def development_part(recordings: list[Recording]) -> list[Recording]:
+    """The held-out recordings on which recipes are compared and chosen: every other one."""
+    return recordings[::2]
+
+
+def reported_part(recordings: list[Recording]) -> list[Recording]:
+    """The held-out recordings on which nothing is chosen: the others."""
+    return recordings[1::2]

@@ -48,7 +48,9 @@ class FeatureFile:
     @staticmethod
     def load(path: Path) -> "FeatureFile":
         """What `save` wrote."""
-        return FeatureFile(*(np.load(path.with_name(f"{path.name}.{name}.npy")) for name in ("mel", "channels", "classes")))
+        return FeatureFile(
+            *(np.load(path.with_name(f"{path.name}.{name}.npy"), mmap_mode="r") for name in ("mel", "channels", "classes"))
+        )
 
     @property
     def hours(self) -> float:

@@ -12,7 +12,6 @@ from training.phones import CLASSES
 CHANNELS: Final = 128
 DILATIONS: Final = (1, 2, 4, 8, 1, 2, 4, 8)
 """In frames of 20 ms: the network sees 0.62 s to either side."""
-_DROPOUT: Final = 0.1
 
 
 class Block(nn.Module):
@@ -23,12 +22,11 @@ class Block(nn.Module):
         self.context = nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation, bias=False)
         self.norm = nn.BatchNorm1d(channels)
         self.mix = nn.Conv1d(channels, channels, 1)
-        self.dropout = nn.Dropout(_DROPOUT)
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, channels, time) to the same shape."""
         mixed: Tensor = self.mix(torch.relu(self.norm(self.context(x))))
-        return x + self.dropout(mixed)
+        return x + mixed
 
 
 class ArticulationNet(nn.Module):

@@ -1,7 +1,7 @@
 """What is no speech: python -m training.noises --out FOLDER [--hours N] [--seed N]. Its target is rest.
 
 Steady, gated and swelling noises of all colours, chords and tones. Without them the network takes bursts of noise for
-consonants. The second stage of the training hears them.
+consonants.
 """
 
 import argparse

@@ -11,7 +11,7 @@ from spark_avatar.speech.articulation import articulation_network, normalise
 from spark_avatar.speech.features import ARTICULATION
 from spark_avatar.speech.levels import measure_levels, short_time_level
 from training import scores
-from training.corpus import Recording, load_corpus, save_corpus, single_sounds
+from training.corpus import Recording, development_part, load_corpus, reported_part, save_corpus, single_sounds
 from training.features import build, levelled_log_mel
 from training.phones import BILABIAL_STOPS, CLASSES, PHONES, read_ipa
 from training.targets import closing_moments, gap_of, targets
@@ -192,6 +192,59 @@ def test_the_loss_falls_and_the_export_equals_pytorch(tmp_path):
     assert export(network, tmp_path / "small.onnx") < 1e-4
 
 
+def test_a_closure_out_of_place_costs_more_than_one_a_moment_off():
+    torch = pytest.importorskip("torch", reason="the training needs PyTorch, which the program does not")
+    from training.batches import Batch
+    from training.losses import EMPHASIS, loss_of
+
+    def cost(moved: int, height: float = 1.0) -> float:
+        wanted, found = torch.zeros(1, 100, 7), torch.zeros(1, 100, 7)
+        wanted[0, 50, channel("close")] = 1.0
+        found[0, 50 + moved, channel("close")] = height
+        batch = Batch(torch.zeros(1, 200, 80), wanted, torch.zeros(1, 100, dtype=torch.long))
+        return float(loss_of(found, torch.zeros(1, 100, len(CLASSES)), batch, EMPHASIS).meeting)
+
+    assert cost(0) == 0
+    assert cost(2) < cost(20) / 3
+    assert cost(2) < cost(0, height=0.0)  # better a closure near by than none
+
+
+def test_variants_are_trained_alike_and_told_apart(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("torch", reason="the training needs PyTorch, which the program does not")
+    pytest.importorskip("onnx", reason="the export needs onnx, which the program does not")
+    from training import ablation
+
+    for source in ("festival", "flite", "espeak"):
+        save_corpus([spoken(seed, 12) for seed in range(2)], tmp_path / f"train_{source}_rule")
+        build(tmp_path / f"train_{source}_rule", 1).save(tmp_path / f"train_{source}_rule_v1")
+    save_corpus([spoken(seed, 6) for seed in range(7, 9)], tmp_path / "heldout_rule")
+    command = ["ablation", "--features", str(tmp_path), "--heldout", str(tmp_path), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.argv", [*command, "--steps", "2", "--seeds", "0", "1", "--only", "recipe", "without Flite"])
+    ablation.main()
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [row[:2] for row in rows] == [["recipe", "0"], ["recipe", "1"], ["without", "Flite"]]
+    assert len({tuple(row[-4:]) for row in rows}) > 1
+    assert len(list((tmp_path / "out").glob("*.onnx"))) == 3
+
+
+def test_variants_choose_what_they_hear():
+    pytest.importorskip("torch", reason="the training needs PyTorch, which the program does not")
+    from training.ablation import VARIANTS
+
+    files = ("train_espeak_00_v1", "train_espeak_00_v2", "train_festival_czech_ph_v2", "train_flite_awb_v1")
+    heard = {name: [file for file in files if VARIANTS[name].hears(file)] for name in VARIANTS}
+    assert heard["recipe"] == list(files)
+    assert heard["one version"] == [files[0], files[3]]
+    assert heard["eSpeak NG only"] == [files[0], files[1]]
+    assert heard["without Flite"] == [*files[:3]]
+
+
+def test_what_is_chosen_on_and_what_is_reported_share_no_recording():
+    recordings = [spoken(seed, 1) for seed in range(5)]
+    chosen_on, reported = development_part(recordings), reported_part(recordings)
+    assert [*map(id, chosen_on), *map(id, reported)] == [id(recordings[i]) for i in (0, 2, 4, 1, 3)]
+
+
 def test_a_committee_is_the_mean_of_its_members(tmp_path):
     torch = pytest.importorskip("torch", reason="the training needs PyTorch, which the program does not")
     pytest.importorskip("onnx", reason="the export needs onnx, which the program does not")
@@ -205,3 +258,22 @@ def test_a_committee_is_the_mean_of_its_members(tmp_path):
         apart = torch.stack([member(logmel)[0] for member in members]).mean(dim=0)
     torch.testing.assert_close(both, apart)
     assert export(Committee(members), tmp_path / "committee.onnx") < 1e-4
+
+
+def test_an_exported_network_can_join_a_committee(tmp_path):
+    torch = pytest.importorskip("torch", reason="the training needs PyTorch, which the program does not")
+    pytest.importorskip("onnx", reason="the export needs onnx, which the program does not")
+    from training.export import export, exported_before
+    from training.network import ArticulationNet, Committee
+
+    network = ArticulationNet(16).train()
+    for _ in range(3):
+        network(torch.randn(4, 100, 80) * 2 + 1)  # moves the means of the normalisation
+    export(network.eval(), tmp_path / "one.onnx")
+    logmel = torch.randn(1, 50, 80)
+    with torch.no_grad():
+        for before, after in zip(network(logmel), exported_before(tmp_path / "one.onnx")(logmel), strict=True):
+            torch.testing.assert_close(after, before, atol=1e-4, rtol=0)
+    export(Committee([network, ArticulationNet(16)]), tmp_path / "two.onnx")
+    with pytest.raises(ValueError, match="36 convolutions"):
+        exported_before(tmp_path / "two.onnx")

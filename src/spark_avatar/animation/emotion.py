@@ -45,7 +45,7 @@ MANNERS: Final[Mapping[str, Manner]] = {
         liveliness=0.6,
     ),
     "angry": Manner(
-        {"browDown": 0.95, "eyeSquint": 0.35, "mouthFrown": 0.25, "mouthStretch": 0.12, "mouthUpperUp": 0.05},
+        {"browDown": 0.95, "eyeSquint": 0.35, "mouthFrown": 0.60, "mouthPress": 0.15, "mouthUpperUp": 0.10},
         pitch=1.2,
         mouth=1.08,
         liveliness=1.25,

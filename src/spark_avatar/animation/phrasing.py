@@ -5,11 +5,11 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from spark_avatar.animation.peaks import find_peaks
 from spark_avatar.animation.sampling import Times, smooth
 from spark_avatar.media.arrays import Curve
+from spark_avatar.speech.curve_filters import gaussian
 from spark_avatar.speech.features import FEATURE_RATE, SpeechFeatures
 
 _PHRASE_PAUSE_SECONDS: Final = 0.3
@@ -81,7 +81,7 @@ def _accents(features: SpeechFeatures) -> tuple[Times, NDArray[np.float64]]:
 def _local_mean(curve: Curve, counted: NDArray[np.bool_]) -> Curve:
     """Mean over the surroundings, of the frames that count."""
     sigma = _SURROUNDINGS_SECONDS * FEATURE_RATE
-    total = ndimage.gaussian_filter1d(np.where(counted, curve, 0).astype(np.float64), sigma)
-    weight = ndimage.gaussian_filter1d(counted.astype(np.float64), sigma)
+    total = gaussian(np.where(counted, curve, 0), sigma, "symmetric")
+    weight = gaussian(counted.astype(np.float64), sigma, "symmetric")
     mean: Curve = (total / np.maximum(weight, 1e-6)).astype(np.float32)
     return mean

@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from spark_avatar.media.arrays import Curve
+from spark_avatar.speech.curve_filters import gaussian
 from spark_avatar.speech.features import FEATURE_RATE
 
 Times = NDArray[np.float64]
@@ -29,7 +29,7 @@ def sample(curve: Curve, times: Times) -> Curve:
 
 def smooth(curve: Curve, seconds: float) -> Curve:
     """A curve at `FEATURE_RATE` through a Gaussian of that standard deviation."""
-    values: Curve = ndimage.gaussian_filter1d(np.asarray(curve, np.float32), seconds * FEATURE_RATE, mode="nearest")
+    values: Curve = gaussian(curve, seconds * FEATURE_RATE).astype(np.float32)
     return values
 
 
@@ -56,6 +56,6 @@ def band_limited_noise(times: Times, seconds: float, rng: np.random.Generator) -
     white = rng.standard_normal(knots)
     sigma = seconds / step
     # Variance of white noise after a Gaussian filter: 1 / (2 sqrt(pi) sigma).
-    smoothed = ndimage.gaussian_filter1d(white, sigma, mode="nearest") * np.sqrt(2 * np.sqrt(np.pi) * sigma)
+    smoothed = gaussian(white, sigma) * np.sqrt(2 * np.sqrt(np.pi) * sigma)
     values: NDArray[np.float64] = np.interp(times + margin, np.arange(knots) * step, smoothed)
     return values

@@ -4,16 +4,18 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from spark_avatar.media.arrays import Curve
+from spark_avatar.speech import curve_filters
 from spark_avatar.speech.articulation import Articulation
 from spark_avatar.speech.features import FEATURE_RATE, SpeechFeatures
 from spark_avatar.speech.levels import Levels
 
-# A stretch of speech begins where the network is sure of it and lasts while it is not sure of the contrary.
-_BEGINS: Final = 0.6
-_LASTS: Final = 0.3
+# A stretch of speech begins where the network rather hears speech and lasts while it is not sure of the contrary. Of synthesised
+# speech that is varied, or over music and noise at 5-20 dB, 99.4 and 99.6 % count as speech with these (with 0.6 and 0.3: 99.3
+# and 99.5 %), and still nothing of eight minutes of noises, chords and tones.
+_BEGINS: Final = 0.5
+_LASTS: Final = 0.25
 _SMOOTHING: Final = int(0.1 * FEATURE_RATE)
 # The network's certainty about which sound it hears, averaged over a stretch: 0.35-0.6 in speech (10 dB SNR to clean),
 # 0.02-0.2 in white, pink, brown, gated and modulated noise, tones and chords.
@@ -34,8 +36,8 @@ def speech_activity(loudness: Curve, levels: Levels, articulation: Articulation)
     both must agree.
     """
     threshold = max(levels.loud - _DYNAMIC_DB, levels.noise + min(_ABOVE_NOISE_DB, _ABOVE_NOISE * (levels.loud - levels.noise)))
-    audible = ndimage.maximum_filter1d(loudness, _SMOOTHING) > threshold
-    speech = ndimage.uniform_filter1d(1 - articulation.silence, _SMOOTHING) * audible
+    audible = curve_filters.maximum(loudness, _SMOOTHING) > threshold
+    speech = curve_filters.mean(1 - articulation.silence, _SMOOTHING) * audible
     active = _with_hysteresis(speech)
     active = ~_keep_longer(~active, _SHORTEST_PAUSE, touching_ends=True)
     active = _keep_longer(active, _SHORTEST_SPEECH)
@@ -52,13 +54,13 @@ def pauses(speech: SpeechFeatures) -> tuple[tuple[float, float], ...]:
 def audible_neighbourhood(loudness: Curve, levels: Levels) -> NDArray[np.bool_]:
     """(n,) True within 0.3 s of sound: the speech with its short pauses, without long silences around it."""
     loud = loudness > max(levels.loud - _DYNAMIC_DB, (levels.loud + levels.noise) / 2)
-    reached: NDArray[np.bool_] = ndimage.maximum_filter1d(loud, int(0.6 * FEATURE_RATE) + 1)
+    reached: NDArray[np.bool_] = curve_filters.maximum(loud, int(0.6 * FEATURE_RATE) + 1)
     return reached
 
 
 def _with_hysteresis(speech: Curve) -> NDArray[np.bool_]:
     """Stretches above the lower threshold that reach the upper one somewhere."""
-    stretches, count = ndimage.label(speech > _LASTS)
+    stretches, count = curve_filters.stretches(speech > _LASTS)
     if count == 0:
         return np.zeros(len(speech), bool)
     keep = np.bincount(stretches, weights=speech > _BEGINS, minlength=count + 1) > 0
@@ -69,7 +71,7 @@ def _with_hysteresis(speech: Curve) -> NDArray[np.bool_]:
 
 def _keep_longer(flags: NDArray[np.bool_], shortest: int, *, touching_ends: bool = False) -> NDArray[np.bool_]:
     """Drops stretches of True shorter than `shortest`; those at either end stay if `touching_ends`."""
-    stretches, count = ndimage.label(flags)
+    stretches, count = curve_filters.stretches(flags)
     keep = np.bincount(stretches, minlength=count + 1) >= shortest
     keep[0] = False
     if touching_ends and len(flags):
@@ -80,7 +82,7 @@ def _keep_longer(flags: NDArray[np.bool_], shortest: int, *, touching_ends: bool
 
 def _keep_certain(active: NDArray[np.bool_], certainty: Curve) -> NDArray[np.bool_]:
     """Drops the stretches in which the network cannot tell one sound from another: noise, not speech."""
-    stretches, count = ndimage.label(active)
+    stretches, count = curve_filters.stretches(active)
     if count == 0:
         return active
     total = np.bincount(stretches, weights=certainty, minlength=count + 1)

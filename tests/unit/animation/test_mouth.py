@@ -34,6 +34,14 @@ def test_silence_rests():
     assert max(np.ptp(curve[round(2.8 * 25) :]) for curve in shapes.values()) < 0.02
 
 
+def test_lips_stay_parted_in_a_pause_for_breath_and_close_in_a_longer_one():
+    speech = {"open": np.full(300, 0.5), "close": bump(6.0, 1.8, 0.03)}
+    gap = opening(made_features(6.0, phrases=[(0.5, 1.5), (2.1, 3.0), (4.6, 5.5)], **speech))
+    assert 0.015 < gap[round(1.7 * 25) : round(1.9 * 25)].min() <= gap[round(1.7 * 25) : round(1.9 * 25)].max() < 0.05
+    assert gap[round(3.4 * 25) : round(4.2 * 25)].max() < 0.005
+    assert max(gap[: round(0.3 * 25)].max(), gap[round(5.8 * 25) :].max()) < 0.005
+
+
 def test_louder_articulation_opens_further_and_stays_in_the_range_of_filmed_speech():
     narrow, wide = (opening(made_features(2.0, open=np.full(100, v)))[25] for v in (0.4, 0.8))
     assert 0.02 < narrow < wide < 0.25

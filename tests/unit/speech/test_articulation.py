@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 from synthetic_voice import sentence, silence
 
-from spark_avatar.speech.articulation import ArticulationNetwork, articulation_network, normalise
+from spark_avatar.speech.articulation import ArticulationNetwork, articulation_network, normalise, read_out
+from spark_avatar.speech.features import ARTICULATION
 from spark_avatar.speech.mel import log_mel
+
+CLOSE = ARTICULATION.index("close")
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +23,33 @@ def test_chunks_give_what_the_whole_gives(network):
     mel = heard(sentence(4, syllables=200))
     assert len(mel) > 4500
     chunked = network.run(mel)
-    whole, _ = network._session.run(None, {"logmel": mel[None]})
+    channels, logits = network._session.run(None, {"logmel": mel[None]})
+    whole = read_out(channels[0], logits[0])
     assert len(chunked.channels) == -(-len(mel) // 2)
-    np.testing.assert_allclose(chunked.channels, whole[0], atol=1e-3)
+    np.testing.assert_allclose(chunked.channels, whole.channels, atol=1e-3)
+    np.testing.assert_allclose(chunked.sounds, whole.sounds, atol=1e-3)
+
+
+def test_lips_meet_where_a_bilabial_is_likely_though_the_channel_hesitates():
+    channels = np.full((41, 7), 0.1, np.float32)
+    logits = np.zeros((41, 27), np.float32)
+    logits[:, 18] = 8
+    channels[9:12, CLOSE] = channels[29:32, CLOSE] = 0.2
+    logits[9:12, 1] = 12
+    told = read_out(channels, logits).channels[:, CLOSE]
+    assert told[10] > 0.5
+    assert told[30] < 0.25
+    assert told[20] < 0.15
+    channels[:, CLOSE] = 1
+    assert read_out(channels, logits).channels.max() <= 1
+
+
+def test_a_single_frame_counts_for_half():
+    channels = np.zeros((9, 7), np.float32)
+    channels[4, 0] = 0.8
+    told = read_out(channels, np.zeros((9, 27), np.float32)).channels[:, 0]
+    np.testing.assert_allclose(told[3:6], [0.2, 0.4, 0.2], atol=1e-6)
+    assert told.sum() == pytest.approx(0.8)
 
 
 def test_odd_and_tiny_lengths(network):

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 from scipy import signal
@@ -150,15 +148,3 @@ def test_a_single_word_and_a_telephone_voice_still_open_the_mouth():
     assert opened(analyzed(word)).max() > 0.5
     telephone = signal.sosfilt(signal.butter(4, (300, 3400), "band", fs=RATE, output="sos"), sentence(3))
     assert np.percentile(opened(analyzed(telephone)), 95) > 0.5
-
-
-def test_time_is_linear_and_small(speech):
-    def cost(sound: np.ndarray) -> float:
-        start = time.process_time()
-        analyzed(sound)
-        return (time.process_time() - start) / (len(sound) / RATE)
-
-    cost(speech)
-    short, long = cost(np.tile(speech, 4)), cost(np.tile(speech, 16))
-    assert long < 2 * short + 0.002
-    assert long < 0.03
