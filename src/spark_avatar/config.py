@@ -77,6 +77,8 @@ class Settings(BaseSettings):
     """Runs of a task before it is given up, counting those that ended with a dead worker."""
     lease_seconds: float = Field(default=15, gt=0)
     """A worker that is silent for so long has lost its task."""
+    min_free_bytes: int = Field(default=256 * MEGABYTE, ge=0)
+    """A worker with less free disk space takes no tasks; 0 for one that never minds."""
     drain_seconds: float = Field(default=20, ge=0)
     """How long a stopping server lets running tasks finish before it hands them back."""
     link_seconds: int = Field(default=24 * 3600, ge=60)

@@ -17,7 +17,7 @@
     ├── NotAllowed                   the key is good, but not for this
     │   └── BudgetSpent
     ├── InsufficientBalance
-    ├── QueueFull  SyncTimeout  StorageUnavailable
+    ├── QueueFull  SyncTimeout  StorageUnavailable  DatabaseUnavailable
     ├── RateLimited                  too many requests: later they are welcome
     │   └── AccountQueueFull
     └── ConfigurationError
@@ -263,6 +263,13 @@ class StorageUnavailable(SparkAvatarError):
     """The file storage does not answer, or fails: try again later."""
 
     code = "storage_unavailable"
+    retryable = True
+
+
+class DatabaseUnavailable(SparkAvatarError):
+    """The database does not answer: try again later."""
+
+    code = "database_unavailable"
     retryable = True
 
 

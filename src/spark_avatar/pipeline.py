@@ -23,16 +23,17 @@ from spark_avatar.engines.engine import (
     Speech,
 )
 from spark_avatar.engines.notebook import NoNotebook, Notebook
-from spark_avatar.engines.options import validate_options
+from spark_avatar.engines.options import WithBackground, validate_options
 from spark_avatar.engines.registry import EngineRegistry
 from spark_avatar.engines.seed import MAX_SEED, draw_seed
-from spark_avatar.errors import GenerationError, InvalidOptions, SparkAvatarError
+from spark_avatar.errors import GenerationError, InputError, InvalidOptions, SparkAvatarError
 from spark_avatar.media.arrays import RGBImage
 from spark_avatar.media.audio import probe_audio
 from spark_avatar.media.image import can_write_image, probe_image, read_image, write_image
 from spark_avatar.media.join import join
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.media.marks import ContinuedMark
+from spark_avatar.media.preview import write_preview
 from spark_avatar.media.video import probe_video, read_frames
 from spark_avatar.provenance.provenance import Origin, Provenance, ProvenanceRules, digest, render_identity
 
@@ -56,6 +57,8 @@ def render(
     monitor: RenderMonitor = _SILENT,
     workdir: Path | None = None,
     thumbnail: Path | None = None,
+    preview: Path | None = None,
+    background: Path | None = None,
     label: bool = False,
 ) -> Rendition:
     """Makes a talking video of a portrait and a recording.
@@ -63,8 +66,9 @@ def render(
     `audio` may be a finished `AnimationTrack` instead: the portrait follows it, without sound. `output` appears whole or
     not at all, and replaces what was there. `seed` (0..2**32-1) makes it reproducible; without one a seed is drawn, and told
     in the result. Scratch files go to a folder of their own in `workdir` (by default the system's folder for them), which is
-    removed however this ends. `thumbnail` gets a good frame of the video, JPEG or PNG by its suffix. `label` shows "AI-generated"
-    in a corner. Engines stay warm for the next call in this process.
+    removed however this ends. `thumbnail` gets a good frame of the video, JPEG or PNG by its suffix; `preview` its first seconds
+    as a small animated WebP. `background` is a picture to put behind the person. `label` shows "AI-generated" in a corner.
+    Engines stay warm for the next call in this process.
 
     The video says what it is, and is signed by a certificate of this process alone: make a `Pipeline` with a `Provenance` to
     have it otherwise.
@@ -84,6 +88,8 @@ def render(
         monitor=monitor,
         workdir=workdir,
         thumbnail=thumbnail,
+        preview=preview,
+        background=background,
         label=label,
     )
 
@@ -123,6 +129,8 @@ class Pipeline:
         monitor: RenderMonitor = _SILENT,
         workdir: Path | None = None,
         thumbnail: Path | None = None,
+        preview: Path | None = None,
+        background: Path | None = None,
         notebook: Notebook = _NO_NOTES,
         identity: str | None = None,
         label: bool = False,
@@ -137,21 +145,30 @@ class Pipeline:
             raise InvalidOptions("the output's folder does not exist: make it first", facts={"option": "output"})
         if thumbnail is not None and not can_write_image(thumbnail):
             raise InvalidOptions("the thumbnail must be a .jpg or .png in a folder that exists", facts={"option": "thumbnail"})
+        if preview is not None and not (preview.suffix.lower() == ".webp" and preview.parent.is_dir()):
+            raise InvalidOptions("the preview must be a .webp in a folder that exists", facts={"option": "preview"})
         seed = _checked(seed)
         checked = validate_options(self.engines.options(engine), options or {})
+        if background is not None and not isinstance(checked, WithBackground):
+            raise InvalidOptions(f"the engine {engine} puts no picture behind the person", facts={"option": "background"})
         inputs = {"portrait": digest(image), **_motion_digest(audio)}
+        if background is not None:
+            inputs["background"] = digest(background)
         identity = identity or render_identity(inputs=inputs, engine=engine, seed=seed, options=checked.model_dump(mode="json"))
         origin = Origin(identity, label=label, consent=consent)
         marks = self.provenance.begin(origin)
         with tempfile.TemporaryDirectory(prefix="spark-avatar-", dir=workdir, ignore_cleanup_errors=True) as scratch:
             portrait, motion = self._probe(image, audio, monitor)
             probed = time.perf_counter()
-            job = RenderJob(portrait, motion, checked, seed, Path(scratch), notebook, marks)
+            behind = None if background is None else self._probe_background(background)
+            job = RenderJob(portrait, motion, checked, seed, Path(scratch), notebook, marks, behind)
             rendition = self.engines.engine(engine).render(job, monitor)
             rendered = time.perf_counter()
             _verify(rendition, has_sound=isinstance(motion, Speech))
             if thumbnail is not None:
                 write_image(thumbnail, _good_frame(rendition, marks))
+            if preview is not None:
+                write_preview(rendition.path, preview, transparent=rendition.transparent)
             provenance = self.provenance.seal(
                 rendition.path,
                 origin,
@@ -159,12 +176,21 @@ class Pipeline:
                 engine=rendition.engine,
                 source_type=rendition.source_type,
                 inputs=inputs,
+                video_format=rendition.format,
             )
             _move(rendition.path, output)
         ended = time.perf_counter()
         timings = {"probe": probed - started, **rendition.timings, "finish": ended - rendered, "total": ended - started}
         warnings = rendition.warnings + self.provenance.warnings(marks)
-        return replace(rendition, path=output, timings=timings, thumbnail=thumbnail, warnings=warnings, provenance=provenance)
+        return replace(
+            rendition,
+            path=output,
+            timings=timings,
+            thumbnail=thumbnail,
+            preview=preview,
+            warnings=warnings,
+            provenance=provenance,
+        )
 
     def plan(
         self,
@@ -224,9 +250,10 @@ class Pipeline:
         seed: int,
         origin: Origin,
         thumbnail: Path | None = None,
+        preview: Path | None = None,
     ) -> Rendition:
         """Puts the parts of a planned video together, with the sound, tagged and signed. `output` appears whole or not at all;
-        `thumbnail` gets the first frame.
+        `thumbnail` gets the first frame, `preview` the first seconds.
 
         Raises `PartsDiffer` where the parts were not encoded alike, `GenerationError`, `ConfigurationError`.
         """
@@ -255,12 +282,28 @@ class Pipeline:
             marks.draw(first_frame)  # as every part did: tells what the frames carry
             if thumbnail is not None:
                 write_image(thumbnail, first_frame)
+            if preview is not None:
+                write_preview(draft, preview)
             inputs = {"portrait": digest(image), "recording": digest(audio)}
             provenance = self.provenance.seal(draft, origin, marks, engine=engine, source_type=plan.source_type, inputs=inputs)
             draft.replace(output)
         timings = {"joining": round(time.perf_counter() - started, 4)}
         warnings = plan.warnings + self.provenance.warnings(marks)
-        return replace(rendition, path=output, timings=timings, thumbnail=thumbnail, warnings=warnings, provenance=provenance)
+        return replace(
+            rendition,
+            path=output,
+            timings=timings,
+            thumbnail=thumbnail,
+            preview=preview,
+            warnings=warnings,
+            provenance=provenance,
+        )
+
+    def _probe_background(self, background: Path) -> Portrait:
+        try:
+            return Portrait(background, probe_image(background, self.limits))
+        except InputError as error:
+            raise type(error)(f"Of the background: {error.message}", facts=error.facts) from error
 
     def _probe(
         self, image: Path, audio: Path | AnimationTrack, monitor: RenderMonitor

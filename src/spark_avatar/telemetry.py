@@ -6,7 +6,8 @@ logged below carries it, whichever thread it comes from.
 
 import logging
 import sys
-from collections.abc import MutableMapping
+import time
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -28,6 +29,33 @@ class Logging:
 
 
 PLAIN_LOGGING = Logging()
+
+
+class Seldom:
+    """Lets a complaint through that would be repeated every few seconds for as long as something is away: at once, then once a
+    minute.
+    """
+
+    def __init__(self, seconds: float = 60.0, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._monotonic = seconds, monotonic
+        self._said = float("-inf")
+
+    def due(self) -> bool:
+        """Whether it may be said now; then it has been."""
+        now = self._monotonic()
+        if now - self._said < self._seconds:
+            return False
+        self._said = now
+        return True
+
+    @property
+    def said(self) -> bool:
+        """Whether there was a complaint that has not been settled."""
+        return self._said != float("-inf")
+
+    def settle(self) -> None:
+        """All is well: the next complaint is news."""
+        self._said = float("-inf")
 
 
 def configure_logging(*, json: bool, level: str = "info", stream: TextIO | None = None) -> None:

@@ -11,6 +11,7 @@ from spark_avatar.engines.registry import EngineRegistry
 from spark_avatar.engines.remote.configuration import RemoteConfiguration, parse_url
 from spark_avatar.errors import ConfigurationError
 from spark_avatar.provenance.provenance import FOLDER, Provenance, ProvenanceRules
+from spark_avatar.service.addresses import AllowList, PublicReach
 from spark_avatar.service.models import PICTURE_OMNI, Model, ModelCatalog, picture_omni
 
 _PATIENCE, _SHORT_PATIENCE = 30.0, 3.0
@@ -90,6 +91,7 @@ def _comfyui(settings: Settings) -> ComfyConfiguration | None:
         headers={name: value.get_secret_value() for name, value in settings.comfyui_headers.items()},
         job_seconds=settings.remote_seconds,
         patience_seconds=_SHORT_PATIENCE if settings.fallback else _PATIENCE,
+        reach=PublicReach(AllowList.parse(settings.fetch_allow)),
     )
 
 
@@ -103,6 +105,7 @@ def _remote(settings: Settings) -> RemoteConfiguration | None:
         key=settings.remote_key.get_secret_value(),
         model=settings.remote_model,
         job_seconds=settings.remote_seconds,
+        reach=PublicReach(AllowList.parse(settings.fetch_allow)),
     )
 
 

@@ -27,6 +27,7 @@ from spark_avatar.service.recovery import Recovery
 from spark_avatar.service.runner import TaskRunner
 from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.object_storage import ObjectStorage
+from spark_avatar.tasks.sql.staging import SqlStagedTasks
 from spark_avatar.tasks.sql.store import SqlTaskStore
 
 RENDER_SECONDS = 0.6
@@ -44,6 +45,10 @@ def open_store(folder: Path) -> SqlTaskStore:
 
 def open_storage(folder: Path) -> ObjectStorage:
     return ObjectStorage(str(folder / "files"))
+
+
+def open_staged(folder: Path) -> SqlStagedTasks:
+    return SqlStagedTasks(open_database(database_url(folder)))
 
 
 def catalog(engines: EngineRegistry) -> ModelCatalog:

@@ -8,9 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -27,7 +26,9 @@ from spark_avatar.accounts.ledger.sql_audit import SqlBooksAudit
 from spark_avatar.database.engine import open_database, reading, writing
 from spark_avatar.database.schema import holds, ledger_entries, tasks, workers
 from spark_avatar.dispatch.celery_queue.broker import queue_of
+from spark_avatar.storage.keys import task_prefix
 from spark_avatar.storage.object_storage import ObjectStorage
+from spark_avatar.tasks.task import AccountId, TaskId
 
 MODEL = "spark_avatar_picture_omni_v2"
 LEASE_SECONDS = 5.0
@@ -39,16 +40,18 @@ _TESTS = Path(__file__).parents[1]
 class Machine:
     """One process of the product, with a data folder and a log of its own."""
 
-    def __init__(self, folder: Path, arguments: list[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, arguments: list[str], environment: Mapping[str, str], *, inside: Sequence[str] = ()) -> None:
+        """`inside` is a command that runs the one that it is given."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._arguments = arguments
+        self._inside = inside
         self._environment = {**environment, "SPARK_AVATAR_DATA_DIR": str(folder)}
         self.log = folder.parent / f"{folder.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "spark_avatar", *self._arguments]
+        command = [*self._inside, sys.executable, "-m", "spark_avatar", *self._arguments]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
 
@@ -114,9 +117,14 @@ class ApiServer(Machine):
 class Fleet:
     """Everything, and what the tests ask of it."""
 
-    def __init__(self, folder: Path, *, wired: bool = True) -> None:
-        """`wired=False`: nothing between processes and servers, for measuring."""
+    def __init__(
+        self, folder: Path, *, wired: bool = True, storage_url: str = "", settings: Mapping[str, str] | None = None
+    ) -> None:
+        """`wired=False`: nothing between processes and servers, for measuring. Files are in a folder unless there is a URL;
+        `settings` are of all processes.
+        """
         self.wired = wired
+        self.settings = settings or {}
         programs = postgresql_programs()
         assert programs is not None
         self.folder = folder
@@ -129,7 +137,7 @@ class Fleet:
         starting.start()
         self.postgresql.start()
         starting.join()
-        self.files = folder / "files"
+        self.files = storage_url or str(folder / "files")
         self.to_database, self.to_broker = Wire(self.postgresql.port), Wire(self.rabbitmq.port)
         self.machines: list[Machine] = []
         self.servers: list[ApiServer] = []
@@ -158,37 +166,44 @@ class Fleet:
             "FLEET_FOLDER": str(self.gates),
             "SPARK_AVATAR_DATABASE_URL": self.postgresql.url(self.to_database.port if self.wired else None),
             "SPARK_AVATAR_BROKER_URL": self.rabbitmq.url(self.to_broker.port if self.wired else None),
-            "SPARK_AVATAR_STORAGE_URL": str(self.files),
+            "SPARK_AVATAR_STORAGE_URL": self.files,
             "SPARK_AVATAR_SECRET_KEY": "the same for every machine of the fleet",
             "SPARK_AVATAR_DEFAULT_ENGINE": fleet_engine.FleetEngine.name,
             "SPARK_AVATAR_LEASE_SECONDS": f"{LEASE_SECONDS:g}",
             "SPARK_AVATAR_DRAIN_SECONDS": "1",
             "SPARK_AVATAR_PRICE_PER_SECOND": "0.01",
+            **self.settings,
             **settings,
         }
 
-    def server(self, **settings: str) -> ApiServer:
-        """A further API server, ready."""
+    def server(self, *, ready: bool = True, **settings: str) -> ApiServer:
+        """A further API server, by default one that is ready."""
         server = ApiServer(self.folder / f"server-{next(self._names)}", self.environment(**settings))
         self.machines.append(server)
         server.start()
-        server.wait_until_ready()
+        if ready:
+            server.wait_until_ready()
         return server
 
-    def worker(self, *, concurrency: int = 1, engines: str = "fleet", **settings: str) -> Machine:
-        """A further worker; it may still be starting."""
+    def worker(self, *, concurrency: int = 1, engines: str = "fleet", inside: Sequence[str] = (), **settings: str) -> Machine:
+        """A further worker; it may still be starting. `inside` is a command that runs the one that it is given."""
         arguments = ["worker", "--engines", engines, "--concurrency", str(concurrency), "--log-json"]
-        worker = Machine(self.folder / f"worker-{next(self._names)}", arguments, self.environment(**settings))
+        folder = self.folder / f"worker-{next(self._names)}"
+        worker = Machine(folder, arguments, self.environment(**settings), inside=inside)
         self.machines.append(worker)
         worker.start()
         return worker
 
     def key(self) -> str:
         if not self._key:
-            command = [sys.executable, "-m", "spark_avatar", "keys", "create", "--name", "tests"]
-            environment = self.environment(SPARK_AVATAR_DATA_DIR=str(self.folder / "desk"))
-            self._key = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+            self._key = self.new_key()
         return self._key
+
+    def new_key(self, **settings: str) -> str:
+        """Of the database in the settings."""
+        command = [sys.executable, "-m", "spark_avatar", "keys", "create", "--name", "tests"]
+        environment = self.environment(SPARK_AVATAR_DATA_DIR=str(self.folder / "desk"), **settings)
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
 
     @contextmanager
     def client(self, server: ApiServer) -> Iterator[httpx.Client]:
@@ -253,9 +268,7 @@ class Fleet:
 
     def settle(self, ids: list[str], *, seconds: float = BACK_SECONDS) -> None:
         """Every task ends, by itself, within the time that a fault may cost."""
-        began = time.monotonic()
         eventually(lambda: self._ended(ids), f"{len(ids)} tasks have ended", seconds=seconds + 0.6 * len(ids))
-        self.last_settled = time.monotonic() - began
 
     def _ended(self, ids: list[str]) -> bool:
         counts = self.statuses(ids)
@@ -273,19 +286,20 @@ class Fleet:
                 assert row["status"] == "completed", row["failure"]
                 named = [output["key"] for output in row["outputs"]["content"]]  # type: ignore[index]
                 assert len(named) == 1
-            eventually(partial(self._keeps_only, task_id, named), f"only {named} is kept", seconds=60)
+            eventually(partial(self._keeps_only, row, named), f"only {named} is kept", seconds=60)
             assert self._books_of(task_id) == (len(named), 0), "charges and holds"
         assert SqlBooksAudit(self.database).faults() == []
         eventually(lambda: not self.scratch(), f"no scratch is left: {self.scratch()}", seconds=60)
 
-    def _keeps_only(self, task_id: str, named: list[str]) -> bool:
+    def _keeps_only(self, row: Mapping[str, object], named: list[str]) -> bool:
         """The video that the task names, and what belongs to the same attempt."""
-        kept = [stored.key for stored in self.storage().list("outputs") if task_id in stored.key]
+        prefix = task_prefix(AccountId(str(row["account_id"])), TaskId(str(row["id"])))
+        kept = [stored.key for stored in self.storage().list(prefix)]
         videos = [key for key in kept if key.endswith(".mp4")]
         return videos == named and all(Path(key).stem == Path(named[0]).stem for key in kept)
 
     def storage(self) -> ObjectStorage:
-        return ObjectStorage(str(self.files))
+        return ObjectStorage(self.files)
 
     def _books_of(self, task_id: str) -> tuple[int, int]:
         """Charges and holds."""
@@ -303,6 +317,12 @@ class Fleet:
         with reading(self.database) as connection:
             pids = connection.execute(select(workers.c.pid).where(workers.c.state.in_(["idle", "busy"]))).scalars()
             return sum(psutil.pid_exists(pid) for pid in pids)
+
+    def state_of(self, machine: Machine) -> set[str]:
+        """What its processes say of themselves."""
+        pids = [child.pid for child in machine.children()]
+        with reading(self.database) as connection:
+            return set(connection.execute(select(workers.c.state).where(workers.c.pid.in_(pids))).scalars())
 
     def wait_for_workers(self, count: int) -> None:
         eventually(lambda: self.live_workers() >= count, f"{count} workers are there")

@@ -14,7 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-PATIENCE = 60.0
+PATIENCE = 120.0
+"""Of tests on a machine that has other things to do; not a measure."""
 
 
 def postgresql_programs() -> Path | None:
@@ -71,6 +72,10 @@ class PostgresServer:
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, user=self._user, cwd=self._folder)
         eventually(self._accepts, "PostgreSQL accepts connections")
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def stop(self, *, kill: bool = False) -> None:
         """Every connection ends at once; `kill` leaves it no time to say so."""

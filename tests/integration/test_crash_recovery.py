@@ -3,6 +3,7 @@ is left.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -25,13 +26,24 @@ from spark_avatar.service.generation import GenerationService
 from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.models import PICTURE_OMNI
 from spark_avatar.service.prices import PriceList
+from spark_avatar.service.staging import GRACE_SECONDS, StagingRecovery
 from spark_avatar.tasks.task import Task, TaskStatus
 
 pytestmark = pytest.mark.slow
-PATIENCE = 60.0
+PATIENCE = 120.0
 TESTS = Path(__file__).parents[1]
 MOMENTS = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
 """Seconds after the server is ready: from before the claim to after the end."""
+
+DIES_BEFORE_THE_TASK_IS_STORED = """
+import os, signal, sys
+from pathlib import Path
+from test_crash_recovery import Site
+
+site = Site(Path(sys.argv[1]))
+site.store.add = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+site.submit(input(), input())
+"""
 
 
 class NoDispatcher:
@@ -55,7 +67,7 @@ class Site:
             self.store,
             NoDispatcher(),
             crash_server.catalog(crash_server.engines(0)),
-            inputs=RequestInputs(crash_server.open_storage(folder), MediaLimits()),
+            inputs=RequestInputs(crash_server.open_storage(folder), MediaLimits(), crash_server.open_staged(folder)),
             admission=Admission(self.store),
             prices=PriceList(),
             limits=MediaLimits(),
@@ -86,9 +98,9 @@ class Site:
         return found
 
     def files(self) -> list[str]:
-        """All but the pictures beside their videos."""
+        """All but the pictures and previews beside their videos."""
         found = {path for name in ("work", "files") for path in (self.folder / name).rglob("*.*")}
-        beside = {path for path in found if path.suffix == ".jpg" and path.with_suffix(".mp4") in found}
+        beside = {path for path in found if path.suffix in (".jpg", ".webp") and path.with_suffix(".mp4") in found}
         return sorted(str(path.relative_to(self.folder)) for path in found - beside)
 
 
@@ -153,7 +165,7 @@ def test_a_stopped_server_hands_its_task_back_without_counting(tmp_path, image_u
     with site.server() as server:
         eventually(lambda: site.store.get(task.id).stage == "slow")
         server.stdin.close()
-        assert server.wait(10) == 0
+        assert server.wait(60) == 0
     found = site.store.get(task.id)
     assert (found.status, found.attempts) == (TaskStatus.QUEUED, 0)
     assert site.files() == []
@@ -171,3 +183,20 @@ def test_two_servers_share_one_store_and_one_dies(site: Site, image_url, audio_u
         with site.server():
             done = [site.wait_for(task, TaskStatus.COMPLETED) for task in tasks]
     assert site.files() == sorted(f"files/{task.outputs[0].key}" for task in done)
+
+
+def test_a_server_killed_between_the_inputs_and_the_task_leaves_nothing(site: Site, image_url, audio_url):
+    environment = {**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{Path(__file__).parent}"}
+    command = [sys.executable, "-c", DIES_BEFORE_THE_TASK_IS_STORED, str(site.folder)]
+    urls = f"{image_url}\n{audio_url}\n"
+    died = subprocess.run(command, env=environment, input=urls, text=True, timeout=PATIENCE, check=False)
+    assert died.returncode == -signal.SIGKILL
+    assert len(list((site.folder / "files").rglob("inputs/*/*/*"))) == 2
+    seconds = iter((0.0, GRACE_SECONDS))
+    recovery = StagingRecovery(
+        crash_server.open_staged(site.folder), crash_server.open_storage(site.folder), monotonic=lambda: next(seconds)
+    )
+    recovery.step()
+    recovery.step()
+    assert site.files() == []
+    assert not list((site.folder / "files").rglob("inputs/*/*/*"))

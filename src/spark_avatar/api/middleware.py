@@ -8,7 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spark_avatar import tracing
 from spark_avatar.api.metrics import HttpMetrics
-from spark_avatar.api.problems import internal_error
+from spark_avatar.api.ports import Ports
+from spark_avatar.api.problems import internal_error, not_started
 from spark_avatar.api.request_ids import choose_request_id
 
 _log = structlog.stdlib.get_logger("spark_avatar.access")
@@ -49,7 +50,11 @@ class RequestContext:
             tracing.span(scope["method"], parent=headers, served=True, request_id=request_id) as step,
         ):
             try:
-                await self._app(scope, receive, send_with_id)
+                ports: Ports = scope["app"].state.ports
+                if ports.started() or scope["path"] in _PROBES:
+                    await self._app(scope, receive, send_with_id)
+                else:
+                    await not_started(request_id, headers.get("accept", ""))(scope, receive, send_with_id)
             except Exception:  # the outermost place: whatever it is, the caller gets a clean 500
                 _log.exception("request failed", method=scope["method"], path=scope["path"])
                 if status:

@@ -64,6 +64,8 @@ class Ports:
     checks: Callable[[], Mapping[str, bool]]
     """What must hold before the server can take work, by name."""
     limits: ApiLimits
+    started: Callable[[], bool]
+    """Whether the database has answered since this server started; before, only its probes are answered."""
     scratch: Path
     """An existing folder for uploads under way."""
     rates: RateLimits = field(default_factory=RateLimits)

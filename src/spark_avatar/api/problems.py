@@ -39,6 +39,7 @@ STATUS_OF: dict[type[errors.SparkAvatarError], int] = {
     errors.QueueFull: 503,
     errors.TaskCreationError: 503,
     errors.StorageUnavailable: 503,
+    errors.DatabaseUnavailable: 503,
     errors.ProviderFailed: 502,
     errors.SyncTimeout: 504,
     errors.SparkAvatarError: 500,
@@ -78,6 +79,14 @@ def problem_response(
 def internal_error(request_id: str, accept: str = "") -> Response:
     """The answer to a fault of our own: it says nothing of the inside."""
     return problem_response(500, "internal_error", _INTERNAL, request_id=request_id, accept=accept)
+
+
+def not_started(request_id: str, accept: str = "") -> Response:
+    """The answer of a server that waits for its database."""
+    error = errors.DatabaseUnavailable("The server is starting and waits for its database: try again later.")
+    status = status_of(error)
+    headers = _headers(status, error)
+    return problem_response(status, error.code, error.message, request_id=request_id, accept=accept, headers=headers)
 
 
 def answer_error(request: Request, error: errors.SparkAvatarError) -> Response:

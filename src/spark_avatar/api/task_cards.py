@@ -29,7 +29,7 @@ from spark_avatar.schemas.task_cards import (
 )
 from spark_avatar.service.clock import utc_now
 from spark_avatar.tasks.store import PageMark, TaskFilter
-from spark_avatar.tasks.task import THUMBNAIL, Task, TaskId, TaskStatus
+from spark_avatar.tasks.task import PREVIEW, THUMBNAIL, Task, TaskId, TaskStatus
 
 _LONGEST_PAGE: Final = 100
 _OPEN: Final = (TaskStatus.QUEUED, TaskStatus.RUNNING)
@@ -79,7 +79,7 @@ def show(request: Request, task_id: str, ports: PortsOf) -> Response:
         TaskDetail(
             **vars(_card(task, _key_names(ports, caller), ports, base)),
             inputs=InputsView(image=image, audio=audio),
-            options=task.request.options,
+            options=_shown_options(task, ports, base),
             attempts=task.attempts,
             position=ports.tasks.position(task),
             request_id=task.request_id,
@@ -102,13 +102,22 @@ def share(request: Request, task_id: str, body: ShortBody, ports: PortsOf) -> Re
     return _json(ShareLink(url=url, expires_at=int(end.timestamp())))
 
 
+def _shown_options(task: Task, ports: Ports, base: str) -> dict[str, object]:
+    """What was set, with a fresh link to a picture that came with the request."""
+    behind = task.request.background_url
+    if not behind:
+        return task.request.options
+    link = ports.files.input_link(behind, account_id=task.account_id, base_url=base)
+    return {**task.request.options, "background": link.url}
+
+
 def _key_names(ports: Ports, caller: Caller) -> dict[str, str]:
     return {key.id: key.name for key in ports.accounts.keys.list(caller.account_id)}
 
 
 def _card(task: Task, names: dict[str, str], ports: Ports, base: str) -> TaskCard:
     output = task.outputs[0] if task.outputs else None
-    thumbnail, warnings = task.metadata.get(THUMBNAIL), task.metadata.get("warnings")
+    thumbnail, preview, warnings = (task.metadata.get(name) for name in (THUMBNAIL, PREVIEW, "warnings"))
     name = "Console" if task.key_id.startswith(_SESSION) else names.get(task.key_id, task.key_id)
     return TaskCard(
         id=task.id,
@@ -127,6 +136,7 @@ def _card(task: Task, names: dict[str, str], ports: Ports, base: str) -> TaskCar
         key_id=task.key_id,
         key_name=name,
         thumbnail_url=ports.files.link(thumbnail, base_url=base) if isinstance(thumbnail, str) else None,
+        preview_url=ports.files.link(preview, base_url=base) if isinstance(preview, str) else None,
         error=CardError(code=task.failure.code, message=task.failure.message) if task.failure else None,
         warnings=len(warnings) if isinstance(warnings, list) else 0,
     )

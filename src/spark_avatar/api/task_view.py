@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from spark_avatar.schemas.task import ContentView, ErrorView, OutputView, ProgressView, TaskView, UsageView
-from spark_avatar.tasks.task import THUMBNAIL, Task, TaskOutput, TaskStatus
+from spark_avatar.tasks.task import PREVIEW, THUMBNAIL, Task, TaskOutput, TaskStatus
 
 Link = Callable[[str], str]
 """Makes the address of a stored file from its key."""
@@ -68,14 +68,14 @@ def _error(task: Task) -> ErrorView | None:
 
 
 def view_metadata(task: Task, link: Link) -> dict[str, object]:
-    """The times, and a link to the thumbnail. A worker fetches the inputs once it has taken the task, so a task is in the
-    queue until it starts: `in_queue_at` is when that ended.
+    """The times, and links to the thumbnail and the preview. A worker fetches the inputs once it has taken the task, so a task is
+    in the queue until it starts: `in_queue_at` is when that ended.
     """
     times = {"upload_at": task.uploaded_at, "in_queue_at": task.started_at, "completed_at": task.ended_at}
     since = {name: _seconds(task, moment) for name, moment in times.items() if moment is not None}
-    told = {name: value for name, value in task.metadata.items() if name != THUMBNAIL}
-    thumbnail = task.metadata.get(THUMBNAIL)
-    linked = {"thumbnail_url": link(thumbnail)} if isinstance(thumbnail, str) else {}
+    told = {name: value for name, value in task.metadata.items() if name not in (THUMBNAIL, PREVIEW)}
+    kept = {name: task.metadata.get(name) for name in (THUMBNAIL, PREVIEW)}
+    linked = {f"{name}_url": link(key) for name, key in kept.items() if isinstance(key, str)}
     return {**told, **since, **linked, "ignored": list(task.request.ignored)}
 
 

@@ -24,9 +24,11 @@ def list_deliveries(request: Request, ports: PortsOf, limit: Annotated[int, Quer
     return _answer(view_deliveries(found))
 
 
-@routes.get("/secret", responses={200: {"model": WebhookSecret}}, openapi_extra=needs(Scope.READ))
+@routes.get("/secret", responses={200: {"model": WebhookSecret}}, openapi_extra=needs(Scope.GENERATE))
 def secret(request: Request, ports: PortsOf) -> Response:
-    """The account's secret, in the form of the Standard Webhooks specification."""
+    """The account's secret, in the form of the Standard Webhooks specification. Reading is not enough for it: whoever has it can
+    sign messages that receivers take for this server's.
+    """
     caller = authenticate(request, ports)
     return _answer(WebhookSecret(secret=ports.webhooks.signer.secret_of(caller.account_id)))
 

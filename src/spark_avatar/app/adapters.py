@@ -15,9 +15,8 @@ from spark_avatar.service.addresses import AllowList
 from spark_avatar.service.fetch import InputFetcher
 from spark_avatar.service.files import FileService
 from spark_avatar.service.http_source import HttpSource
-from spark_avatar.service.inputs import RequestInputs
 from spark_avatar.service.prices import PriceList
-from spark_avatar.service.task_files import TaskFiles
+from spark_avatar.service.room import WorkRoom
 from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.storage.secret import load_secret
@@ -96,12 +95,12 @@ def work_dir_of(settings: Settings) -> Path:
     return settings.data_dir / "work"
 
 
+def work_room_of(settings: Settings) -> WorkRoom:
+    """The disk that those folders lie on."""
+    return WorkRoom(work_dir_of(settings), settings.min_free_bytes)
+
+
 def open_current_database(settings: Settings) -> Engine:
     """The database, brought up to date."""
     upgrade(database_url_of(settings))
     return open_database(database_url_of(settings))
-
-
-def task_files_of(settings: Settings, storage: ObjectStorage) -> TaskFiles:
-    """A task's files in storage."""
-    return TaskFiles(storage, RequestInputs(storage, limits_of(settings)))

@@ -38,11 +38,6 @@ class Housekeeping:
         self.recovery.sweep()
         self.roster.forget_silent(_FORGET_SECONDS)
 
-    def tidy(self) -> None:
-        """What a worker does for its own machine; leases are the servers' to watch."""
-        self.bury_dead()
-        self.recovery.remove_orphans()
-
     def bury_dead(self) -> int:
         """Hands back what processes with this data folder held that are dead; returns how many there were."""
         return self.presence.bury_dead(self._bury)

@@ -14,7 +14,6 @@ from spark_avatar.app.adapters import (
     database_url_of,
     open_current_database,
     storage_of,
-    task_files_of,
     task_store_of,
     work_dir_of,
 )
@@ -22,6 +21,7 @@ from spark_avatar.app.billing import ledger_of
 from spark_avatar.config import Settings
 from spark_avatar.service.account_data import AccountData
 from spark_avatar.service.audit import Audit, FileAudit
+from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.service.tasks import TaskService
 from spark_avatar.tasks.sql.audit import SqlTaskAudit
 from spark_avatar.tasks.sql.drained_servers import DrainedServers
@@ -52,7 +52,7 @@ def open_tasks(settings: Settings) -> SqlTaskStore:
 
 def open_task_service(settings: Settings) -> TaskService:
     """What can be done with tasks, for the command line; works beside a running server."""
-    return TaskService(open_tasks(settings), task_files_of(settings, storage_of(settings)))
+    return TaskService(open_tasks(settings), TaskFiles(storage_of(settings)))
 
 
 def open_ledger(settings: Settings) -> SqlLedger:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING
@@ -9,14 +10,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 import spark_avatar
-from spark_avatar.app.adapters import database_url_of, patient_store_of, storage_of, work_dir_of
+from spark_avatar.app.adapters import database_url_of, patient_store_of, storage_of, work_dir_of, work_room_of
 from spark_avatar.app.broker import broker_url_of
 from spark_avatar.app.housekeeping import KILL_SLACK_SECONDS, Housekeeping
 from spark_avatar.app.split_worker import open_worker
 from spark_avatar.app.task_runner import open_runner
 from spark_avatar.config import Settings, traces_wanted
 from spark_avatar.database.engine import open_database
-from spark_avatar.database.migrate import upgrade
+from spark_avatar.database.migrate import upgrade_when_there
 from spark_avatar.dispatch.presence import ServerPresence
 from spark_avatar.dispatch.roster import Attendance, WorkerState
 from spark_avatar.dispatch.sql_roster import SqlRoster
@@ -24,12 +25,19 @@ from spark_avatar.errors import ConfigurationError
 from spark_avatar.service.recovery import Recovery, Sweeper
 from spark_avatar.service.segment_cleanup import segment_workdirs
 from spark_avatar.tasks.sql.segments import SqlSegmentStore
-from spark_avatar.telemetry import Logging, configure_logging
+from spark_avatar.tasks.store import TaskStore
+from spark_avatar.telemetry import Logging, Seldom, configure_logging
 from spark_avatar.tracing import start_tracing
 from spark_avatar.wiring import engine_registry, provenance_of
 
 if TYPE_CHECKING:
     from spark_avatar.dispatch.celery_queue.worker import QueueControl
+
+_STEP_BACK_SECONDS = 3.0
+"""How long a worker with a full disk keeps a message from those that have room."""
+_LOOK_SECONDS = 0.2
+
+_log = structlog.stdlib.get_logger(__name__)
 
 
 def run_queue_workers(settings: Settings, logging: Logging, *, engines: Collection[str] = ()) -> int:
@@ -50,7 +58,7 @@ def run_queue_workers(settings: Settings, logging: Logging, *, engines: Collecti
     wanted = tuple(engines) or tuple(known)
     configure_logging(json=logging.json, level=logging.level)
     provenance_of(settings).describe()  # fails early; the signing library must not be loaded before the fork
-    upgrade(database_url_of(settings))
+    upgrade_when_there(database_url_of(settings))
     return run_queue_worker(
         broker_url,
         engines=wanted,
@@ -73,7 +81,12 @@ class QueueShift:
         name = f"{self._presence.server_id}/1"
         self._database = open_database(database_url_of(settings))
         roster = SqlRoster(self._database)
-        self._attendance = Attendance(roster, name, engines=engines, version=spark_avatar.__version__)
+        self._control = control
+        self._room = room = work_room_of(settings)
+        self._full = Seldom()
+        self._attendance = Attendance(
+            roster, name, engines=engines, version=spark_avatar.__version__, is_full=lambda: room.is_short
+        )
         self._attendance.__enter__()
         self._dispatcher = open_dispatcher(settings)
         self._dispatcher.start()
@@ -83,20 +96,22 @@ class QueueShift:
         housekeeping = Housekeeping(
             self._presence, recovery, roster, settings.data_dir / "uploads-under-way", settings.task_seconds
         )
-        if housekeeping.bury_dead():  # the child, perhaps, whose place this one takes
-            self._dispatcher.top_up(store.queued_by_engine())
-        self._sweeper = Sweeper(housekeeping.tidy, seconds=settings.lease_seconds, first_seconds=0)
+        self._sweeper = Sweeper(partial(self._tidy, housekeeping, store), seconds=settings.lease_seconds, first_seconds=0)
         self._sweeper.start()
         runner = open_runner(settings, self._database, name, control, engines)
         self._worker = open_worker(runner, settings, self._database, self._wake)
         self._wake_next = settings.max_running_per_account > 0
         self._attendance.note(WorkerState.IDLE)
 
-    def look(self) -> None:
-        """Takes the task or segment whose turn it is and brings it to an end, if one waits."""
+    def look(self) -> bool:
+        """Takes the task or segment whose turn it is and brings it to an end, if one waits. False when it could take nothing,
+        because the disk is full: then another worker has to look.
+        """
+        if self._room.is_short and not self._wait_for_room():
+            return False
         work = self._worker.claim()
         if work is None:
-            return
+            return True
         self._attendance.note(WorkerState.BUSY, work.task_id)
         try:
             with structlog.contextvars.bound_contextvars(**work.log_facts):
@@ -106,6 +121,24 @@ class QueueShift:
             # A task that its account's limit held back has used up its own message, and so has one whose turn a segment took.
             if self._wake_next or work.is_part:
                 self._dispatcher.wake(work.engine)
+        return True
+
+    def _wait_for_room(self) -> bool:
+        """For a few seconds, with a message in hand: the others then go to workers that can do something with them."""
+        if self._full.due():
+            _log.error("the disk is full: no tasks are taken", free_bytes=self._room.free_bytes, needed=self._room.least_bytes)
+        until = time.monotonic() + _STEP_BACK_SECONDS
+        while self._room.is_short:
+            if self._control.draining or time.monotonic() > until:
+                return False
+            time.sleep(_LOOK_SECONDS)
+        self._full.settle()
+        return True
+
+    def _tidy(self, housekeeping: Housekeeping, store: TaskStore) -> None:
+        if housekeeping.bury_dead():  # the child, perhaps, whose place this one took
+            self._dispatcher.top_up(store.queued_by_engine())
+        housekeeping.recovery.remove_orphans()
 
     def _wake(self, engine: str, workers: int) -> None:
         for _ in range(workers):

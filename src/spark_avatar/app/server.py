@@ -7,10 +7,14 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import DBAPIError, TimeoutError  # noqa: A004 - none of the builtin is meant
+
 from spark_avatar.app.adapters import limits_of, storage_of
 from spark_avatar.app.services import Services, build_services
+from spark_avatar.app.start import PatientStart
 from spark_avatar.config import Settings, traces_wanted
-from spark_avatar.errors import StorageUnavailable
+from spark_avatar.database.patience import is_away
+from spark_avatar.errors import DatabaseUnavailable, StorageUnavailable
 from spark_avatar.service.members import WELCOME_PATH
 from spark_avatar.tasks.sql.demand import SqlDemandMeter
 from spark_avatar.tasks.sql.totals import SqlStageTotals
@@ -19,7 +23,7 @@ from spark_avatar.tracing import start_tracing
 from spark_avatar.wiring import provenance_of
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from fastapi import FastAPI, Request, Response
     from prometheus_client import CollectorRegistry
 
     from spark_avatar.api.ports import Ports
@@ -35,14 +39,15 @@ def create_app(settings: Settings, logging: Logging = PLAIN_LOGGING) -> FastAPI:
     from spark_avatar.app.console import open_console
 
     services = build_services(settings, logging)
+    start = PatientStart(services)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await run_in_threadpool(services.start)
+        await run_in_threadpool(start.begin)
         try:
             yield
         finally:
-            await run_in_threadpool(services.stop)
+            await run_in_threadpool(start.end)
 
     registry = CollectorRegistry()
     registry.register(QueueCollector(lambda: services.store.queue_facts(now=datetime.now(UTC))))
@@ -51,6 +56,9 @@ def create_app(settings: Settings, logging: Logging = PLAIN_LOGGING) -> FastAPI:
     registry.register(WorkerCollector(services.roster.all))
     app = build_api(registry=registry, lifespan=lifespan)
     app.state.ports = _ports(services, registry)
+    app.state.start = start
+    for silence in (DBAPIError, TimeoutError):
+        app.add_exception_handler(silence, _answer_silence)
     app.include_router(open_console(settings, services.storage))
     return app
 
@@ -67,7 +75,21 @@ def run_server(settings: Settings, *, host: str, port: int, log_json: bool, log_
     provenance_of(settings).check()
     app = create_app(settings, Logging(json=log_json, level=log_level))
     ports: Ports = app.state.ports
-    serve(app, host=host, port=port, on_stop=ports.stopping.set, greeting=lambda url: _welcome(ports, url))
+    start: PatientStart = app.state.start
+
+    def greeting(url: str) -> str:
+        return start.greet(lambda: _welcome(ports, url) + _key_hint(start.services))
+
+    serve(app, host=host, port=port, on_stop=ports.stopping.set, greeting=greeting)
+
+
+def _answer_silence(request: Request, error: Exception) -> Response:
+    """503 for a call that the database did not answer; other faults of it are ours."""
+    from spark_avatar.api.problems import answer_error
+
+    if not is_away(error):
+        raise error
+    return answer_error(request, DatabaseUnavailable("The database does not answer: try again later."))
 
 
 def _welcome(ports: Ports, url: str) -> str:
@@ -77,6 +99,15 @@ def _welcome(ports: Ports, url: str) -> str:
         return ""
     base = (ports.public_url or url).rstrip("/")
     return f"Nobody can sign in yet. Create the owner's account: {base}{WELCOME_PATH}?code={code}\n"
+
+
+def _key_hint(services: Services) -> str:
+    """While there is no API key: how to make one."""
+    if services.keys.list():
+        return ""
+    settings = services.settings
+    where = f" --data-dir {settings.data_dir}" if "data_dir" in settings.model_fields_set else ""
+    return f"There is no API key yet. Beside this server: spark-avatar keys create --name laptop{where}\n"
 
 
 def _ports(services: Services, registry: CollectorRegistry) -> Ports:
@@ -99,6 +130,7 @@ def _ports(services: Services, registry: CollectorRegistry) -> Ports:
         accounts=services.accounts,
         billing=services.billing,
         checks=services.checks,
+        started=services.started.is_set,
         limits=ApiLimits(limits_of(settings), settings.sync_seconds),
         rates=RateLimits.of(
             per_key=settings.rate_per_key, per_address=settings.rate_per_address, store_url=settings.rate_store_url

@@ -6,13 +6,16 @@ Web libraries are imported where they are used: worker processes import this mod
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
+from spark_avatar.accounts.sql.audit import SqlAuditLog
 from spark_avatar.accounts.sql.keys import SqlKeyStore
 from spark_avatar.app.account_data import account_data_of
 from spark_avatar.app.accounts import account_services, key_store, known_models
@@ -24,7 +27,6 @@ from spark_avatar.app.adapters import (
     prices_of,
     secret_of,
     storage_of,
-    task_files_of,
     task_store_of,
     work_dir_of,
 )
@@ -34,7 +36,7 @@ from spark_avatar.app.housekeeping import KILL_SLACK_SECONDS, Housekeeping
 from spark_avatar.app.worker import worker_main
 from spark_avatar.config import Settings
 from spark_avatar.database.engine import open_database
-from spark_avatar.database.migrate import upgrade
+from spark_avatar.database.migrate import upgrade_when_there
 from spark_avatar.dispatch.dispatcher import Dispatcher
 from spark_avatar.dispatch.in_process import InProcessDispatcher
 from spark_avatar.dispatch.presence import ServerPresence
@@ -57,6 +59,8 @@ from spark_avatar.service.reconciler import RECONCILE_SECONDS, Reconciler
 from spark_avatar.service.recovery import Recovery, Sweeper
 from spark_avatar.service.retention import Retention, age
 from spark_avatar.service.segment_cleanup import clear_ended, segment_workdirs
+from spark_avatar.service.staging import GRACE_SECONDS, StagingRecovery
+from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.service.tasks import TaskService
 from spark_avatar.service.webhook_endpoints import WebhookEndpoints
 from spark_avatar.service.webhooks import WebhookDeliverer, WebhookSigner
@@ -64,6 +68,7 @@ from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.tasks.sql.deliveries import SqlDeliveryStore
 from spark_avatar.tasks.sql.endpoints import SqlEndpointStore
 from spark_avatar.tasks.sql.segments import SqlSegmentStore
+from spark_avatar.tasks.sql.staging import SqlStagedTasks
 from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.telemetry import PLAIN_LOGGING, Logging
 from spark_avatar.wiring import model_catalog
@@ -97,26 +102,30 @@ class Services:
     webhook_endpoints: WebhookEndpoints
     account_data: AccountData
     sweepers: tuple[Sweeper, ...]
+    started: threading.Event = field(default_factory=threading.Event)
 
     def checks(self) -> dict[str, bool]:
         """What must hold before this server can take work."""
         return {
-            "database": self.store.ping(),
+            "database": self.started.is_set() and self.store.ping(),
             "storage": _answers(self.storage),
             "workers": self.dispatcher.ready(),
         }
 
-    def start(self) -> None:
-        """Brings the database up to date, takes up what dead servers left, starts the workers."""
-        upgrade(database_url_of(self.settings))
+    def start(self, *, over: threading.Event | None = None, on_away: Callable[[], None] | None = None) -> None:
+        """Brings the database up to date, starts the workers, takes up what dead servers left. A PostgreSQL that does not answer
+        is waited for, until `over` is set; `on_away` is told when it did not at once.
+        """
         self.housekeeping.scratch.mkdir(parents=True, exist_ok=True)
-        self.housekeeping.take_up()
+        if not upgrade_when_there(database_url_of(self.settings), over=over, on_away=on_away):
+            return
         self.dispatcher.start()
         for sweeper in self.sweepers:
             sweeper.start()
+        self.started.set()
 
     def stop(self) -> None:
-        """Lets running tasks finish or be handed back; nothing of this run stays behind."""
+        """Lets running tasks finish or be handed back; nothing of this run stays behind. Right at any time after `start`."""
         for sweeper in self.sweepers:
             sweeper.stop()
         self.analysis.helper.stop()
@@ -135,6 +144,7 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
     recovery = Recovery(
         store, storage, work_dir_of(settings), settings.max_attempts, leases, other_folders=partial(segment_workdirs, segments)
     )
+    staged = SqlStagedTasks(database)
     roster, chores = SqlRoster(database), SqlChores(database)
     presence, uploads = ServerPresence(settings.data_dir / "servers"), settings.data_dir / "uploads-under-way"
     housekeeping = Housekeeping(presence, recovery, roster, uploads, settings.task_seconds)
@@ -144,7 +154,7 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
         store,
         dispatcher,
         catalog,
-        inputs=RequestInputs(storage, limits_of(settings)),
+        inputs=RequestInputs(storage, limits_of(settings), staged),
         prices=prices_of(settings),
         usual_seconds=settings.hold_seconds,
         needs_consent=settings.require_consent,
@@ -165,7 +175,7 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
         storage=storage,
         catalog=catalog,
         generation=generation,
-        tasks=TaskService(store, task_files_of(settings, storage), dispatcher.look_again),
+        tasks=TaskService(store, TaskFiles(storage), dispatcher.look_again),
         files=files_of(settings, storage),
         dispatcher=dispatcher,
         roster=roster,
@@ -175,8 +185,9 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
         account_data=account_data_of(settings, database, storage),
         webhook_endpoints=WebhookEndpoints(webhooks.endpoints, webhooks.deliveries, webhooks.signer, accounts.audit),
         sweepers=(
-            Sweeper(housekeeping.take_up, seconds=settings.lease_seconds / 3),
+            Sweeper(housekeeping.take_up, seconds=settings.lease_seconds / 3, first_seconds=0),
             Sweeper(Reconciler(store, dispatcher, chores).step, seconds=RECONCILE_SECONDS),
+            Sweeper(StagingRecovery(staged, storage).step, seconds=GRACE_SECONDS / 6, first_seconds=0),
             Sweeper(partial(_sweep_hourly, chores, _retention(settings, store, storage)), seconds=600, first_seconds=60),
             Sweeper(partial(clear_ended, segments, storage), seconds=30),
             Sweeper(webhooks.step, seconds=1),
@@ -212,12 +223,13 @@ def _sweep_hourly(chores: SqlChores, retention: Retention) -> None:
 def _webhooks(settings: Settings, database: Engine, store: SqlTaskStore) -> WebhookDeliverer:
     sender = HttpSender(AllowList.parse(settings.fetch_allow))
     signer = WebhookSigner(secret_of(settings))
-    return WebhookDeliverer(SqlDeliveryStore(database), SqlEndpointStore(database), store, sender, signer)
+    audit = SqlAuditLog(database)
+    return WebhookDeliverer(SqlDeliveryStore(database), SqlEndpointStore(database), store, sender, signer, audit)
 
 
 def _retention(settings: Settings, store: SqlTaskStore, storage: ObjectStorage) -> Retention:
     ages = age(timedelta(days=settings.keep_days)), age(timedelta(hours=settings.keep_input_hours))
-    return Retention(store, storage, task_files_of(settings, storage), *ages)
+    return Retention(store, storage, TaskFiles(storage), *ages)
 
 
 def _answers(storage: ObjectStorage) -> bool:

@@ -39,6 +39,7 @@ def open_worker(
         task_seconds=runner.task_seconds,
         most_running=runner.most_running,
         engines=runner.engines,
+        room=runner.room,
     )
     leases = LeaseWatch(settings.lease_seconds)
     split = SplitRenderer(segments, settings.split_seconds, settings.max_attempts, leases, wake)

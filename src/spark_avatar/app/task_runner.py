@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from spark_avatar.app.adapters import fetcher_of, limits_of, patient_store_of, prices_of, storage_of, work_dir_of
+from spark_avatar.app.adapters import (
+    fetcher_of,
+    limits_of,
+    patient_store_of,
+    prices_of,
+    storage_of,
+    work_dir_of,
+    work_room_of,
+)
 from spark_avatar.config import Settings
 from spark_avatar.errors import SparkAvatarError
 from spark_avatar.tasks.sql.drained_servers import DrainedServers
@@ -66,4 +74,5 @@ def open_runner(
         task_seconds=settings.task_seconds,
         most_running=settings.max_running_per_account or None,
         engines=engines,
+        room=work_room_of(settings),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 import spark_avatar
-from spark_avatar.app.adapters import database_url_of
+from spark_avatar.app.adapters import database_url_of, work_room_of
 from spark_avatar.app.split_worker import open_worker
 from spark_avatar.app.task_runner import open_runner
 from spark_avatar.config import Settings, traces_wanted
@@ -50,5 +50,8 @@ def worker_main(name: str, control: WorkerControl, settings: Settings, logging: 
         finally:
             attendance.note(WorkerState.IDLE)
 
-    with Attendance(SqlRoster(database), name, engines=(), version=spark_avatar.__version__) as attendance:
+    room = work_room_of(settings)
+    with Attendance(
+        SqlRoster(database), name, engines=(), version=spark_avatar.__version__, is_full=lambda: room.is_short
+    ) as attendance:
         run_worker(claim, run, control)

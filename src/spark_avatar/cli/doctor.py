@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from spark_avatar.config import Settings
 
 LIBRARIES = ("av", "PIL", "cv2", "numpy", "onnxruntime", "fastapi", "sqlalchemy", "obstore", "httpx")
+_LEAST_FREE_BYTES = 1_000_000_000
 DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-contrib-python-headless"}
 
 
@@ -45,7 +46,7 @@ def doctor(
         return
     folder = settings.data_dir
     checks: list[Callable[[], Finding]] = [_python, *(lambda name=name: _library(name) for name in LIBRARIES)]
-    checks += [_encoder, _face_models, _weights, lambda: _folder(folder), lambda: _storage(settings)]
+    checks += [_encoder, _face_models, _weights, lambda: _folder(folder, settings.min_free_bytes), lambda: _storage(settings)]
     checks += [lambda: _provenance(settings)]
     findings = [check() for check in checks]
     for finding in findings:
@@ -69,11 +70,11 @@ def _library(name: str) -> Finding:
 
 
 def _encoder() -> Finding:
-    from spark_avatar.media.mp4 import missing_encoders
+    from spark_avatar.media.encoder import missing_encoders
 
     missing = missing_encoders()
     return Finding(
-        "encoders", not missing, "libx264, aac" if not missing else f"{', '.join(missing)}: reinstall `av` from its wheel"
+        "encoders", not missing, "all there" if not missing else f"{', '.join(missing)}: reinstall `av` from its wheel"
     )
 
 
@@ -115,11 +116,16 @@ def _provenance(settings: "Settings") -> Finding:
         return Finding("provenance", False, error.message)
 
 
-def _folder(folder: Path) -> Finding:
+def _folder(folder: Path, least_bytes: int) -> Finding:
+    """Whether it can be written to, and whether workers with it take tasks."""
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    free = shutil.disk_usage(existing).free / 1e9
-    fine = os.access(existing, os.W_OK) and free > 1
-    return Finding("data folder", fine, f"{folder} ({free:.0f} GB free)" + ("" if fine else ": not writable or full"))
+    free = shutil.disk_usage(existing).free
+    fault = ""
+    if not os.access(existing, os.W_OK):
+        fault = ": not writable"
+    elif free < max(least_bytes, _LEAST_FREE_BYTES):
+        fault = ": nearly full" if free >= least_bytes else ": full, no tasks are taken (SPARK_AVATAR_MIN_FREE_BYTES)"
+    return Finding("data folder", not fault, f"{folder} ({free / 1e9:.1f} GB free){fault}")
 
 
 def _storage(settings: "Settings") -> Finding:

@@ -19,7 +19,9 @@ Seed = Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Same input
 def render_command(
     image: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The portrait.")],
     audio: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, help="The speech that drives it.")] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", dir_okay=False, help="The MP4 to write.")] = Path("out.mp4"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", dir_okay=False, help="The video to write: .mp4, .webm or .mov.")
+    ] = Path("out.mp4"),
     track: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Follow this track (JSON or CSV) instead, without sound."),
@@ -34,8 +36,14 @@ def render_command(
     ] = None,
     transcript: Annotated[str | None, typer.Option(help="What is said, where it is known: sharpens the lips.")] = None,
     crop: Annotated[str | None, typer.Option(help="face: a square around the face; none: the whole portrait.")] = None,
-    background: Annotated[str | None, typer.Option(help="keep, or a colour like #00B140 behind the person.")] = None,
+    background: Annotated[
+        str | None, typer.Option(help="Behind the person: keep, transparent, a colour like #00B140, or a picture's file.")
+    ] = None,
+    format: Annotated[  # noqa: A002 - named as the engine's option
+        str | None, typer.Option(help="mp4, webm, mov, or auto.  [default: as the output's suffix says]")
+    ] = None,
     thumbnail: Annotated[Path | None, typer.Option(dir_okay=False, help="Also save a good frame here, as JPEG or PNG.")] = None,
+    preview: Annotated[Path | None, typer.Option(dir_okay=False, help="Also save the first seconds small, as a WebP.")] = None,
     engine: Annotated[str, typer.Option(help="Which engine renders; see `engines list`.")] = "portrait",
     option: Annotated[
         list[str] | None, typer.Option("--option", metavar="NAME=VALUE", help="An option that only this engine has; repeatable.")
@@ -55,11 +63,13 @@ def render_command(
         raise typer.BadParameter("give either a recording or --track", param_hint="AUDIO")
     motion = read_track(track) if track is not None else audio
     assert motion is not None
+    behind = _picture(background)
     given = {
         "fps": fps,
         "resolution": resolution,
         "crop": crop,
-        "background": background,
+        "background": None if behind is not None else background,
+        "format": _format(format, output, background),
         "expressiveness": expressiveness,
         "head_motion": head_motion,
         "emotion": emotion,
@@ -77,10 +87,36 @@ def render_command(
             seed=seed,
             monitor=bar,
             thumbnail=thumbnail,
+            preview=preview,
+            background=behind,
             label=label,
             consent=_stated(consent, settings),
         )
     report(rendition, json_output=json_output, quiet=quiet)
+
+
+def _picture(background: str | None) -> Path | None:
+    """The file that is meant, if it is one."""
+    if background is None or background in ("keep", "transparent") or background.startswith("#"):
+        return None
+    path = Path(background)
+    if not path.is_file():
+        raise typer.BadParameter(
+            f"{background} is neither keep, transparent, a colour like #00B140, nor a file that exists", param_hint="--background"
+        )
+    return path
+
+
+def _format(given: str | None, output: Path, background: str | None) -> str | None:
+    """The format that was asked for, by name or by the output's suffix; None for the engine's own choice."""
+    from spark_avatar.media.video_format import MP4, format_of
+
+    named = format_of(output)
+    if given is None:
+        return None if named is None or (named == MP4 and background != "transparent") else named.name
+    if named is not None and given not in ("auto", named.name):
+        raise typer.BadParameter(f"the output's suffix says {named.name}, not {given}", param_hint="--format")
+    return given
 
 
 def _engine_options(pairs: list[str]) -> dict[str, object]:
@@ -137,6 +173,9 @@ def summary(rendition: "Rendition") -> dict[str, object]:
     return {
         "path": str(rendition.path),
         "thumbnail": str(rendition.thumbnail) if rendition.thumbnail else None,
+        "preview": str(rendition.preview) if rendition.preview else None,
+        "format": rendition.format.name,
+        "transparent": rendition.transparent,
         "seconds": round(rendition.seconds, 4),
         "frames": rendition.frames,
         "frame_rate": rate.numerator if rate.denominator == 1 else round(float(rate), 6),

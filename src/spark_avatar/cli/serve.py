@@ -16,11 +16,7 @@ def serve(
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Serve the API and the web page; Ctrl-C lets running tasks finish."""
-    from spark_avatar.app.openings import open_keys
     from spark_avatar.app.server import run_server
 
     settings = load_settings(data_dir, workers=workers)
-    if not open_keys(settings).list():
-        where = f" --data-dir {data_dir}" if data_dir else ""
-        typer.echo(f"There is no API key yet. Beside the running server: spark-avatar keys create --name laptop{where}", err=True)
     run_server(settings, host=host, port=port, log_json=log_json, log_level=log_level)

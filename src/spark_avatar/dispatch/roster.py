@@ -4,13 +4,15 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
 from typing import Protocol
 
 import structlog
+
+from spark_avatar.telemetry import Seldom
 
 BEAT_SECONDS = 5.0
 SILENT_SECONDS = 4 * BEAT_SECONDS
@@ -27,6 +29,8 @@ class WorkerState(StrEnum):
     """Its engine loads."""
     IDLE = "idle"
     BUSY = "busy"
+    FULL = "full"
+    """Its disk is full: it takes nothing until there is room."""
     DRAINING = "draining"
     """It ends as soon as its task has."""
 
@@ -86,11 +90,16 @@ class Roster(Protocol):
 class Attendance:
     """One worker's own line in the roster, kept up by a thread. A database that is away does not disturb the worker."""
 
-    def __init__(self, roster: Roster, name: str, *, engines: Collection[str], version: str) -> None:
+    def __init__(
+        self, roster: Roster, name: str, *, engines: Collection[str], version: str, is_full: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`is_full` is asked at every beat."""
         self._roster = roster
         self._name = name
         self._engines = tuple(engines)
         self._version = version
+        self._is_full = is_full
+        self._complaint = Seldom()
         self._state = WorkerState.STARTING
         self._task: tuple[str, float] | None = None
         self._news = threading.Event()
@@ -136,9 +145,12 @@ class Attendance:
                 pid=os.getpid(),
                 engines=self._engines,
                 version=self._version,
-                state=self._state,
+                state=WorkerState.FULL if self._state is WorkerState.IDLE and self._is_full() else self._state,
                 task_id=task_id,
                 busy_seconds=time.monotonic() - since,
             )
         except Exception:  # noqa: BLE001 - the next beat may find the database again
-            _log.warning("could not sign in", worker=self._name)
+            if self._complaint.due():
+                _log.warning("could not sign in", worker=self._name)
+        else:
+            self._complaint.settle()

@@ -91,6 +91,11 @@ def _from_now(seconds: float) -> ColumnElement[Any]:
     return type_coerce(moment, UtcMicroseconds)
 
 
+def _state_of(word: str) -> WorkerState:
+    """A worker of a later release may be in a state that this one does not know."""
+    return WorkerState(word) if word in set(WorkerState) else WorkerState.STARTING
+
+
 def _record_of(row: Row[Any]) -> WorkerRecord:
     return WorkerRecord(
         name=row.name,
@@ -98,7 +103,7 @@ def _record_of(row: Row[Any]) -> WorkerRecord:
         pid=row.pid,
         engines=tuple(filter(None, row.engines.split(","))),
         version=row.version,
-        state=WorkerState(row.state),
+        state=_state_of(row.state),
         task_id=row.task_id,
         busy_seconds=(row.busy_for or 0) / _SECOND,
         started_ago=row.started_ago / _SECOND,

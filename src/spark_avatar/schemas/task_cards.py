@@ -40,6 +40,7 @@ class TaskCard(BaseModel):
     key_id: str
     key_name: str
     thumbnail_url: str | None = None
+    preview_url: str | None = None
     error: CardError | None = None
     warnings: int = 0
 

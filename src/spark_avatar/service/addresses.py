@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
 IPAddress = IPv4Address | IPv6Address
+_RESOLVE_SECONDS: Final = 10.0
 
 _REFUSED_IPV4: Final = tuple(
     IPv4Network(network)
@@ -119,3 +120,17 @@ class AllowList:
             return True
         mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
         return any((mapped or address) in network for network in self.networks)
+
+
+@dataclass(frozen=True)
+class PublicReach:
+    """Where engines elsewhere may send us for a file: where inputs may be fetched from."""
+
+    allow: AllowList
+
+    def __call__(self, host: str, port: int) -> list[str]:
+        """The addresses of the host that may be connected to. Raises `OSError`."""
+        from spark_avatar.service.connect import Deadline, resolve  # brings an HTTP client, which a local render needs not
+
+        found = resolve(host, port, Deadline(_RESOLVE_SECONDS))
+        return [str(address) for address in found if self.allow.permits(host, address)]

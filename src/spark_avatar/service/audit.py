@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from spark_avatar.errors import ObjectNotFound
 from spark_avatar.service.clock import Clock, utc_now
-from spark_avatar.storage.keys import poster_key
+from spark_avatar.storage.keys import shown_keys
 from spark_avatar.storage.storage import ObjectKey, Storage, StoredObject
 from spark_avatar.tasks.records import TaskRecord
 from spark_avatar.tasks.task import AccountId, TaskId, TaskStatus
@@ -16,7 +16,7 @@ from spark_avatar.tasks.task import AccountId, TaskId, TaskStatus
 _KINDS: Final = ("inputs/", "outputs/", "work/")
 _PARTS: Final = 3
 """Of a file's key, behind its kind: account, task, name."""
-_GRACE: Final = timedelta(minutes=1)
+_GRACE: Final = timedelta(minutes=2)
 """A younger file may belong to a task that is just being stored, completed or removed."""
 
 
@@ -110,4 +110,4 @@ def _belongs(found: StoredObject, tasks: dict[tuple[AccountId, TaskId], TaskReco
         return False
     if not task.status.ended or kind == "inputs":
         return True
-    return found.key in {key for output in task.outputs for key in (output.key, poster_key(output.key))}
+    return found.key in {key for output in task.outputs for key in shown_keys(output.key)}

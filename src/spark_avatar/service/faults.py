@@ -16,7 +16,7 @@ from spark_avatar.errors import (
 )
 from spark_avatar.media.limits import MEGABYTE, MediaLimits
 
-InputKind = Literal["image", "audio"]
+InputKind = Literal["image", "audio", "background"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class InputFaults:
     @property
     def parameter(self) -> str:
         """The request's parameter."""
-        return f"{self.kind}_url"
+        return "background" if self.kind == "background" else f"{self.kind}_url"
 
     def invalid(self, reason: str, **facts: str | int) -> InputError:
         """The URL cannot be used."""
@@ -45,7 +45,7 @@ class InputFaults:
     def too_large(self, size: int | None) -> InputError:
         """More bytes than allowed; `size` where it is known."""
         limit = f"{self.limit_bytes / MEGABYTE:g} MB"
-        advice = "scale it down or save it as JPEG" if self.kind == "image" else "shorten it or save it as MP3 or AAC"
+        advice = "scale it down or save it as JPEG" if self.kind != "audio" else "shorten it or save it as MP3 or AAC"
         measured = f"has {size / MEGABYTE:.1f} MB" if size is not None else f"has more than {limit}"
         facts: dict[str, Fact] = {f"{self.kind}_limit_bytes": self.limit_bytes}
         if size is not None:
@@ -61,8 +61,8 @@ class InputFaults:
 
 
 def faults_of(kind: InputKind, limits: MediaLimits) -> InputFaults:
-    """The errors for an image or a recording."""
-    if kind == "image":
+    """The errors for a picture or a recording."""
+    if kind != "audio":
         return InputFaults(kind, ImageUrlInvalid, ImageUnreadable, ImageTooManyBytes, limits.image_bytes)
     return InputFaults(kind, AudioUrlInvalid, AudioUnreadable, AudioTooLong, limits.audio_bytes)
 

@@ -159,7 +159,7 @@ class GenerationService:
                 stored = self._store.add_once(kept, key, hold=hold)
         finally:
             if stored is None or stored.id != task.id:
-                self._inputs.remove(task)
+                self._inputs.drop(task)
         return stored
 
     def _submission_key(self, request: GenerationRequest, word: str | None) -> SubmissionKey | None:
@@ -183,6 +183,7 @@ class GenerationService:
                 image_url=checked.image_url,
                 audio_url=checked.audio_url,
                 options=checked.options,
+                background_url=checked.background_url,
                 webhook_url=checked.webhook_url,
                 label=checked.label,
                 ignored=checked.ignored,

@@ -12,11 +12,12 @@ from spark_avatar.service.faults import InputKind, faults_of
 from spark_avatar.service.urls import is_data_url
 from spark_avatar.storage.keys import input_key, parse_key
 from spark_avatar.storage.storage import ObjectKey, Storage
-from spark_avatar.tasks.task import Task
+from spark_avatar.tasks.staging import StagedTasks
+from spark_avatar.tasks.task import AccountId, Task, TaskId
 
 _SCHEME: Final = "stored:"
 """No request may name it: an address has to be http, https or data."""
-_KINDS: Final[tuple[InputKind, ...]] = ("image", "audio")
+_KINDS: Final[tuple[InputKind, ...]] = ("image", "audio", "background")
 
 
 def stored_key(url: str) -> ObjectKey | None:
@@ -31,25 +32,44 @@ def stored_key(url: str) -> ObjectKey | None:
 
 @dataclass(frozen=True)
 class RequestInputs:
-    """Keeps and removes the inputs that came inside requests. Those that are fetched from elsewhere are never kept."""
+    """Keeps the inputs that came inside requests. Those that are fetched from elsewhere are never kept."""
 
     storage: Storage
     limits: MediaLimits
+    staged: StagedTasks
+    """Told before anything is stored: what a killed server leaves is found by it."""
 
     def keep(self, task: Task) -> Task:
         """The task, with its `data:` URLs stored and replaced. Raises the input's errors for a URL that is damaged, empty
         or holds too many bytes: nothing is stored then.
         """
-        addresses: dict[InputKind, str] = {"image": task.request.image_url, "audio": task.request.audio_url}
+        request = task.request
+        addresses: dict[InputKind, str] = {"image": request.image_url, "audio": request.audio_url}
+        if request.background_url:
+            addresses["background"] = request.background_url
         contents = {
             kind: decode_data_url(url, faults_of(kind, self.limits)) for kind, url in addresses.items() if is_data_url(url)
         }
+        if contents:
+            self.staged.begin(task.id, task.account_id)
         for kind, content in contents.items():
             key = input_key(task.account_id, task.id, kind)
             addresses[kind] = f"{_SCHEME}{self.storage.put(key, content).key}"
-        return replace(task, request=replace(task.request, image_url=addresses["image"], audio_url=addresses["audio"]))
+        kept = replace(
+            request,
+            image_url=addresses["image"],
+            audio_url=addresses["audio"],
+            background_url=addresses.get("background", ""),
+        )
+        return replace(task, request=kept)
 
-    def remove(self, task: Task) -> None:
-        """Removes what `keep` stored; nothing happens where it stored nothing."""
-        for kind in _KINDS:
-            self.storage.delete(input_key(task.account_id, task.id, kind))
+    def drop(self, task: Task) -> None:
+        """Removes what `keep` stored for a task that is not stored; nothing happens where it stored nothing."""
+        remove_inputs(self.storage, task.account_id, task.id)
+        self.staged.forget(task.id)
+
+
+def remove_inputs(storage: Storage, account_id: AccountId, task_id: TaskId) -> None:
+    """Removes the inputs of a task that came inside its request, if there are any."""
+    for kind in _KINDS:
+        storage.delete(input_key(account_id, task_id, kind))

@@ -11,6 +11,7 @@ from typing import Protocol
 from spark_avatar.errors import Canceled, TimedOut
 from spark_avatar.service.clock import Clock
 from spark_avatar.tasks.task import Claim, Task, TaskId
+from spark_avatar.telemetry import Seldom
 from spark_avatar.tracing import Stages
 
 _REPORT_SECONDS = 0.3
@@ -48,6 +49,7 @@ class Heartbeat:
         self._claim = claim
         self._lease = timedelta(seconds=lease_seconds)
         self._clock = clock
+        self._complaint = Seldom()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self.lost = False
@@ -67,7 +69,10 @@ class Heartbeat:
             if not self._store.renew(self._task_id, self._claim, lease_until=self._clock() + self._lease):
                 self.lost = True
         except Exception:  # noqa: BLE001 - a lease outlives a database that is away for a moment
-            _log.exception("a lease could not be renewed", extra={"task_id": self._task_id})
+            if self._complaint.due():
+                _log.exception("a lease could not be renewed", extra={"task_id": self._task_id})
+        else:
+            self._complaint.settle()
 
     def _run(self) -> None:
         while not self.lost and not self._over.wait(self._lease.total_seconds() / 3):

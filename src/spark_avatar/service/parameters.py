@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from spark_avatar.engines.options import validate_options
+from spark_avatar.engines.options import WithBackground, validate_options
 from spark_avatar.engines.seed import MAX_SEED as MAX_SEED
 from spark_avatar.engines.seed import draw_seed
 from spark_avatar.errors import AudioUrlMissing, ConsentMissing, ImageUrlMissing, InputError, InvalidOptions
@@ -30,6 +30,8 @@ class CheckedRequest:
     audio_url: str
     options: dict[str, object]
     """Those that were given, valid for the engine."""
+    background_url: str
+    """Of the picture behind the person; empty where there is none."""
     seed: int
     """0..`MAX_SEED`: the caller's, else drawn."""
     webhook_url: str
@@ -52,11 +54,16 @@ def check_request(
     audio_url = _url(params.get("audio_url"), faults_of("audio", limits), AudioUrlMissing)
     given = {name: value for name, value in params.items() if name in options.model_fields and value is not None}
     validated = validate_options(options, given)
+    behind = validated.background_url if isinstance(validated, WithBackground) else None
+    if behind is not None:
+        del given["background"]
+        _check_url(behind, faults_of("background", limits))
     unknown = sorted(name for name in params if name not in options.model_fields and name not in _OWN_NAMES)
     return CheckedRequest(
         image_url=image_url,
         audio_url=audio_url,
         options=validated.model_dump(mode="json", include=set(given)),
+        background_url=behind or "",
         seed=_seed(params.get("seed")),
         webhook_url=_webhook_url(params.get("webhook_url")),
         label=_label(params.get("label")),
@@ -73,6 +80,11 @@ def _url(value: object, faults: InputFaults, missing: type[InputError]) -> str:
     url = value.strip()
     if not url:
         raise missing()
+    _check_url(url, faults)
+    return url
+
+
+def _check_url(url: str, faults: InputFaults) -> None:
     is_data = is_data_url(url)
     # A byte takes three characters when percent-encoded, 4/3 in base64; a tighter check follows the decoding.
     longest = 3 * faults.limit_bytes + _DATA_HEADER_CHARACTERS if is_data else MAX_URL_CHARACTERS
@@ -81,7 +93,6 @@ def _url(value: object, faults: InputFaults, missing: type[InputError]) -> str:
         raise faults.invalid(f"is {len(url)} characters long; a {kind} may have {longest}", characters=len(url), limit=longest)
     if not is_data:
         parse_url(url, faults)
-    return url
 
 
 class _WebhookFaults:

@@ -17,6 +17,7 @@ from spark_avatar.storage.keys import attempt_keys, task_prefix
 from spark_avatar.storage.storage import Storage
 from spark_avatar.tasks.store import TaskStore
 from spark_avatar.tasks.task import Claim, Task, TaskFailure
+from spark_avatar.telemetry import Seldom
 
 _log = logging.getLogger(__name__)
 
@@ -149,10 +150,13 @@ class Sweeper:
             self._thread.join()
 
     def _run(self) -> None:
-        pause = self._first
+        pause, complaint = self._first, Seldom()
         while not self._over.wait(pause):
             pause = self._seconds
             try:
                 self._step()
             except Exception:  # noqa: BLE001 - the next round may find the store again
-                _log.exception("housekeeping failed")
+                if complaint.due():
+                    _log.exception("housekeeping failed; it is tried again")
+            else:
+                complaint.settle()

@@ -10,7 +10,7 @@ from spark_avatar.service.clock import Clock, utc_now
 from spark_avatar.service.generation import KEY_LIFE
 from spark_avatar.service.recovery import OutputStorage
 from spark_avatar.service.task_files import TaskFiles
-from spark_avatar.storage.keys import owner_of, poster_key
+from spark_avatar.storage.keys import owner_of, shown_keys
 from spark_avatar.storage.storage import StoredObject
 from spark_avatar.tasks.store import TaskStore
 from spark_avatar.tasks.task import Task
@@ -91,7 +91,7 @@ class Retention:
         task = self._task_of(stored)
         if task is None:
             return False
-        named = {key for output in task.outputs for key in (output.key, poster_key(output.key))}
+        named = {key for output in task.outputs for key in shown_keys(output.key)}
         return not task.status.ended or stored.key in named
 
     def _task_of(self, stored: StoredObject) -> Task | None:

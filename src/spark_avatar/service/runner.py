@@ -24,12 +24,13 @@ from spark_avatar.service.monitor import ClaimLost, HandedBack, Heartbeat, TaskM
 from spark_avatar.service.notebook import TaskNotebook
 from spark_avatar.service.parameters import CONSENT
 from spark_avatar.service.prices import Price, PriceList, plain
+from spark_avatar.service.room import WorkRoom, is_disk_full
 from spark_avatar.service.splitting import SplitRenderer
 from spark_avatar.service.workdirs import workdir_name
-from spark_avatar.storage.keys import attempt_keys, output_key, poster_key
+from spark_avatar.storage.keys import attempt_keys, output_key, poster_key, preview_key
 from spark_avatar.storage.storage import Storage
 from spark_avatar.tasks.store import StoreAway, TaskStore
-from spark_avatar.tasks.task import THUMBNAIL, Claim, Task, TaskFailure, TaskOutput, TaskUsage
+from spark_avatar.tasks.task import PREVIEW, THUMBNAIL, Claim, Task, TaskFailure, TaskOutput, TaskUsage
 
 _FETCHED = 0.05
 _RENDERED = 0.97
@@ -40,6 +41,8 @@ _INTERNAL = (
     "The video could not be generated because of an internal error. Try again; if it stays so, the task's id helps the "
     "operator of this server to find out why."
 )
+
+_TOO_LARGE = "The video needs more disk space than this server has for one: shorten the recording, or ask for a lower resolution."
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +73,8 @@ class TaskRunner:
     """What this worker can run; by default everything."""
     split: SplitRenderer | None = None
     """Renders long recordings in parts, with other workers; by default all are rendered in one go."""
+    room: WorkRoom | None = None
+    """Where it is short, what failed for want of disk space is handed back; by default it fails."""
     clock: Clock = utc_now
 
     def claim(self) -> Task | None:
@@ -107,16 +112,25 @@ class TaskRunner:
                 _log.info("task handed back", extra={"task_id": task.id, "attempt": claim.attempt})
             except StoreAway:
                 raise  # nobody could be told anything
-            except ConfigurationError:
-                _log.exception("task failed: configuration", extra={"task_id": task.id})
-                self._fail(task, claim, GenerationError(_INTERNAL))
-            except SparkAvatarError as error:
-                self._fail(task, claim, error)
-            except Exception:  # noqa: BLE001 - whatever an engine does, the task ends with a reason
-                _log.exception("task failed unexpectedly", extra={"task_id": task.id, "attempt": claim.attempt})
-                self._fail(task, claim, GenerationError(_INTERNAL))
+            except Exception as error:  # noqa: BLE001 - whatever an engine does, the task ends with a reason
+                self._end_badly(task, claim, error)
             else:
                 self._complete(task, claim, *finished)
+
+    def _end_badly(self, task: Task, claim: Claim, error: Exception) -> None:
+        """Fails the task, or hands it back where it was not the task's fault. Its work folder is gone by now."""
+        facts = {"task_id": task.id, "attempt": claim.attempt}
+        if self.room is not None and self.room.caused(error):
+            self.store.hand_back(task.id, claim, count_attempt=False)
+            _log.error("task handed back: the disk is full", extra={**facts, "free_bytes": self.room.free_bytes})
+        elif is_disk_full(error):
+            _log.error("task failed: it needs more disk space than there is", extra=facts)
+            self._fail(task, claim, GenerationError(_TOO_LARGE))
+        elif isinstance(error, SparkAvatarError) and not isinstance(error, ConfigurationError):
+            self._fail(task, claim, error)
+        else:
+            _log.error("task failed unexpectedly", extra=facts, exc_info=error)
+            self._fail(task, claim, GenerationError(_INTERNAL))
 
     def _produce(self, task: Task, claim: Claim, heartbeat: Heartbeat) -> tuple[Rendition, TaskOutput, TaskUsage]:
         """The video, in storage, and what it costs; the workdir is gone."""
@@ -138,15 +152,19 @@ class TaskRunner:
             with tracing.span("fetch"):
                 image = self.fetcher.fetch(task.request.image_url, "image", folder / "image", checkpoint=monitor.checkpoint)
                 audio = self.fetcher.fetch(task.request.audio_url, "audio", folder / "audio", checkpoint=monitor.checkpoint)
+                background = self._fetch_background(task, folder, monitor)
             fetched = time.perf_counter() - started
             if not self.store.report(task.id, claim, progress=_FETCHED, stage="fetched", uploaded_at=self.clock()):
                 raise ClaimLost
             set_aside = self._reserve(task, claim, price, audio)
-            rendition = self._in_parts(task, image, audio, folder, model.engine, monitor) or self.pipeline.render(
+            parts = None if background else self._in_parts(task, image, audio, folder, model.engine, monitor)
+            rendition = parts or self.pipeline.render(
                 image,
                 audio,
-                folder / "output.mp4",
+                folder / "output",
                 thumbnail=folder / "thumbnail.jpg",
+                preview=folder / "preview.webp",
+                background=background,
                 engine=model.engine,
                 options=task.request.options,
                 seed=_seed_of(task),
@@ -163,6 +181,12 @@ class TaskRunner:
         rendition.timings["fetch"] = fetched
         cost = min(price.charge(rendition.seconds, rendition.compute_units), set_aside)
         return rendition, output, TaskUsage(plain(cost), float(price.discount), rendition.compute_units)
+
+    def _fetch_background(self, task: Task, folder: Path, monitor: TaskMonitor) -> Path | None:
+        url = task.request.background_url
+        if not url:
+            return None
+        return self.fetcher.fetch(url, "background", folder / "background", checkpoint=monitor.checkpoint)
 
     def _in_parts(
         self, task: Task, image: Path, audio: Path, folder: Path, engine: str, monitor: TaskMonitor
@@ -185,15 +209,17 @@ class TaskRunner:
         return amount
 
     def _store_output(self, task: Task, claim: Claim, rendition: Rendition) -> TaskOutput:
-        key = output_key(task.account_id, task.id, claim.attempt)
+        key = output_key(task.account_id, task.id, claim.attempt, rendition.format.suffix)
         stored = self.storage.put(key, rendition.path)
         if rendition.thumbnail is not None:
             poster = rendition.thumbnail.with_name("poster.jpg")
             shrink_image(rendition.thumbnail, poster, longest=_POSTER_SIDE)
             self.storage.put(poster_key(key), poster)
+        if rendition.preview is not None:
+            self.storage.put(preview_key(key), rendition.preview)
         return TaskOutput(
             key=stored.key,
-            media_type="video/mp4",
+            media_type=rendition.format.media_type,
             size=stored.size,
             job_id=rendition.job_id or workdir_name(task.id, claim.attempt),
             seconds=rendition.seconds,
@@ -249,6 +275,7 @@ def _seed_of(task: Task) -> int | None:
 def _metadata(rendition: Rendition, output: TaskOutput) -> dict[str, object]:
     return {
         **({THUMBNAIL: poster_key(output.key)} if rendition.thumbnail is not None else {}),
+        **({PREVIEW: preview_key(output.key)} if rendition.preview is not None else {}),
         **rendition.diagnostics,
         "warnings": [{"code": warning.code, "message": warning.message} for warning in rendition.warnings],
         "engine": rendition.engine,

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ from spark_avatar.errors import GenerationError, SparkAvatarError
 from spark_avatar.pipeline import Pipeline
 from spark_avatar.service.clock import Clock, utc_now
 from spark_avatar.service.monitor import ClaimLost, HandedBack, Heartbeat, TaskMonitor
+from spark_avatar.service.room import WorkRoom
 from spark_avatar.service.segment_files import SegmentFiles, part_key
 from spark_avatar.service.workdirs import segment_workdir_name
 from spark_avatar.storage.storage import Storage
@@ -41,6 +42,7 @@ class SegmentRunner:
     task_seconds: float = 1800.0
     most_running: int | None = None
     engines: Collection[str] | None = None
+    room: WorkRoom | None = None
     clock: Clock = utc_now
 
     @property
@@ -100,10 +102,18 @@ class SegmentRunner:
             watching.checkpoint()
         except StoreAway:
             raise
-        except SparkAvatarError as error:
+        except Exception as error:  # noqa: BLE001 - whatever an engine does, the task ends with a reason
+            self._end_badly(segment, error, facts)
+
+    def _end_badly(self, segment: Segment, error: Exception, facts: Mapping[str, object]) -> None:
+        if self.room is not None and self.room.caused(error):
+            self.storage.delete(part_key(segment))
+            self.segments.hand_back(segment, count_attempt=False)
+            _log.error("segment handed back: the disk is full", extra=dict(facts))
+        elif isinstance(error, SparkAvatarError):
             self._fail(segment, TaskFailure(error.code, error.message))
-        except Exception:  # noqa: BLE001 - whatever an engine does, the task ends with a reason
-            _log.exception("a segment failed unexpectedly", extra=facts)
+        else:
+            _log.error("a segment failed unexpectedly", extra=dict(facts), exc_info=error)
             self._fail(segment, TaskFailure(GenerationError.code, _UNEXPECTED))
 
     def _produce(self, task: Task, segment: Segment, monitor: RenderMonitor) -> int:

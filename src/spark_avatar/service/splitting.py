@@ -130,12 +130,13 @@ class SplitRenderer:
             parts,
             job.image,
             job.audio,
-            job.workdir / "output.mp4",
+            job.workdir / "output",
             plan,
             engine=job.engine,
             seed=seed_of(job.task) or 0,
             origin=origin,
             thumbnail=job.workdir / "thumbnail.jpg",
+            preview=job.workdir / "preview.webp",
         )
         units = plan.compute_units + sum(segment.compute_units for segment in segments)
         return replace(rendition, compute_units=units, timings={**rendition.timings, "segments": float(len(segments))})

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from spark_avatar.service.inputs import RequestInputs
+from spark_avatar.service.inputs import remove_inputs
 from spark_avatar.storage.keys import task_prefix
 from spark_avatar.storage.storage import Storage
 from spark_avatar.tasks.task import Task
@@ -13,7 +13,6 @@ class TaskFiles:
     """Removes what is stored for tasks."""
 
     storage: Storage
-    inputs: RequestInputs
 
     def remove(self, task: Task) -> None:
         """Removes the outputs of every attempt, and the inputs that came inside the request. Uploads are the account's and
@@ -21,4 +20,4 @@ class TaskFiles:
         """
         for stored in self.storage.list(task_prefix(task.account_id, task.id)):
             self.storage.delete(stored.key)
-        self.inputs.remove(task)
+        remove_inputs(self.storage, task.account_id, task.id)

@@ -47,9 +47,11 @@ class Worker:
     """None where long recordings are not split."""
 
     def claim(self) -> Work | None:
-        """What comes next. Accounts take turns with both kinds; of one account, segments come first, as their task came first. A
-        worker that finds no task helps whichever account there is.
+        """What comes next; nothing while the disk is full. Accounts take turns with both kinds; of one account, segments come
+        first, as their task came first. A worker that finds no task helps whichever account there is.
         """
+        if self.tasks.room is not None and self.tasks.room.is_short:
+            return None
         if self.segments is None:
             claimed: Task | Segment | None = self.tasks.claim()
         else:

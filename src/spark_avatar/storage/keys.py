@@ -2,8 +2,9 @@
 
 uploads/{account}/{file}{suffix}
 inputs/{account}/{task}/{kind}
-outputs/{account}/{task}/{attempt}.mp4
+outputs/{account}/{task}/{attempt}.mp4, .webm or .mov
 outputs/{account}/{task}/{attempt}.jpg
+outputs/{account}/{task}/{attempt}.webp
 work/{account}/{task}/{name}
 """
 
@@ -18,6 +19,7 @@ from spark_avatar.storage.storage import ObjectKey
 _PART: Final = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,128}")
 """One step of a key: safe in a file name, a URL and a shell, and never `.`, `..` or hidden."""
 _SUFFIX: Final = re.compile(r"(\.[a-z0-9]{1,8})?")
+VIDEO_SUFFIXES: Final = (".mp4", ".webm", ".mov")
 _MOST_PARTS: Final = 8
 _PARTS_OF_TASK_FILES: Final = 3
 
@@ -29,20 +31,34 @@ def upload_key(account: AccountId, file_id: str, suffix: str) -> ObjectKey:
     return _key("uploads", account, file_id + suffix)
 
 
-def output_key(account: AccountId, task_id: TaskId, attempt: int) -> ObjectKey:
-    """Where the video of one attempt lies: each has its own, so that a late worker never overwrites another's."""
-    return _key("outputs", account, task_id, f"{attempt:d}.mp4")
+def output_key(account: AccountId, task_id: TaskId, attempt: int, suffix: str = ".mp4") -> ObjectKey:
+    """Where the video of one attempt lies: each has its own, so that a late worker never overwrites another's. `suffix` is one
+    of `VIDEO_SUFFIXES`.
+    """
+    if suffix not in VIDEO_SUFFIXES:
+        raise ValueError(f"not the suffix of a video: {suffix!r}")
+    return _key("outputs", account, task_id, f"{attempt:d}{suffix}")
 
 
 def poster_key(output: str) -> ObjectKey:
     """Where the picture lies that stands for a video: beside it."""
-    return ObjectKey(output.removesuffix(".mp4") + ".jpg")
+    return ObjectKey(output.rpartition(".")[0] + ".jpg")
 
 
-def attempt_keys(account: AccountId, task_id: TaskId, attempt: int) -> tuple[ObjectKey, ObjectKey]:
+def preview_key(output: str) -> ObjectKey:
+    """Where the small animation lies that shows a video's beginning: beside it."""
+    return ObjectKey(output.rpartition(".")[0] + ".webp")
+
+
+def shown_keys(output: str) -> tuple[ObjectKey, ...]:
+    """A video, and what lies beside it."""
+    return ObjectKey(output), poster_key(output), preview_key(output)
+
+
+def attempt_keys(account: AccountId, task_id: TaskId, attempt: int) -> tuple[ObjectKey, ...]:
     """All that one attempt may have stored."""
-    video = output_key(account, task_id, attempt)
-    return video, poster_key(video)
+    videos = [output_key(account, task_id, attempt, suffix) for suffix in VIDEO_SUFFIXES]
+    return (*videos, poster_key(videos[0]), preview_key(videos[0]))
 
 
 def input_key(account: AccountId, task_id: TaskId, kind: str) -> ObjectKey:

@@ -10,6 +10,8 @@ from spark_avatar.schemas.identity import TaskId as TaskId
 
 THUMBNAIL: Final = "thumbnail"
 """Names in a completed task's metadata the key of a picture that stands for the video."""
+PREVIEW: Final = "preview"
+"""The same for its first seconds as a small animation."""
 
 
 class TaskStatus(StrEnum):
@@ -56,6 +58,8 @@ class TaskRequest:
     audio_url: str
     options: dict[str, object] = field(default_factory=dict)
     """Validated options of the engine."""
+    background_url: str = ""
+    """The picture behind the person; empty for none."""
     webhook_url: str = ""
     """Who is told of the end; empty for nobody."""
     label: bool = False

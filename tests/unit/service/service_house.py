@@ -31,6 +31,7 @@ from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.service.tasks import TaskService
 from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.object_storage import ObjectStorage
+from spark_avatar.tasks.sql.staging import SqlStagedTasks
 from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.tasks.task import Task
 
@@ -96,8 +97,9 @@ class House:
         self.limits = MediaLimits(image_bytes=100_000, audio_bytes=500_000)
         self.dispatcher = CountingDispatcher()
         self.fetcher = InputFetcher(HttpSource(AllowList()), self.storage, self.signer, self.limits, seconds=5, clock=self.clock)
-        self.inputs = RequestInputs(self.storage, self.limits)
-        self.tasks = TaskService(self.store, TaskFiles(self.storage, self.inputs), clock=self.clock)
+        self.staged = SqlStagedTasks(self.database)
+        self.inputs = RequestInputs(self.storage, self.limits, self.staged)
+        self.tasks = TaskService(self.store, TaskFiles(self.storage), clock=self.clock)
         self.generation = GenerationService(
             self.store,
             self.dispatcher,

@@ -29,7 +29,7 @@ def die() -> None:
 
 
 def wait_for_the_end(number: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with suppress(ProcessLookupError):
             os.kill(number, 0)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from service_house import CALLER, STRANGER, House, request
 
 from spark_avatar.errors import TaskNotFound
-from spark_avatar.storage.keys import owner_of, poster_key
+from spark_avatar.storage.keys import owner_of, shown_keys
 from spark_avatar.tasks.task import TaskStatus
 
 SECONDS = 3.0
@@ -68,7 +68,7 @@ def test_whatever_callers_do_while_workers_run(tmp_path, image_url, audio_url):
     for task_id, task in left.items():
         assert task.status.ended
         outputs = [key for key in files[task_id] if key.startswith("outputs/")]
-        assert sorted(outputs) == sorted(key for output in task.outputs for key in (output.key, poster_key(output.key)))
+        assert sorted(outputs) == sorted(key for output in task.outputs for key in shown_keys(output.key))
         assert (task.status is TaskStatus.COMPLETED) == bool(outputs)
     assert house.scratch() == []
     house.database.dispose()

@@ -7,7 +7,7 @@ from service_house import House, ManualClock
 
 from spark_avatar.service.recovery import Sweeper
 from spark_avatar.service.workdirs import workdir_name
-from spark_avatar.storage.keys import attempt_keys, output_key, task_prefix
+from spark_avatar.storage.keys import output_key, shown_keys, task_prefix
 from spark_avatar.tasks.task import Task, TaskStatus
 
 
@@ -130,7 +130,7 @@ def test_a_worker_that_finishes_just_before_its_lapsed_claim_is_taken_keeps_its_
     house.recovery.store.running = lambda: running  # recovery looked before, and acts after
     house.recovery._give_up(task, task.claim, counted=True, dead=False)
     assert house.task(task).status is TaskStatus.COMPLETED
-    assert house.outputs() == sorted(attempt_keys(task.account_id, task.id, 1))
+    assert house.outputs() == sorted(shown_keys(output_key(task.account_id, task.id, 1)))
 
 
 def test_folders_that_nobody_owns_are_removed(house: House):

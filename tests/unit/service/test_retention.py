@@ -9,14 +9,14 @@ from service_house import CALLER, House
 from spark_avatar.errors import TaskNotFound
 from spark_avatar.service.retention import Retention, age
 from spark_avatar.service.task_files import TaskFiles
-from spark_avatar.storage.keys import attempt_keys, input_key, output_key, upload_key, work_key
+from spark_avatar.storage.keys import input_key, output_key, shown_keys, upload_key, work_key
 from spark_avatar.tasks.task import Task, TaskId
 
 DAY = timedelta(days=1)
 
 
 def retention(house: House, *, tasks: timedelta | None = 30 * DAY, inputs: timedelta | None = DAY) -> Retention:
-    return Retention(house.store, house.storage, TaskFiles(house.storage, house.inputs), tasks, inputs, clock=house.clock)
+    return Retention(house.store, house.storage, TaskFiles(house.storage), tasks, inputs, clock=house.clock)
 
 
 def keys(house: House) -> list[str]:
@@ -49,13 +49,13 @@ def test_an_ended_task_goes_with_its_files_when_its_time_is_over(house: House, i
     house.clock.forward(29 * 86400)
     retention(house, inputs=None).sweep()
     assert house.task(task) == task
-    assert len(keys(house)) == 4
+    assert len(keys(house)) == 5
     house.clock.forward(2 * 86400)
     younger = completed(house, image_url, audio_url)
     retention(house, inputs=None).sweep()
     with pytest.raises(TaskNotFound):
         house.task(task)
-    assert len([key for key in keys(house) if younger.id in key]) == len(keys(house)) == 4
+    assert len([key for key in keys(house) if younger.id in key]) == len(keys(house)) == 5
 
 
 def test_open_tasks_never_grow_old(house: House, image_url):
@@ -96,7 +96,7 @@ def test_uploads_and_inputs_of_ended_tasks_go_after_a_day(house: House, image_ur
     house.clock.forward(86400 + 60)
     new = write(house, upload_key(CALLER.account_id, "new", ".png"))
     retention(house).sweep()
-    assert keys(house) == sorted([new, *attempt_keys(CALLER.account_id, task.id, 1)])
+    assert keys(house) == sorted([new, *shown_keys(output_key(CALLER.account_id, task.id, 1))])
     assert old not in keys(house)
     assert house.task(task) == task
 
@@ -122,7 +122,7 @@ def test_files_that_no_task_names_go_after_a_day(house: House, image_url, audio_
     assert set(lost) <= set(keys(house)), "they may be those of a task that is just being stored"
     house.clock.forward(86400 + 60)
     retention(house, inputs=None).sweep()
-    assert len(keys(house)) == 4
+    assert len(keys(house)) == 5
     assert not set(lost) & set(keys(house))
 
 

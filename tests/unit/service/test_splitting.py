@@ -117,7 +117,7 @@ def test_one_worker_alone_renders_all_segments(crew, house, task, tmp_path):
     assert ended.usage.compute_units == 3 + 4 * 2
     assert ended.outputs[0].seconds == SECONDS
     assert ended.metadata["face"] == {"count": 1}
-    assert [key.rpartition(".")[2] for key in sorted(house.outputs())] == ["jpg", "mp4"]
+    assert [key.rpartition(".")[2] for key in sorted(house.outputs())] == ["jpg", "mp4", "webp"]
     assert shows_all(house, task, tmp_path)
     assert crew.files() == []
     assert crew.segments.of_task(task.id) == []

@@ -8,7 +8,7 @@ from service_house import House
 from spark_avatar.errors import FaceNotFound, GenerationError
 from spark_avatar.media.video import probe_video
 from spark_avatar.service.workdirs import workdir_name
-from spark_avatar.storage.keys import attempt_keys, output_key
+from spark_avatar.storage.keys import output_key, shown_keys
 from spark_avatar.tasks.task import Task, TaskStatus
 
 
@@ -235,7 +235,7 @@ def test_outputs_of_earlier_attempts_are_removed(house: House, submitted: Task, 
     house.storage.put(output_key(first.account_id, first.id, 1), tmp_path / "old")
     house.store.hand_back(first.id, first.claim, count_attempt=True)
     task = run(house, worker="server/2")
-    assert house.outputs() == sorted(attempt_keys(task.account_id, task.id, 2))
+    assert house.outputs() == sorted(shown_keys(output_key(task.account_id, task.id, 2)))
     assert task.outputs[0].key == output_key(task.account_id, task.id, 2)
 
 

@@ -4,7 +4,7 @@ import pytest
 from s3_server import ENVIRONMENT, FaultyProxy, s3_server
 from service_house import House
 
-from spark_avatar.storage.keys import attempt_keys
+from spark_avatar.storage.keys import output_key, shown_keys
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.tasks.task import TaskStatus
 
@@ -57,7 +57,9 @@ def test_a_video_is_stored_when_the_storage_is_back(status, house, server, proxy
     ended = house.task(task)
     assert ended.status is TaskStatus.COMPLETED
     assert proxy.refused == 8
-    assert sorted(server.keys(bucket)) == [f"avatar/{key}" for key in sorted(attempt_keys(ended.account_id, ended.id, 1))]
+    assert sorted(server.keys(bucket)) == [
+        f"avatar/{key}" for key in sorted(shown_keys(output_key(ended.account_id, ended.id, 1)))
+    ]
     assert storage.head(ended.outputs[0].key).size == ended.outputs[0].size
 
 

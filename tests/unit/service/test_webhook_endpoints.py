@@ -60,8 +60,9 @@ def hooks(house: House) -> Hooks:
     house.clock.now = house.clock.now.fromtimestamp(int(time.time()), house.clock.now.tzinfo)
     signer, deliveries, endpoints = WebhookSigner(b"s" * 32), SqlDeliveryStore(house.database), SqlEndpointStore(house.database)
     sender = HttpSender(AllowList.parse(("127.0.0.1/32",)))
-    sending = WebhookDeliverer(deliveries, endpoints, house.store, sender, signer, clock=house.clock)
-    own = WebhookEndpoints(endpoints, deliveries, signer, SqlAuditLog(house.database), clock=house.clock)
+    audit = SqlAuditLog(house.database)
+    sending = WebhookDeliverer(deliveries, endpoints, house.store, sender, signer, audit, clock=house.clock)
+    own = WebhookEndpoints(endpoints, deliveries, signer, audit, clock=house.clock)
     return Hooks(house, sending, own)
 
 
@@ -126,6 +127,7 @@ def test_an_endpoint_that_is_gone_is_switched_off_at_once(hooks: Hooks, receiver
     hooks.end_a_task()
     hooks.sending.step()
     assert hooks.get(endpoint).disabled_because is DisabledBecause.GONE
+    assert switched_off(hooks) == [(endpoint.id, "gone")]
     hooks.end_a_task()
     hooks.house.clock.forward(86400)
     hooks.sending.step()
@@ -151,6 +153,7 @@ def test_an_endpoint_that_fails_for_days_is_switched_off_and_comes_back(hooks: H
     fail_for(hooks, endpoint, timedelta(hours=12))
     hooks.sending.step()
     assert hooks.get(endpoint).disabled_because is DisabledBecause.FAILING
+    assert switched_off(hooks) == [(endpoint.id, "failing")]
     receiver.status, seen = 200, len(receiver.messages)
     hooks.sending.step()
     assert len(receiver.messages) == seen
@@ -159,6 +162,17 @@ def test_an_endpoint_that_fails_for_days_is_switched_off_and_comes_back(hooks: H
     hooks.house.clock.forward(86400)
     hooks.sending.step()
     assert len(receiver.messages) > seen, "what waited goes out now"
+
+
+def switched_off(hooks: Hooks) -> list[tuple[str, object]]:
+    """The endpoints that the audit log says were switched off by themselves, and why."""
+    events = [event for event in hooks.own.audit.page(ADA, limit=99) if event.action == "webhook.disabled"]
+    assert {event.actor for event in events} <= {"webhook delivery"}
+    return [((event.subject or "").removeprefix("webhook:"), event.details["because"]) for event in events]
+
+
+def test_more_than_a_day_is_tried():
+    assert timedelta(days=1) < sum(SCHEDULE, timedelta()) < timedelta(days=1.5)
 
 
 def test_one_message_that_arrives_clears_the_record(hooks: Hooks, receiver: Receiver):
@@ -187,8 +201,8 @@ def test_a_delivery_is_given_up_after_the_schedule_and_can_be_replayed(hooks: Ho
     hooks.sending.step()
     found, attempts = hooks.own.delivery(given_up.id, ADA)
     assert found.delivered_at == hooks.house.clock.now
-    assert [attempt.status for attempt in attempts] == [503] * 10 + [200]
-    assert [attempt.number for attempt in attempts] == list(range(1, 12))
+    assert [attempt.status for attempt in attempts] == [503] * (len(SCHEDULE) + 1) + [200]
+    assert [attempt.number for attempt in attempts] == list(range(1, len(SCHEDULE) + 3))
     assert len({message.headers["webhook-id"] for message in receiver.messages}) == 1
 
 
@@ -210,6 +224,7 @@ def test_a_target_that_is_not_public_is_not_sent_to(hooks: Hooks, receiver: Rece
         hooks.house.store,
         HttpSender(AllowList()),
         hooks.sending.signer,
+        hooks.own.audit,
         clock=hooks.house.clock,
     )
     endpoint = hooks.create(receiver.url)

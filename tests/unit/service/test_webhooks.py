@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from service_house import CALLER, STRANGER, House
 
+from spark_avatar.accounts.sql.audit import SqlAuditLog
 from spark_avatar.errors import InvalidOptions
 from spark_avatar.service.addresses import AllowList
 from spark_avatar.service.http_sender import HttpSender, NotSent
@@ -65,6 +66,7 @@ def deliverer(house: House, allow: AllowList = LOCAL) -> WebhookDeliverer:
         house.store,
         HttpSender(allow),
         SIGNER,
+        SqlAuditLog(house.database),
         clock=house.clock,
     )
 

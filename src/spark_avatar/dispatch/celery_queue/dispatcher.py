@@ -10,6 +10,7 @@ from amqp.exceptions import NotFound
 from kombu import Connection
 
 from spark_avatar.dispatch.celery_queue.broker import LOOK, LOOK_AGAIN, open_broker, open_publisher, queue_of
+from spark_avatar.telemetry import Seldom
 
 _CONFIRM_SECONDS = 5.0
 _MOST_AT_ONCE = 1000
@@ -34,6 +35,7 @@ class CeleryDispatcher:
         self._wakes: Counter[str] = Counter()
         self._waiting: dict[str, int] = {}
         self._recall = False
+        self._complaint = Seldom()
         self._news = threading.Event()
         self._over = False
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
@@ -81,11 +83,10 @@ class CeleryDispatcher:
                 waiting, self._waiting = self._waiting, {}
                 recall, self._recall = self._recall, False
             if not self._publish(wakes, waiting, recall=recall):
-                # The connection may have been cut since it was used last.
-                self._publish(wakes, waiting, recall=recall)
+                self._publish(wakes, waiting, recall=recall, again=True)
         self._hang_up()
 
-    def _publish(self, wakes: Mapping[str, int], waiting: Mapping[str, int], *, recall: bool) -> bool:
+    def _publish(self, wakes: Mapping[str, int], waiting: Mapping[str, int], *, recall: bool, again: bool = False) -> bool:
         try:
             connection = self._connected()
             if recall:
@@ -93,9 +94,12 @@ class CeleryDispatcher:
             self._send(connection, wakes)
             self._send(connection, self._missing(connection, waiting))
         except Exception as error:  # noqa: BLE001 - drivers have many; the database knows what waits
-            _log.warning("the broker does not answer", extra={"error": repr(error)})
+            # The first time, the connection may have been cut since it was used last.
+            if again and self._complaint.due():
+                _log.warning("the broker does not answer", extra={"error": repr(error)})
             self._hang_up()
             return False
+        self._complaint.settle()
         return True
 
     def _send(self, connection: Connection, counts: Mapping[str, int]) -> None:

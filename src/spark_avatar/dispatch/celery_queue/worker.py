@@ -11,6 +11,7 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Collection
 from typing import Any, Final, Protocol
 
@@ -27,6 +28,8 @@ _STAGE, _RECALLS = 0, 1
 _READ_BYTES: Final = 64
 _ABORT_SECONDS: Final = 10.0
 """For handing tasks back."""
+_RESTART_SECONDS: Final = 2.0
+"""Between two children that cannot start."""
 
 _log = logging.getLogger(__name__)
 
@@ -100,8 +103,8 @@ class QueueControl:
 class Shift(Protocol):
     """A child's work."""
 
-    def look(self) -> None:
-        """Takes a task and brings it to an end, if one waits."""
+    def look(self) -> bool:
+        """Takes a task and brings it to an end, if one waits. False when another worker has to look."""
 
     def end(self) -> None:
         """The child ends in good order."""
@@ -178,22 +181,27 @@ class _Child:
     def begin(self, control: QueueControl) -> None:
         control.follow_the_parent()
         signal.signal(signal.SIGTERM, lambda _number, _frame: self._leave(control))
-        self._shift = self._open_shift(control)
+        try:
+            self._shift = self._open_shift(control)
+        except Exception:  # noqa: BLE001 - Celery would go on with a child that can do nothing, and that takes messages
+            _log.exception("a worker process could not start; another takes its place")
+            time.sleep(_RESTART_SECONDS)
+            os._exit(1)
 
     def look(self, control: QueueControl) -> None:
         assert self._shift is not None
         if control.draining:
             raise Reject(requeue=True)
-        self._busy = True
+        self._busy, looked = True, True
         try:
-            self._shift.look()
+            looked = self._shift.look()
         except Exception:  # noqa: BLE001 - the lease lapses, and recovery takes the task up
             _log.exception("a task was left unfinished")
         finally:
             self._busy = False
         if control.leaving:
             self._exit()
-        if control.aborting:
+        if control.aborting or not looked:
             raise Reject(requeue=True)  # it was handed back, perhaps: another worker looks
 
     def end(self) -> None:

@@ -22,7 +22,7 @@ class UnknownVersion(ValueError):
 def request_document(request: TaskRequest) -> Document:
     """What was asked, as a document."""
     fields = {**asdict(request), "options": _finite(request.options)}
-    for name in ("webhook_url", "label"):
+    for name in ("webhook_url", "label", "background_url"):
         if not fields[name]:
             del fields[name]  # as the first release wrote it, which knows no such fields
     return _document(fields)

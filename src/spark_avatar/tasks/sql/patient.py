@@ -8,15 +8,19 @@ from decimal import Decimal
 from typing import TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError  # noqa: A004 - none of the builtin is meant
+from sqlalchemy.exc import DBAPIError, TimeoutError  # noqa: A004 - none of the builtin is meant
 
+from spark_avatar.database.patience import is_away
 from spark_avatar.errors import TaskNotFound
 from spark_avatar.tasks.sql.books import Bookkeeper
 from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.tasks.store import StoreAway
 from spark_avatar.tasks.task import AccountId, Claim, Task, TaskFailure, TaskId, TaskOutput, TaskUsage
+from spark_avatar.telemetry import Seldom
 
 Answer = TypeVar("Answer")
+PATIENCE_SECONDS = 300.0
+"""How long a database may be away without costing anybody a render."""
 _PAUSE_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
@@ -26,7 +30,7 @@ class PatientTaskStore(SqlTaskStore):
     names the claim, and one that was made although its answer was lost is recognised.
     """
 
-    def __init__(self, engine: Engine, books: Bookkeeper | None = None, *, patience_seconds: float = 60.0) -> None:
+    def __init__(self, engine: Engine, books: Bookkeeper | None = None, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         super().__init__(engine, books)
         self._patience = patience_seconds
 
@@ -93,21 +97,16 @@ class PatientTaskStore(SqlTaskStore):
 
 def insist(call: Callable[[], Answer], *, patience_seconds: float) -> Answer:
     """What `call` returns, asked again for so long while the database does not answer. Raises `StoreAway`."""
-    until = time.monotonic() + patience_seconds
+    until, complaint = time.monotonic() + patience_seconds, Seldom()
     while True:
         try:
             return call()
-        except DBAPIError as error:
-            if not _is_away(error):
+        except (DBAPIError, TimeoutError) as error:
+            if not is_away(error):
                 raise
-            failure: Exception = error
-        except TimeoutError as error:  # no connection came free
             failure = error
         if time.monotonic() >= until:
             raise StoreAway("the database does not answer") from failure
-        _log.warning("the database does not answer; asking again", extra={"error": type(failure).__name__})
+        if complaint.due():
+            _log.warning("the database does not answer; asking again", extra={"error": type(failure).__name__})
         time.sleep(_PAUSE_SECONDS)
-
-
-def _is_away(error: DBAPIError) -> bool:
-    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)

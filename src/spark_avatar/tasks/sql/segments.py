@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, delete, e
 from spark_avatar.database.engine import reading, writing
 from spark_avatar.database.schema import segments, tasks, turns
 from spark_avatar.tasks.segments import Segment, SegmentStatus
-from spark_avatar.tasks.sql.patient import Answer, insist
+from spark_avatar.tasks.sql.patient import PATIENCE_SECONDS, Answer, insist
 from spark_avatar.tasks.sql.turns import note_turn, take_turns
 from spark_avatar.tasks.task import AccountId, Claim, Task, TaskFailure, TaskId, TaskStatus
 
@@ -27,7 +27,7 @@ _served = func.coalesce(turns.c.served_at, literal(_NEVER, turns.c.served_at.typ
 class SqlSegmentStore:
     """A `SegmentStore` on SQLite or PostgreSQL, for any number of processes."""
 
-    def __init__(self, engine: Engine, *, patience_seconds: float = 60.0) -> None:
+    def __init__(self, engine: Engine, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         """A worker that holds a segment or its task asks again for so long when the database does not answer; then methods raise
         `StoreAway`.
         """

@@ -17,6 +17,7 @@ from spark_avatar.tasks.sql.books import Bookkeeper, NoBooks
 from spark_avatar.tasks.sql.deliveries import drop_deliveries, plan_deliveries, promise_delivery
 from spark_avatar.tasks.sql.notes import drop_notes, read_notes, write_note
 from spark_avatar.tasks.sql.rows import row_of, task_of
+from spark_avatar.tasks.sql.staging import end_staging
 from spark_avatar.tasks.sql.totals import note_stages
 from spark_avatar.tasks.store import ALL_TASKS, NOTHING, PageMark, QueueFacts, SubmissionKey, TaskFilter
 from spark_avatar.tasks.task import AccountId, Claim, Task, TaskFailure, TaskId, TaskOutput, TaskStatus, TaskUsage
@@ -275,6 +276,7 @@ class SqlTaskStore:
             return _changed(connection, statement, parameters)
 
     def _add(self, connection: Connection, task: Task, hold: Decimal) -> None:
+        end_staging(connection, task.id)
         connection.execute(statements.ADD, row_of(task))
         promise_delivery(connection, task)
         if hold:

@@ -7,7 +7,7 @@ import { count, seconds, words } from "./format.js";
 import { helpFor } from "./error_help.js";
 
 const SECONDS = 3;
-const STATES = { idle: "good", busy: "live", starting: "warn", draining: "warn" };
+const STATES = { idle: "good", busy: "live", starting: "warn", draining: "warn", full: "bad" };
 
 const card = (title, ...content) => make("section", { class: "card" }, make("div", { class: "card-head" }, make("h2", {}, title)), content);
 const tile = (name, value, note) => make("dl", { class: "card tile" }, make("dt", {}, name), make("dd", {}, value), note && make("dd", {}, note));

@@ -16,8 +16,17 @@ export function badge(task) {
   return make("span", { class: `badge ${kind}` }, text);
 }
 
-export const thumb = (task) =>
-  make("span", { class: "thumb" }, task.thumbnail_url ? make("img", { src: localPath(task.thumbnail_url), alt: "", loading: "lazy" }) : icon(task.status === "failed" ? "bad" : "film"));
+/** The picture of a task; it moves while the pointer is over it. */
+export function thumb(task) {
+  if (!task.thumbnail_url) return make("span", { class: "thumb" }, icon(task.status === "failed" ? "bad" : "film"));
+  const still = localPath(task.thumbnail_url);
+  const picture = make("img", { src: still, alt: "", loading: "lazy" });
+  if (task.preview_url) {
+    picture.addEventListener("pointerenter", () => (picture.src = localPath(task.preview_url)));
+    picture.addEventListener("pointerleave", () => (picture.src = still));
+  }
+  return make("span", { class: "thumb" }, picture);
+}
 
 export function bar(share, label = "Progress") {
   const fill = make("i");

@@ -59,18 +59,27 @@ const CONTROLS = [
     },
   },
   {
+    // A colour, or one of the words that the pattern begins with, or the address of a picture where the pattern has one.
     fits: ({ pattern }) => pattern?.includes("#"),
-    make({ constraints }, id) {
-      const list = make("select", { class: "select", id }, make("option", { value: constraints.default }, words(constraints.default)), make("option", { value: "#" }, "A colour"));
+    make({ pattern, constraints }, id) {
+      const named = pattern.match(/^\^\(([a-z|]+)\|#/)?.[1].split("|") ?? [constraints.default];
+      const choices = [...named.map((value) => [value, words(value)]), ["#", "A colour"], ...(pattern.includes("http") ? [["http", "A picture"]] : [])];
+      const list = make("select", { class: "select", id }, choices.map(([value, text]) => make("option", { value }, text)));
       const colour = make("input", { type: "color", value: "#00b140", "aria-label": "Colour", hidden: true });
-      list.addEventListener("change", () => show(colour, list.value === "#"));
+      const address = make("input", { class: "input", type: "url", placeholder: "https://", "aria-label": "Address of the picture", hidden: true });
+      const reveal = () => {
+        show(colour, list.value === "#");
+        show(address, list.value === "http");
+      };
+      list.addEventListener("change", reveal);
       return {
-        element: make("div", { class: "colour" }, list, colour),
-        read: () => (list.value === "#" ? colour.value : list.value),
+        element: make("div", { class: "colour" }, list, colour, address),
+        read: () => (list.value === "#" ? colour.value : list.value === "http" ? address.value || undefined : list.value),
         write(value) {
-          list.value = String(value).startsWith("#") ? "#" : value;
+          list.value = named.includes(value) ? value : value.startsWith("#") ? "#" : "http";
           if (list.value === "#") colour.value = value.toLowerCase();
-          show(colour, list.value === "#");
+          address.value = list.value === "http" ? value : "";
+          reveal();
         },
       };
     },

@@ -43,6 +43,7 @@ export function finish(task, { play }) {
   video.src = localPath(content.url);
   if (play) video.play().catch(() => {}); // a browser that wants another click first
   byId("download").href = localPath(content.url);
+  byId("download").download = `spark-avatar${new URL(content.url).pathname.match(/\.\w+$/)?.[0] ?? ".mp4"}`;
   byId("details").href = `/tasks/${encodeURIComponent(task.id)}`;
   byId("result-facts").textContent = [seconds(Number(content.duration)), bytes(content.size), `seed ${metadata.seed}`].join(" · ");
   byId("result-findings").replaceChildren(

@@ -1,0 +1,80 @@
+"""Disks that are filled and clocks that are set, for single processes of a fleet."""
+
+import importlib.util
+import shutil
+import subprocess
+from pathlib import Path
+
+from fleet_house import Machine
+
+MEGABYTE = 1024 * 1024
+DISK_BYTES = 40 * MEGABYTE
+_MOUNT = (
+    'mkdir -p "$SPARK_AVATAR_DATA_DIR/work" && '
+    f'mount -t tmpfs -o size={DISK_BYTES} tmpfs "$SPARK_AVATAR_DATA_DIR/work" && exec "$@"'
+)
+_NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
+ON_A_SMALL_DISK = (*_NAMESPACE, _MOUNT, "sh")
+"""Runs a worker whose scratch folder is a file system of its own."""
+
+
+def can_mount() -> bool:
+    """Whether this system lets a process mount a file system for itself."""
+    if shutil.which("unshare") is None:
+        return False
+    probe = [*_NAMESPACE, "mount -t tmpfs tmpfs /mnt"]
+    return subprocess.run(probe, check=False, capture_output=True).returncode == 0
+
+
+class SmallDisk:
+    """The scratch disk of such a worker, seen from outside of its mount namespace."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+
+    @property
+    def _folder(self) -> Path:
+        return Path(f"/proc/{self.machine.pid}/root{self.machine.folder}/work")
+
+    @property
+    def free(self) -> int:
+        return shutil.disk_usage(self._folder).free
+
+    def fill(self, *, but: int) -> None:
+        """Raises `OSError` while the worker has not mounted it: the system's own disk must not be filled."""
+        if shutil.disk_usage(self._folder).total > DISK_BYTES:
+            raise FileNotFoundError("not mounted yet")
+        with (self._folder / "filler").open("ab") as file:
+            while self.free > but:
+                file.write(bytes(min(MEGABYTE, self.free - but)))
+                file.flush()
+
+    def clear(self) -> None:
+        (self._folder / "filler").unlink(missing_ok=True)
+
+
+def clock_library() -> Path | None:
+    """What is loaded before the C library to set a process' clock; of the Python package libfaketime only this file is used."""
+    spec = importlib.util.find_spec("libfaketime")
+    folders = spec.submodule_search_locations if spec is not None else None
+    return next(Path(folders[0]).rglob("libfaketime.so.1"), None) if folders else None
+
+
+class SkewedClock:
+    """The environment of processes that share a clock which can be set. Their monotonic clock stays right."""
+
+    def __init__(self, library: Path, file: Path) -> None:
+        self._file = file
+        self.environment = {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+        self.set(0)
+
+    def set(self, hours: float) -> None:
+        """Before or behind the system's clock."""
+        beside = self._file.with_suffix(".new")
+        beside.write_text(f"{hours * 3600:+.0f}\n")
+        beside.replace(self._file)

@@ -1,0 +1,91 @@
+"""A worker's disk is full: a small file system of its own, which is really filled."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import psutil
+import pytest
+from fleet_faults import DISK_BYTES, MEGABYTE, ON_A_SMALL_DISK, SmallDisk, can_mount
+from fleet_house import Fleet
+from fleet_servers import eventually
+
+pytestmark = pytest.mark.slow
+LEAST = 8 * MEGABYTE
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _namespaces() -> None:
+    if not can_mount():
+        pytest.skip("full disks are not tested: this system lets nobody mount a file system of his own")
+
+
+@pytest.fixture
+def small(fleet: Fleet) -> Iterator[SmallDisk]:
+    """A third worker, whose scratch folder is a file system of 40 MB; the others have all the room."""
+    machine = fleet.worker(inside=ON_A_SMALL_DISK, SPARK_AVATAR_MIN_FREE_BYTES=str(LEAST))
+    disk = SmallDisk(machine)
+    fleet.wait_for_workers(3)
+    eventually(lambda: machine.children() and disk.free <= DISK_BYTES, "it has its disk")
+    yield disk
+    machine.kill_all()
+    fleet.machines.remove(machine)
+
+
+@pytest.fixture
+def alone(fleet: Fleet, small: SmallDisk) -> SmallDisk:
+    """The same, while the others sleep."""
+    for worker in fleet.workers:
+        for process in (psutil.Process(worker.pid), *worker.children()):
+            process.suspend()
+    return small
+
+
+def wake(fleet: Fleet) -> None:
+    for worker in fleet.workers:
+        for process in (psutil.Process(worker.pid), *worker.children()):
+            process.resume()
+
+
+def test_a_worker_with_a_full_disk_leaves_the_tasks_to_others(fleet: Fleet, small: SmallDisk):
+    small.fill(but=LEAST // 2)
+    eventually(lambda: fleet.state_of(small.machine) == {"full"}, "it says so")
+    metrics = httpx.get(f"{fleet.servers[0].url}/metrics").text
+    assert re.search(r'spark_avatar_workers\{state="full"\} [1-9]', metrics)
+    ids = fleet.submit(6, seconds=0.5)
+    fleet.settle(ids)
+    fleet.check(ids)
+    rows = [fleet.row(task) for task in ids]
+    assert [row["attempts"] for row in rows] == [1] * 6
+    pids = {child.pid for child in small.machine.children()}
+    small.clear()
+    eventually(lambda: fleet.state_of(small.machine) == {"idle"}, "there is room again")
+    again = fleet.submit(6, seconds=0.5)
+    hit: list[str] = []
+    eventually(lambda: hit.extend(i for i in again if fleet.row(i)["worker"] and fleet.worker_of(i) in pids) or hit, "it works")
+    fleet.settle(again)
+    fleet.check(again)
+
+
+def test_a_task_whose_disk_fills_up_is_finished_elsewhere_and_loses_no_attempt(fleet: Fleet, alone: SmallDisk):
+    (task,) = fleet.submit(1, mode="gate", name="disk", seconds=0.1)
+    assert fleet.gate("disk") in {child.pid for child in alone.machine.children()}
+    alone.fill(but=0)
+    fleet.open_gate("disk")
+    eventually(lambda: fleet.row(task)["status"] == "queued", "the task is handed back")
+    assert fleet.row(task)["attempts"] == 0
+    wake(fleet)
+    fleet.settle([task])
+    fleet.check([task])
+    assert fleet.row(task)["attempts"] == 1
+    assert "the disk is full" in alone.machine.log.read_text()
+    (fleet.gates / "disk.go").unlink()
+
+
+def test_a_task_that_is_too_large_for_the_disk_fails_with_a_reason(fleet: Fleet, alone: SmallDisk):
+    alone.fill(but=LEAST + 2 * MEGABYTE)
+    (task,) = fleet.submit(1, mode="heavy", seconds=0.1)
+    eventually(lambda: fleet.row(task)["status"] == "failed", "it has failed")
+    wake(fleet)
+    fleet.check([task], failed={task: "003016095"})
+    assert "disk space" in str(fleet.row(task)["failure"])
