@@ -88,6 +88,11 @@ class FaultyProxy:
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
+    def sicken(self, fault):
+        """Every request meets this fault, until `heal`."""
+        self.healed.clear()
+        self.fault = lambda method, path: fault
+
     def heal(self):
         self.fault = lambda method, path: None
         self.healed.set()

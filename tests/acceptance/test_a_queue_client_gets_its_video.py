@@ -14,7 +14,7 @@ def queue_client(server: Server, key: str) -> httpx.Client:
     return httpx.Client(headers={"Authorization": f"Key {key}"}, base_url=server.url, timeout=60)
 
 
-def wait(client: httpx.Client, url: str, *, seconds: float = 90) -> list[str]:
+def wait(client: httpx.Client, url: str, *, seconds: float = 180) -> list[str]:
     """Follows the status to the end; returns every status seen."""
     seen = []
     deadline = time.monotonic() + seconds

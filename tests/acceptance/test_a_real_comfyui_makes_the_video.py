@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from acceptance.conftest import MODEL, Server, finish
-from spark_avatar.media.mp4 import PROVENANCE
+from spark_avatar.media.encoder import PROVENANCE
 from spark_avatar.media.video import probe_video
 
 URL = os.environ.get("SPARK_AVATAR_TEST_COMFYUI_URL", "")

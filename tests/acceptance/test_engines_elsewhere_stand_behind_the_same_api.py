@@ -211,7 +211,7 @@ def test_a_stopped_server_takes_up_the_task_that_it_had_on_another(host: str, tm
         assert far.asked("DELETE") == []
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

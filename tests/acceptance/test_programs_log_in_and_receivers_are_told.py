@@ -52,7 +52,7 @@ def owner(office: Server) -> Iterator[httpx.Client]:
         yield browser
 
 
-def ask_until(office: Server, device: DeviceClient, status: str, *, seconds: float = 30) -> dict:
+def ask_until(office: Server, device: DeviceClient, status: str, *, seconds: float = 120) -> dict:
     """Asks as often as the server lets it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -122,7 +122,7 @@ class ReceiverProcess:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
         self.thread.join(10)
         assert self.process.stdout is not None
         self.process.stdout.close()
@@ -133,7 +133,7 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def until(holds: Callable[[], bool], *, seconds: float = 30) -> None:
+def until(holds: Callable[[], bool], *, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it never came to pass"

@@ -14,6 +14,9 @@ HEAVY = {"cv2", "mediapipe", "onnxruntime", "av", "scipy", "skimage", "matplotli
         ("spark_avatar.cli.app", HEAVY | {"fastapi", "sqlalchemy", "numpy", "pydantic"}),
         ("spark_avatar.app.services", HEAVY),
         ("spark_avatar", HEAVY | {"numpy"}),
+        # SciPy takes a tenth of a job's set-up to import, HTTP clients as much: rendering here needs neither.
+        ("spark_avatar.engines.portrait.engine", {"mediapipe", "scipy", "skimage", "matplotlib", "httpx"}),
+        ("spark_avatar.wiring", HEAVY | {"httpx"}),
     ],
 )
 def test_importing_it_loads_nothing_heavy(module: str, forbidden: set[str]) -> None:

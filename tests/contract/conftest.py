@@ -1,4 +1,4 @@
-"""A real server on a free port, with a real database and storage. The tests play the worker: no engine runs."""
+"""A real server on a free port, with storage and each of the databases. The tests play the worker: no engine runs."""
 
 import itertools
 import socket
@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from argon2.profiles import CHEAPEST
 from contract_house import LIMITS, House, IdleDispatcher, Worker
+from own_postgresql import new_postgresql
 from strict_client import StrictClient
 
 from spark_avatar.accounts.ledger.sql_books import SqlBookkeeper
@@ -54,6 +55,7 @@ from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.tasks.sql.deliveries import SqlDeliveryStore
 from spark_avatar.tasks.sql.endpoints import SqlEndpointStore
+from spark_avatar.tasks.sql.staging import SqlStagedTasks
 from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.tasks.sql.totals import SqlStageTotals
 
@@ -61,21 +63,30 @@ _accounts = itertools.count()
 LOCAL = AllowList.parse(("127.0.0.1/32",))
 
 
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def service_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database of the server's own."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('database') / 'database.sqlite3'}"
+    else:
+        with new_postgresql() as url:
+            yield url
+
+
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(service_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
-    url = f"sqlite:///{folder / 'database.sqlite3'}"
-    upgrade(url)
-    engine = open_database(url)
+    upgrade(service_url)
+    engine = open_database(service_url)
     store, keys, storage = SqlTaskStore(engine, SqlBookkeeper()), key_store(engine), ObjectStorage(str(folder / "files"))
     catalog = ModelCatalog([picture_omni("portrait")], EngineRegistry())
     prices = PriceList(Price(per_second=Decimal("0.007")))
     (folder / "scratch").mkdir()
     accounts = account_services(Settings(), engine, keys, known_models(catalog), Passwords(CHEAPEST))
     deliverer = WebhookDeliverer(
-        SqlDeliveryStore(engine), SqlEndpointStore(engine), store, HttpSender(LOCAL), WebhookSigner(bytes(32))
+        SqlDeliveryStore(engine), SqlEndpointStore(engine), store, HttpSender(LOCAL), WebhookSigner(bytes(32)), accounts.audit
     )
-    inputs, helper = RequestInputs(storage, LIMITS), HelperProcess()
+    inputs, helper = RequestInputs(storage, LIMITS, SqlStagedTasks(engine)), HelperProcess()
     ports = Ports(
         generation=GenerationService(
             store, IdleDispatcher(), catalog, inputs=inputs, admission=Admission(store), prices=prices, limits=LIMITS
@@ -91,18 +102,17 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             lambda: [EngineFinding("e", "s", True, "")],
         ),
         webhooks=deliverer,
-        tasks=TaskService(store, TaskFiles(storage, inputs)),
+        tasks=TaskService(store, TaskFiles(storage)),
         files=FileService(storage, LinkSigner(bytes(32)), link_seconds=600),
         models=catalog,
         authenticate=accounts.bearers.authenticate,
         accounts=accounts,
         billing=billing_of(Settings(), engine),
-        account_data=AccountData(
-            SqlAccountRecords(engine), TaskService(store, TaskFiles(storage, inputs)), storage, accounts.audit
-        ),
+        account_data=AccountData(SqlAccountRecords(engine), TaskService(store, TaskFiles(storage)), storage, accounts.audit),
         webhook_endpoints=WebhookEndpoints(deliverer.endpoints, deliverer.deliveries, deliverer.signer, accounts.audit),
         checks=lambda: {"database": store.ping(), "workers": True},
-        limits=ApiLimits(LIMITS, sync_seconds=1.0),
+        limits=ApiLimits(LIMITS, sync_seconds=4.0),
+        started=lambda: True,
         scratch=folder / "scratch",
     )
     ports.registry.register(QueueCollector(lambda: store.queue_facts(now=datetime.now(UTC))))

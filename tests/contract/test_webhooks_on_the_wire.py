@@ -49,6 +49,13 @@ def test_deliveries_are_listed_for_their_owner(client: StrictClient, house: Hous
     assert client.http.get(HOOKS).json() == {"deliveries": []}
 
 
+def test_a_key_that_only_reads_does_not_get_the_secret(server: str, house: House) -> None:
+    _, reader = house.keys.create("reader", account=f"hooks-{next(_numbers)}", terms=KeyTerms(scopes=frozenset({Scope.READ})))
+    with httpx.Client(base_url=server, timeout=30, headers={"Authorization": f"Bearer {reader}"}) as client:
+        assert client.get(HOOKS).status_code == 200
+        assert client.get(HOOKS + "/secret").status_code == 403
+
+
 def test_the_secret_is_the_accounts_own(client: StrictClient, house: House, stranger: httpx.Client) -> None:
     secret = client.http.get(HOOKS + "/secret").json()["secret"]
     assert secret == client.http.get(HOOKS + "/secret").json()["secret"]

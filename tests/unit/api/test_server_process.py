@@ -74,7 +74,10 @@ def test_what_a_killed_server_left_is_taken_up_by_the_next(tmp_path: Path) -> No
     (tmp_path / "servers" / "dead.lock").touch()
     services = services_of(tmp_path)
     services.start()
-    assert not left.exists()
+    until = time.monotonic() + 60
+    while left.exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
     services.stop()
 
 

@@ -15,7 +15,7 @@ from dispatch_workers import broken_worker, folder_worker, stubborn_worker
 
 from spark_avatar.dispatch.in_process import InProcessDispatcher, WorkerEnd
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def eventually(holds: Callable[[], object], seconds: float = PATIENCE) -> None:
@@ -130,7 +130,8 @@ def test_workers_that_die_at_birth_are_started_ever_more_rarely(yard: Yard):
     eventually(lambda: births.exists() and len(births.read_text().split()) >= 4)
     times = [float(line) for line in births.read_text().split()]
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-    assert gaps[2] > gaps[0] + 0.25
+    assert gaps[1] >= 0.25
+    assert gaps[2] >= 0.5
     assert not dispatcher.ready()
 
 

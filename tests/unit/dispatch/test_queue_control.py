@@ -23,7 +23,7 @@ def test_what_one_process_says_the_other_hears_once():
         control.drain(then_abort_after=0.2)
         signal.pause()
     try:
-        recalls, drained, until = 0, False, time.monotonic() + 30
+        recalls, drained, until = 0, False, time.monotonic() + 60
         while not control.aborting and time.monotonic() < until:
             recalls += control.look_again()
             drained |= control.draining and not control.aborting

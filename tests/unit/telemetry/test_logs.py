@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from spark_avatar.telemetry import configure_logging
+from spark_avatar.telemetry import Seldom, configure_logging
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +72,12 @@ def test_the_level_holds_for_both_kinds() -> None:
 def test_an_unknown_level_is_refused() -> None:
     with pytest.raises(ValueError, match="shout"):
         configure_logging(json=True, level="shout")
+
+
+def test_a_complaint_is_heard_at_once_and_then_once_a_minute():
+    times = [100.0, 101.0, 159.9, 160.0, 219.0, 225.0, 226.0]
+    complaint = Seldom(60, monotonic=iter(times).__next__)
+    assert [complaint.due() for _ in times[:-1]] == [True, False, False, True, False, True]
+    assert complaint.said
+    complaint.settle()
+    assert (complaint.said, complaint.due()) == (False, True)
