@@ -1,11 +1,15 @@
-"""Random faults on a real fleet: servers, workers, PostgreSQL, RabbitMQ and the ways between them, while tasks come in.
+"""Random faults on a real fleet: servers, workers, PostgreSQL, RabbitMQ, S3, disks, clocks and the ways between them, while
+tasks come in.
 
 Everything is drawn from the seed but the moments at which the system acts. At every checkpoint all tasks that were accepted must
-have ended once: one output and one charge, or a reason. Needs PostgreSQL's and RabbitMQ's programs; starts its own.
+have ended once: one output and one charge, or a reason. Needs PostgreSQL's and RabbitMQ's programs; starts its own. S3 is moto's
+server, behind a proxy that fails. One of four workers has a clock that jumps, as one of two servers has, and one a small disk.
 `make chaos`.
 """
 
 import argparse
+import logging
+import os
 import random
 import shutil
 import sys
@@ -13,27 +17,33 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import psutil
+from fleet_faults import MEGABYTE, ON_A_SMALL_DISK, SkewedClock, SmallDisk, can_mount, clock_library
 from fleet_house import Fleet
+from s3_server import ENVIRONMENT, FaultyProxy, S3Server, s3_server
 from sqlalchemy import select
 
 from spark_avatar.database.engine import reading
 from spark_avatar.database.schema import tasks
 
 CHECK_SECONDS = 60.0
-SETTLE_SECONDS = 90.0
-"""For all that waits at a checkpoint; how long it took is in the report."""
+SETTLE_SECONDS = 300.0
+"""Patience at a checkpoint, on a machine that may have other things to do; how long it took is in the report."""
+LEAST_FREE_BYTES = 8 * MEGABYTE
+STORAGE_SECONDS = 120.0
+"""How long the fleet asks a storage again; faults of it are shorter."""
 MOST_WAITING = 12
 
 
 class Chaos:
     """Hurts a fleet and watches it."""
 
-    def __init__(self, fleet: Fleet, seed: int) -> None:
-        self.fleet = fleet
+    def __init__(self, fleet: Fleet, seed: int, store: FaultyProxy, clock: SkewedClock, disk: SmallDisk) -> None:
+        self.fleet, self.store, self.clock, self.disk = fleet, store, clock, disk
         self.random = random.Random(seed)
         self.accepted: list[str] = []
         self.poison: set[str] = set()
@@ -81,6 +91,10 @@ class Chaos:
                 self.restart_the_database,
                 self.cut_the_ways,
                 self.silence_the_ways,
+                self.fail_the_storage,
+                self.silence_the_storage,
+                self.fill_a_disk,
+                self.set_a_clock,
             ]
         )
         self.faults[fault.__name__.replace("_", " ")] += 1
@@ -141,14 +155,35 @@ class Chaos:
         for way in ways:
             way.thaw()
 
+    def fail_the_storage(self) -> None:
+        status = self.random.choice([500, 503])
+        self.store.sicken(status)
+        time.sleep(self.random.uniform(1, 60))
+        self.store.heal()
+
+    def silence_the_storage(self) -> None:
+        self.store.sicken("silent")
+        time.sleep(self.random.uniform(1, 15))
+        self.store.heal()
+
+    def fill_a_disk(self) -> None:
+        with suppress(OSError):  # its worker may be gone
+            self.disk.fill(but=self.random.choice([0, LEAST_FREE_BYTES // 2]))
+            time.sleep(self.random.uniform(1, 15))
+            self.disk.clear()
+
+    def set_a_clock(self) -> None:
+        self.clock.set(self.random.uniform(-8, 8))
+
     def _check(self) -> None:
+        calm = time.monotonic()
         for server in self.fleet.servers:
             server.wait_until_ready()
         # All that are in the database: a caller whose connection broke may have a task that it knows nothing of.
         with reading(self.fleet.database) as connection:
             ids = [task for task in connection.execute(select(tasks.c.id)).scalars() if task not in self.checked]
         self.fleet.settle(ids, seconds=SETTLE_SECONDS)
-        self.settled.append(self.fleet.last_settled)
+        self.settled.append(time.monotonic() - calm)
         failed = {task: str(row["failure_code"]) for task in ids if (row := self.fleet.row(task))["status"] == "failed"}
         assert self.poison & set(ids) <= failed.keys(), "poison was completed"
         self.fleet.check(ids, failed=failed)
@@ -176,9 +211,17 @@ class Chaos:
             f"| tasks completed, each with one output and one charge | {completed} |",
             *(f"| tasks failed with {code}, without output or charge | {count} |" for code, count in sorted(failed.items())),
             f"| attempts of a task | {', '.join(f'{n}: {count}' for n, count in sorted(attempts.items()))} |",
-            f"| from the last fault to the end of all tasks, slowest checkpoint | {max(self.settled):.1f} s |",
+            f"| from the last fault until all is ready and every task has ended, slowest | {max(self.settled):.1f} s |",
         ]
         return "\n".join(lines) + "\n"
+
+
+def _fleet(folder: Path, s3: S3Server) -> tuple[Fleet, FaultyProxy]:
+    """With its files on S3, which the processes reach through the proxy, and this one directly."""
+    store = FaultyProxy(s3.port)
+    os.environ.update({**ENVIRONMENT, "AWS_ENDPOINT_URL": s3.endpoint})
+    settings = {"AWS_ENDPOINT_URL": store.endpoint, "SPARK_AVATAR_STORAGE_RETRY_SECONDS": f"{STORAGE_SECONDS:g}"}
+    return Fleet(folder, storage_url=f"s3://{s3.new_bucket()}/chaos", settings=settings), store
 
 
 def main() -> None:
@@ -188,24 +231,35 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="keep the folder with all logs")
     arguments = parser.parse_args()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # moto would log every request
     folder = Path(tempfile.mkdtemp(prefix="spark-avatar-chaos-"))
-    fleet = Fleet(folder)
-    try:
-        fleet.open(servers=2, workers=3)
-        chaos = Chaos(fleet, arguments.seed)
-        chaos.run(arguments.minutes)
-        print(chaos.report(arguments.minutes, arguments.seed))
-    except BaseException:
-        arguments.keep = True
-        print(f"the logs are in {folder}", file=sys.stderr)
-        raise
-    finally:
-        for child in psutil.Process().children(recursive=True):
-            if child.status() == psutil.STATUS_STOPPED:
-                child.resume()
-        fleet.close()
-        if not arguments.keep:
-            shutil.rmtree(folder, ignore_errors=True)
+    library = clock_library()
+    if library is None or not can_mount():
+        raise SystemExit("chaos needs libfaketime, and a system that lets a process mount a file system for itself")
+    clock = SkewedClock(library, folder / "clock")
+    with s3_server() as s3:
+        fleet, store = _fleet(folder, s3)
+        try:
+            fleet.open(servers=1, workers=2)
+            fleet.servers.append(fleet.server(**clock.environment))
+            fleet.workers.append(fleet.worker(**clock.environment))
+            least = {"SPARK_AVATAR_MIN_FREE_BYTES": str(LEAST_FREE_BYTES)}
+            fleet.workers.append(fleet.worker(inside=ON_A_SMALL_DISK, **least))
+            fleet.wait_for_workers(4)
+            chaos = Chaos(fleet, arguments.seed, store, clock, SmallDisk(fleet.workers[-1]))
+            chaos.run(arguments.minutes)
+            print(chaos.report(arguments.minutes, arguments.seed))
+        except BaseException:
+            arguments.keep = True
+            print(f"the logs are in {folder}", file=sys.stderr)
+            raise
+        finally:
+            for child in psutil.Process().children(recursive=True):
+                if child.status() == psutil.STATUS_STOPPED:
+                    child.resume()
+            fleet.close()
+            if not arguments.keep:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ import numpy as np
 
 from figures import Figure, child_peak_megabytes
 from spark_avatar.media.audio import read_samples
-from spark_avatar.media.mp4 import X264_OPTIONS, X264_THREADS
+from spark_avatar.media.encoder import THREADS
 from spark_avatar.media.samples import sample_portrait, sample_speech
 from spark_avatar.media.video import read_frames
+from spark_avatar.media.video_format import MP4
 
 RATE = 16_000
 
@@ -51,10 +52,10 @@ def x264_alone(frames: list[np.ndarray], rate: Fraction, output: Path) -> float:
     pictures = [av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format="yuv420p") for frame in frames]
     began = time.perf_counter()
     with av.open(str(output), "w") as container:
-        stream = container.add_stream("libx264", rate=rate, options=dict(X264_OPTIONS))
+        stream = container.add_stream("libx264", rate=rate, options=dict(MP4.codec_options))
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
-        stream.codec_context.thread_count = X264_THREADS
+        stream.codec_context.thread_count = THREADS
         for picture in pictures:
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))

@@ -22,9 +22,9 @@ from spark_avatar.engines.portrait.framing import frame_size
 from spark_avatar.engines.portrait.portrait_rig import PortraitRig, build_rig
 from spark_avatar.face.analyzer import FaceAnalyzer
 from spark_avatar.media.audio import probe_audio
+from spark_avatar.media.encoder import VideoEncoder
 from spark_avatar.media.image import read_image
 from spark_avatar.media.limits import MediaLimits
-from spark_avatar.media.mp4 import Mp4Encoder
 from spark_avatar.media.samples import sample_portrait, sample_speech
 from spark_avatar.speech.analyzer import analyze_speech
 
@@ -70,7 +70,7 @@ def stage_figures(rig: PortraitRig, track: AnimationTrack, output: Path) -> list
     spent: dict[str, list[float]] = defaultdict(list)
     compositor, frame = Compositor(rig), None
     height, width = rig.canvas.base.shape[:2]
-    encoder = Mp4Encoder(output, width=width, height=height, frame_rate=Fraction(25), audio=None)
+    encoder = VideoEncoder(output, width=width, height=height, frame_rate=Fraction(25), audio=None)
     began = time.process_time()
     with clocked(Compositor, spent):
         for pose in islice(poses(track), FRAMES):
