@@ -1,6 +1,6 @@
 """PyTorch weights -> ONNX: python -m training.export WEIGHTS ... OUT.onnx. Both must agree to 1e-4.
 
-Several weights become one network that gives their mean. One network that was exported before (.onnx) may be among them.
+Several weights become one network that gives their mean. What was exported before (.onnx) may be among them.
 """
 
 # ruff: noqa: T201 - a command that prints what it does
@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
-from onnx import numpy_helper
 from torch import nn
 
 from spark_avatar.speech.mel import BANDS
-from training.network import DILATIONS, ArticulationNet, Committee, restored
+from training.network import Committee, restored
+from training.resume import exported_members
 
 _OPSET: Final = 17
 _LARGEST_DIFFERENCE: Final = 1e-4
@@ -59,30 +58,6 @@ def _difference(network: nn.Module, path: Path, length: int) -> float:
     return max(float(np.abs(a - b.numpy()).max()) for a, b in zip(found, expected, strict=True))
 
 
-def exported_before(path: Path) -> ArticulationNet:
-    """The network in a file that `export` wrote, in evaluation mode. Raises `ValueError` if it holds a committee."""
-    graph = onnx.load(path).graph
-    arrays = {tensor.name: torch.tensor(numpy_helper.to_array(tensor)) for tensor in graph.initializer}
-    nodes = [node for node in graph.node if node.op_type == "Conv"]
-    if len(nodes) != 2 * len(DILATIONS) + 2:
-        raise ValueError(f"{path} holds {len(nodes)} convolutions, one network has {2 * len(DILATIONS) + 2}")
-    convolutions = [[arrays[name] for name in node.input[1:]] for node in nodes]
-    network = ArticulationNet(channels=len(convolutions[0][1])).eval()
-    layers = [network.entry, *(layer for block in network.blocks for layer in (block.context, block.mix)), network.exit]
-    norms = {network.entry: network.entry_norm} | {block.context: block.norm for block in network.blocks}
-    with torch.no_grad():
-        for layer, (weight, bias) in zip(layers, convolutions, strict=True):
-            layer.weight.copy_(weight)
-            norm = norms.get(layer)
-            # The export has drawn the normalisation, which follows, into the convolution.
-            if norm is not None:
-                norm.running_var.fill_(1 - norm.eps)
-                norm.bias.copy_(bias)
-            if layer.bias is not None:
-                layer.bias.copy_(bias if norm is None else torch.zeros_like(bias))
-    return network
-
-
 def main() -> None:
     """Exports saved weights."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -90,8 +65,9 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     given = parser.parse_args()
     members = [
-        exported_before(path) if path.suffix == ".onnx" else restored(torch.load(path, weights_only=True))
+        member
         for path in given.weights
+        for member in (exported_members(path) if path.suffix == ".onnx" else [restored(torch.load(path, weights_only=True))])
     ]
     network = members[0] if len(members) == 1 else Committee(members)
     print(f"{given.out}: ONNX differs from PyTorch by at most {export(network, given.out):.1e}")

@@ -1,4 +1,4 @@
-"""Trains the network: python -m training.train --features FOLDER ... --out WEIGHTS.pt --steps N [--seed N] [--start WEIGHTS.pt].
+"""Trains the network: python -m training.train --features FOLDER ... --out WEIGHTS.pt --steps N [--seed N] [--start WEIGHTS].
 
 The result depends on the steps, the seed, the features and the versions of PyTorch and NumPy, not on the time it takes.
 """
@@ -19,7 +19,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from spark_avatar.speech.mel import MEL_RATE
 from training.batches import Batches, load_features
 from training.losses import EMPHASIS, Emphasis, Loss, loss_of
-from training.network import CHANNELS, ArticulationNet, restored
+from training.network import CHANNELS, ArticulationNet
+from training.resume import saved_network
 
 CROPS: Final = 12
 CROP_FRAMES: Final = int(4.0 * MEL_RATE)
@@ -30,6 +31,7 @@ _WEIGHT_DECAY: Final = 0.01
 _CLIP: Final = 2.0
 _AVERAGED_SHARE: Final = 1 / 14
 """Of the steps, over which the weights are averaged (500 of 7,000)."""
+_STATISTICS_BATCHES: Final = 20
 _REPORT_EVERY: Final = 100
 _SAVE_EVERY: Final = 500
 
@@ -41,20 +43,20 @@ def fit(
     seed: int,
     report: Callable[[int, Loss], None],
     keep: Callable[[nn.Module], None],
-    start: dict[str, torch.Tensor] | None = None,
+    start: ArticulationNet | None = None,
     channels: int = CHANNELS,
     emphasis: Emphasis = EMPHASIS,
     bfloat16: bool = False,
 ) -> ArticulationNet:
     """The network after `steps` batches: the running mean of its weights, in evaluation mode.
 
-    `report` hears of every step; `keep` gets the averaged network now and then. `start` are the weights of an earlier stage,
-    from which it goes on at half the rate; without them a network of `channels` begins anew. `bfloat16` computes the
+    `report` hears of every step; `keep` gets the averaged network now and then. `start` is the network of an earlier stage,
+    with which it goes on at half the rate; without them a network of `channels` begins anew. `bfloat16` computes the
     convolutions in that format (weights and losses stay in single precision), about 1.5 times as fast where the processor has
     it.
     """
     torch.manual_seed(seed)
-    network = ArticulationNet(channels) if start is None else restored(start).train()
+    network = ArticulationNet(channels) if start is None else start.train()
     rate = _LEARNING_RATE if start is None else _RESTART_RATE
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(_decay(steps)), use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=_WEIGHT_DECAY)
@@ -112,7 +114,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=7000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start", type=Path, help="weights of an earlier stage")
+    parser.add_argument("--start", help="an earlier stage's WEIGHTS.pt, or FILE.onnx:0 for the first network of an exported file")
     parser.add_argument("--bfloat16", action="store_true", help="convolutions in bfloat16: faster where the processor has it")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
@@ -130,7 +132,7 @@ def main() -> None:
         seed=given.seed,
         report=Printer(),
         keep=keep,
-        start=torch.load(given.start, weights_only=True) if given.start else None,
+        start=saved_network(given.start, [batches.draw().mel for _ in range(_STATISTICS_BATCHES)]) if given.start else None,
         bfloat16=given.bfloat16,
     )
     keep(network)

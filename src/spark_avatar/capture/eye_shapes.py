@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_avatar.engines.portrait.controls import BROW_DOWN, GAZE_DOWN, GAZE_SIDE, GAZE_UP
-from spark_avatar.engines.portrait.expression import BROW_RAISE
+from spark_avatar.engines.portrait.skin_motion import BROW_RAISE
 from spark_avatar.media.arrays import Curve
 
 OPEN_QUANTILE: Final = 0.8

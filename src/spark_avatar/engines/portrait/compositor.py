@@ -16,6 +16,7 @@ from spark_avatar.engines.portrait.mouth_interior import InteriorState
 from spark_avatar.engines.portrait.mouth_relief import LEAST as LEAST_RELIEF
 from spark_avatar.engines.portrait.portrait_rig import PortraitRig, above_lips
 from spark_avatar.engines.portrait.sampling import Bytes, lay_over, mix, resized, sample, split
+from spark_avatar.engines.portrait.skin_motion import SKIN_MOTIONS
 from spark_avatar.engines.portrait.warp import Inverter, Lattice
 from spark_avatar.media.arrays import FloatArray, RGBAImage, RGBImage
 
@@ -134,7 +135,8 @@ class Compositor:
         forward = shaping[PROTRUSION - len(lips)] * basis.gap[PROTRUSION]
         missing = mouth.open - float(lips @ basis.gap[: len(lips)]) - float(forward)
         lips[OPEN] += np.clip(missing / basis.gap[OPEN], -MOST_GAP_CORRECTION, MOST_GAP_CORRECTION)
-        return np.concatenate([lips, shaping, np.array([pose.brow, pose.brow_inner, 1.0], dtype=np.float32)])
+        skin = [getattr(pose, name) for name in SKIN_MOTIONS]
+        return np.concatenate([lips, shaping, np.array([*skin, 1.0], dtype=np.float32)])
 
     def _solve(self, coefficients: FloatArray, transform: HeadTransform, breath: float) -> _Places:
         """Inverts the displacement of every layer."""

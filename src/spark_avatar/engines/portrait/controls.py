@@ -72,6 +72,14 @@ class FramePose:
     shaping: MouthShaping = AS_MEASURED
     press: float = 0.0
     """0..1, how firmly closed lips are pressed together."""
+    lid_raise: float = 0.0
+    """0..1, raise of the upper lids beyond their rest."""
+    cheek_raise: float = 0.0
+    """0..1, raise of the cheeks under the eyes."""
+    cheek_puff: float = 0.0
+    """0..1, cheeks blown up."""
+    nose_wrinkle: float = 0.0
+    """0..1, raise of the wings of the nose."""
 
 
 def poses(track: AnimationTrack) -> Iterator[FramePose]:
@@ -83,6 +91,12 @@ def poses(track: AnimationTrack) -> Iterator[FramePose]:
     brow = outer - BROW_DOWN * _both(track, "browDown")
     brow_inner = track.curve("browInnerUp") - outer
     tongue = track.curve("tongueOut")
+    skin = {
+        "lid_raise": _both(track, "eyeWide"),
+        "cheek_raise": _both(track, "cheekSquint"),
+        "cheek_puff": track.curve("cheekPuff"),
+        "nose_wrinkle": _both(track, "noseSneer"),
+    }
     for i in range(len(track)):
         yield FramePose(
             mouth=MouthControls(*(float(value) for value in mouth[i])),
@@ -98,6 +112,7 @@ def poses(track: AnimationTrack) -> Iterator[FramePose]:
             breath=float(np.clip(track.breath[i], 0, 1)),
             shaping=MouthShaping(*(float(value) for value in shaping[i])),
             press=float(press[i]),
+            **{name: float(np.clip(curve[i], 0, 1)) for name, curve in skin.items()},
         )
 
 

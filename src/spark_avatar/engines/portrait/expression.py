@@ -16,25 +16,22 @@ from spark_avatar.engines.portrait.curves import Array, smoothstep
 from spark_avatar.engines.portrait.lip_space import CONTROLS, lip_space
 from spark_avatar.engines.portrait.mouth_shaping import SHAPINGS, shaping_displacements
 from spark_avatar.engines.portrait.outline import FaceOutline
+from spark_avatar.engines.portrait.skin_motion import SKIN_MOTIONS, skin_displacements
 from spark_avatar.engines.portrait.thin_plate import ThinPlateSpline
 from spark_avatar.engines.portrait.warp import Lattice, determinant
 from spark_avatar.face.landmarks import (
-    LEFT_EYE,
     LOWER_INNER,
     LOWER_MIDDLE,
     LOWER_OUTER,
-    RIGHT_EYE,
     UPPER_INNER,
     UPPER_MIDDLE,
     UPPER_OUTER,
 )
 from spark_avatar.media.arrays import FloatArray, Points
 
-EXPRESSION: Final = (*CONTROLS, *SHAPINGS, "brow", "brow_inner", "close")
-"""Order of the coefficients: the lip space's controls, the shapings, both whole brows, the inner brows, the closing of the
-portrait's own mouth."""
-BROW_RAISE: Final = 0.04
-"""E that a brow rises at full value."""
+EXPRESSION: Final = (*CONTROLS, *SHAPINGS, *SKIN_MOTIONS, "close")
+"""Order of the coefficients: the lip space's controls, the shapings, the skin's motions, the closing of the portrait's own
+mouth."""
 
 SMOOTHING: Final = 2e-4
 CROWDED: Final = 0.025
@@ -163,22 +160,7 @@ def _point_displacements(canvas: Canvas, mouth: MouthFrame, outline: FaceOutline
     """(coefficients, 468, 3): output pixels per unit."""
     measured = np.concatenate([lip_space().basis, shaping_displacements()])
     lips = np.einsum("kvi,ji->kvj", measured, canvas.rotation) * canvas.eye_distance
-    brows = [_brow_displacement(canvas, outline, inner_only) for inner_only in (False, True)]
-    return np.concatenate([lips, brows, mouth.closing[None]])
-
-
-def _brow_displacement(canvas: Canvas, outline: FaceOutline, inner_only: bool) -> Points:
-    """(468, 3): skin around the brows moves up, most at the brow, little at the eye."""
-    points, eye_distance = canvas.points[:468, :2], canvas.eye_distance
-    share = np.zeros(468)
-    for eye, inner in ((RIGHT_EYE, 55), (LEFT_EYE, 285)):
-        centre = points[inner] if inner_only else points[list(eye.brow + eye.brow_top)].mean(axis=0)
-        u, v = (points - centre) @ outline.across, (points - centre) @ outline.down
-        height = np.where(v < 0, 0.30, 0.085) * eye_distance
-        share += np.exp(-((u / ((0.14 if inner_only else 0.27) * eye_distance)) ** 2) - (v / height) ** 2)
-    moved = np.zeros((468, 3))
-    moved[:, :2] = -BROW_RAISE * eye_distance * share[:, None] * outline.down
-    return moved
+    return np.concatenate([lips, skin_displacements(canvas, outline), mouth.closing[None]])
 
 
 def _unfolded(

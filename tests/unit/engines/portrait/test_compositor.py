@@ -169,7 +169,8 @@ def test_eyes_open_again_to_the_picture(compositor, pose, rig):
 CURVES = {
     "jaw": (-0.03, 0.25), "open": (0, 0.4), "width": (-0.2, 0.2), "upper_raise": (-0.05, 0.11), "lower_drop": (-0.08, 0.22),
     "corner": (-0.16, 0.11), "upper_thickness": (-0.05, 0.05), "lower_thickness": (-0.05, 0.05), "tongue": (0, 1),
-    "brow": (-1, 1), "brow_inner": (-1, 1), "blink_right": (0, 1), "blink_left": (0, 1), "gaze_x": (-0.35, 0.35),
+    "brow": (-1, 1), "brow_inner": (-1, 1), "lid_raise": (0, 1), "cheek_raise": (0, 1),
+    "cheek_puff": (0, 1), "nose_wrinkle": (0, 1), "blink_right": (0, 1), "blink_left": (0, 1), "gaze_x": (-0.35, 0.35),
     "gaze_y": (-0.25, 0.25), "breath": (0, 1),
 }  # fmt: skip
 

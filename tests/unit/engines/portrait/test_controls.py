@@ -47,6 +47,17 @@ def test_rest_is_rest():
 
 
 @pytest.mark.parametrize(
+    ("shape", "motion"),
+    [("eyeWide", "lid_raise"), ("cheekSquint", "cheek_raise"), ("cheekPuff", "cheek_puff"), ("noseSneer", "nose_wrinkle")],
+)
+def test_shapes_of_the_skin_move_it(shape, motion):
+    (pose,) = poses(track_of(**{shape: 0.5}))
+    assert getattr(pose, motion) == 0.5
+    (most,) = poses(track_of(**{shape: 1.5}))
+    assert getattr(most, motion) == 1
+
+
+@pytest.mark.parametrize(
     ("shapes", "control", "value"),
     [
         ({"jawOpen": 0.5}, "jaw", JAW_OPEN_DROP / 2),

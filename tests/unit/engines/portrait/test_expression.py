@@ -72,3 +72,29 @@ def test_response_of_the_gap_is_that_of_the_points(rig):
     assert 0.6 < gap["open"] < 1.1
     assert abs(gap["width"]) < 0.1
     assert gap["close"] == pytest.approx(-rig.mouth.gap, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "landmarks", "across", "up"),
+    [
+        ("lid_raise", (159, 386), 0, 1),
+        ("cheek_raise", (50, 280), 0, 1),
+        ("cheek_puff", (205, 425), 1, 0),
+        ("nose_wrinkle", (129, 358), 0, 1),
+    ],
+)
+def test_lids_cheeks_and_nose_move_alike_on_both_sides_and_leave_the_lips(rig, name, landmarks, across, up):
+    x, y = rig.face_lattice.nodes()
+    moved = field(rig.expression.upper, coefficients(**{name: 1.0})) / rig.canvas.eye_distance
+
+    def motion(landmark):
+        """To the picture's right and up, E."""
+        place = rig.canvas.points[landmark]
+        nearest = np.unravel_index(np.argmin(np.hypot(x - place[0], y - place[1])), x.shape)
+        return np.array([moved[nearest] @ rig.mouth.across, -moved[nearest] @ rig.mouth.down])
+
+    for landmark, side in zip(landmarks, (-1, 1), strict=True):
+        along = motion(landmark) @ np.array([side * across, up])
+        assert 0.012 < along < 0.06
+        assert np.linalg.norm(motion(landmark)) < 1.3 * along
+    assert max(np.linalg.norm(motion(lip)) for lip in (13, 14)) < 0.006
