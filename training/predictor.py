@@ -16,7 +16,7 @@ from spark_avatar.speech.mel import MEL_RATE, SAMPLE_RATE, log_mel
 from training.targets import gap_of
 
 _STEP: Final = SAMPLE_RATE // FEATURE_RATE
-_CLOSED: Final = 0.25
+_CLOSED: Final = 0.17
 """Peaks of the channel `close` over this count as closures, as in the animation."""
 _TERMS: Final = {"round": 0.5, "labiodental": 0.3, "tongue": 0.25}
 

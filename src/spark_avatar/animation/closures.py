@@ -9,9 +9,9 @@ from spark_avatar.animation.sampling import Times
 from spark_avatar.media.arrays import Curve
 from spark_avatar.speech.features import FEATURE_RATE
 
-# In synthesised voices that the network never heard, 93-96 % of the bilabials have a peak over 0.25, and 74-89 % of the peaks
-# lie in or within 60 ms of one; most others lie in n, d and t.
-_CLOSED: Final = 0.25
+# In synthesised voices that the network never heard, 94-98 % of the bilabials have a peak over 0.17, and 65-85 % of the peaks
+# lie in or within 60 ms of one; most others lie in n, d and t, where the lips are near each other anyway.
+_CLOSED: Final = 0.17
 _HELD_SHARE: Final = 0.6
 _LONGEST_HOLD_SECONDS: Final = 0.16
 _FLANK_SECONDS: Final = 0.05

@@ -69,7 +69,7 @@ def test_closures_in_quick_succession_open_between():
 
 
 def test_a_hint_of_closure_does_not_shut_the_lips():
-    gap = opening(made_features(2.0, open=np.full(100, 0.8), close=bump(2.0, 1.0, 0.03, 0.2)))
+    gap = opening(made_features(2.0, open=np.full(100, 0.8), close=bump(2.0, 1.0, 0.03, 0.12)))
     assert gap[20:30].min() > 0.05
 
 
