@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from spark_avatar.engines.portrait.compositor import Compositor
 from spark_avatar.engines.portrait.controls import limited
-from spark_avatar.engines.portrait.expression import EXPRESSION
+from spark_avatar.engines.portrait.expression import EXPRESSION, RAISED, RAISED_CORNERS, _around_lips
 from spark_avatar.engines.portrait.lip_space import MouthControls
 from spark_avatar.engines.portrait.warp import determinant
 
@@ -98,3 +98,12 @@ def test_lids_cheeks_and_nose_move_alike_on_both_sides_and_leave_the_lips(rig, n
         assert 0.012 < along < 0.06
         assert np.linalg.norm(motion(landmark)) < 1.3 * along
     assert max(np.linalg.norm(motion(lip)) for lip in (13, 14)) < 0.006
+
+
+@pytest.mark.parametrize("corner", RAISED_CORNERS)
+def test_a_raised_upper_lip_does_not_fold_the_skin_above_it(rig, corner):
+    raised = coefficients(**RAISED, corner=corner, close=1.0)
+    area = determinant(field(rig.expression.upper, raised), rig.face_lattice.step)
+    around = _around_lips(rig.mouth, rig.face_lattice, rig.canvas.eye_distance)
+    assert around.sum() > 100
+    assert area[around].min() > 0
