@@ -177,9 +177,13 @@ class MouthLimits:
     upper_thickness: float
     """Visible height of the upper lip in E."""
     lower_thickness: float
+    width: float
+    """Distance of the corners in E."""
 
 
-WIDTH_RANGE: Final = (-0.17, 0.15)
+MOST_SPREAD: Final = 0.15
+PURSED_SHARES: Final = (0.18, 0.28)
+"""Shares of a mouth's width that it loses unchanged, and at most: filmed speakers lose 17 to 25 % of their median width."""
 ROLLED_SHARE: Final = 0.45
 """Share of a lip's height that can roll in."""
 SMILE_DAMPING: Final = 0.8
@@ -197,13 +201,21 @@ def limited(mouth: MouthControls, limits: MouthLimits) -> MouthControls:
     return MouthControls(
         jaw=_level_off(mouth.jaw, 0.14 * gain, 0.22 * gain),
         open=_level_off(max(mouth.open, 0.0), 0.24 * gain, 0.36 * gain),
-        width=float(np.clip(mouth.width * (damping if mouth.width > 0 else 1.0), *WIDTH_RANGE)),
+        width=_limited_width(mouth.width, damping, limits.width),
         upper_raise=raised,
         lower_drop=-_level_off(-_level_off(mouth.lower_drop, 0.09 * gain, 0.14 * gain), 0.05, 0.09),
         corner=mouth.corner * damping if mouth.corner > 0 else -_level_off(-mouth.corner, 0.6 * lowest, lowest),
         upper_thickness=max(mouth.upper_thickness, -ROLLED_SHARE * limits.upper_thickness),
         lower_thickness=max(mouth.lower_thickness, -ROLLED_SHARE * limits.lower_thickness),
     )
+
+
+def _limited_width(change: float, damping: float, width: float) -> float:
+    """The change of a mouth that is `width` wide, E."""
+    if change > 0:
+        return min(change * damping, MOST_SPREAD)
+    knee, most = (share * width for share in PURSED_SHARES)
+    return -_level_off(-change, knee, most)
 
 
 SIDE_LIMITS: Final = {

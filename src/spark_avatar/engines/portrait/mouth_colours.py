@@ -17,6 +17,7 @@ _EXPOSED_SKIN = 165.0
 _GUM = np.array([150, 74, 72], np.float32)
 _TONGUE = np.array([172, 92, 92], np.float32)
 _CAVITY = np.array([44, 19, 18], np.float32)
+_SHADED_BY_HAIR = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,8 @@ class MouthColours:
     gum: FloatArray
     tongue: FloatArray
     cavity: FloatArray
+    moustache: float
+    """0..1: how much hair hangs over the upper lip."""
 
 
 def measure_colours(canvas: Canvas, eye_whites_luma: float | None) -> MouthColours:
@@ -38,13 +41,16 @@ def measure_colours(canvas: Canvas, eye_whites_luma: float | None) -> MouthColou
     brightness = max(float(luma(skin)), 1.0)
     exposure = float(np.clip(brightness / _EXPOSED_SKIN, 0.35, 1.2))
     hue = skin / brightness
-    tooth = tooth_colour(hue, brightness, eye_whites_luma) * (1 - 0.18 * _moustache(canvas, brightness))
+    moustache = _moustache(canvas, brightness)
+    tooth = tooth_colour(hue, brightness, eye_whites_luma) * (1 - _SHADED_BY_HAIR * moustache)
     gum = 0.55 * lip + 0.45 * _GUM * exposure
     tongue = 0.45 * lip + 0.55 * _TONGUE * exposure
     cavity = _CAVITY * exposure
     if canvas.grey:
-        return MouthColours(skin, lip, *(_without_hue(c) for c in (tooth, gum, tongue, cavity)))
-    return MouthColours(skin, lip, tooth, *(_towards_hue(c, hue) for c in (gum, tongue, cavity)))
+        tooth, gum, tongue, cavity = (_without_hue(c) for c in (tooth, gum, tongue, cavity))
+    else:
+        gum, tongue, cavity = (_towards_hue(c, hue) for c in (gum, tongue, cavity))
+    return MouthColours(skin, lip, tooth, gum, tongue, cavity, moustache)
 
 
 def tooth_colour(hue: FloatArray, skin_luma: float, eye_whites_luma: float | None) -> FloatArray:
@@ -64,7 +70,7 @@ def tooth_colour(hue: FloatArray, skin_luma: float, eye_whites_luma: float | Non
 
 
 def _moustache(canvas: Canvas, skin_luma: float) -> float:
-    """0..1: how dark the place under the nose is. Hair that hangs over the lip shades the teeth."""
+    """0..1: how dark the place under the nose is. Hair that hangs over the lip shades the teeth and hides their upper part."""
     place = patch_median(canvas, canvas.points[list(_ABOVE_UPPER_LIP)], 0.015 * canvas.eye_distance)
     return float(np.clip((0.7 - float(luma(place)) / skin_luma) / 0.35, 0, 1))
 

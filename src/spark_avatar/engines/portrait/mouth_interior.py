@@ -33,10 +33,11 @@ _REACH_UP = 0.22
 _REACH_DOWN = 0.24
 
 _UPPER_EDGE_MM = 2.2  # below the closed lips' line
+_HIDDEN_BY_HAIR_MM = 1.9  # so much higher they stand where a moustache hides the upper lip and what is just below it
 _LOWER_EDGE_MM = 2.4
 _LOWER_LIGHT = np.array([0.84, 0.78, 0.75], np.float32)  # they stand in the reddish shadow of lips and upper teeth
 
-_LIT_WHEN_TUCKED = 0.6  # of the lips' shadow that goes when the teeth stand before the lower lip
+_LIT_WHEN_TUCKED = 0.6  # of the lips' shadow, without a moustache
 _RED_SHADOW = np.array([0.84, 1.04, 1.06], np.float32)  # light reaches the shadow by way of the lips, and is red then
 
 
@@ -94,6 +95,8 @@ class _Layers:
     cavity: FloatArray
     shadow_hue: FloatArray | None
     """(3,): what the lips' shadow takes of red, green and blue; None takes all alike."""
+    lit_when_tucked: float
+    """Share of the lips' shadow that goes when the teeth stand before the lower lip."""
 
 
 class MouthInterior:
@@ -122,7 +125,7 @@ class MouthInterior:
         inside *= (1 - shadow * np.float32(1 / 255))[..., None]
         inside = _over(upper, inside, 1.0)
         light = lip_light(cover, place.eye_distance)
-        light += (1 - light) * np.float32(_LIT_WHEN_TUCKED * state.tuck)
+        light += (1 - light) * np.float32(layers.lit_when_tucked * state.tuck)
         inside *= light[..., None] if layers.shadow_hue is None else 1 - (1 - light)[..., None] * layers.shadow_hue
         return np.clip(inside, 0, 255, out=inside)
 
@@ -168,7 +171,7 @@ def build_interior(canvas: Canvas, mouth: MouthFrame, eye_whites_luma: float | N
     seen = find_visible_teeth(canvas, mouth, colours, softness, a + np.float32(origin_a), b + np.float32(origin_b))
     scale = 1.02 if mouth.width > 0.62 * E else float(np.clip(mouth.width / E / 0.56, 0.8, 1.10))
     mm = E / MM_PER_EYE_DISTANCE
-    upper_edge = _UPPER_EDGE_MM * mm
+    upper_edge = (_UPPER_EDGE_MM - _HIDDEN_BY_HAIR_MM * colours.moustache) * mm
     if seen is not None:
         colours = replace(colours, tooth=np.minimum(seen.colour * 1.06, 245).astype(np.float32))
         upper_edge = float(np.clip(seen.edge - origin_b + (mm if seen.cut else 0), mm, 0.16 * E))
@@ -228,6 +231,7 @@ def _draw_layers(
         tongue=tongue,
         cavity=colours.cavity,
         shadow_hue=None if canvas.grey else _RED_SHADOW,
+        lit_when_tucked=_LIT_WHEN_TUCKED * (1 - colours.moustache),
     )
 
 

@@ -91,7 +91,9 @@ def build_rig(face: FaceRig, size: tuple[int, int], backdrop: Backdrop | None = 
     body = head.field(body_lattice)
     expression = build_expression(canvas, mouth, outline, face_lattice, lip_lattice)
     eyes = build_eyes(canvas)
-    thickness = [_lip_thickness(mouth.snapped, pairs) / canvas.eye_distance for pairs in (UPPER_LIP_PAIRS, LOWER_LIP_PAIRS)]
+    upper_lip, lower_lip = (
+        _lip_thickness(mouth.snapped, pairs) / canvas.eye_distance for pairs in (UPPER_LIP_PAIRS, LOWER_LIP_PAIRS)
+    )
     return PortraitRig(
         canvas=canvas,
         mouth=mouth,
@@ -111,7 +113,7 @@ def build_rig(face: FaceRig, size: tuple[int, int], backdrop: Backdrop | None = 
         interior=build_interior(canvas, mouth, eye_whites_luma(eyes)),
         relief=build_relief(canvas, mouth),
         eyes=eyes,
-        limits=MouthLimits(expression.gain, mouth.smile, *thickness),
+        limits=MouthLimits(expression.gain, mouth.smile, upper_lip, lower_lip, mouth.width / canvas.eye_distance),
         strips=whole_window(*canvas.size)
         if background is None
         else strips(background.opacity, head.reach(body), above_lips(lip_box, canvas.eye_distance)),

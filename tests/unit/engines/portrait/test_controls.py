@@ -23,7 +23,7 @@ from spark_avatar.animation.track import AnimationTrack
 from spark_avatar.engines.portrait.controls import MouthLimits, limited, mouth_controls, poses
 from spark_avatar.engines.portrait.lip_space import CONTROLS, MouthControls, lip_space
 
-FREE = MouthLimits(gain=1.0, smile=0.0, upper_thickness=0.1, lower_thickness=0.14)
+FREE = MouthLimits(gain=1.0, smile=0.0, upper_thickness=0.1, lower_thickness=0.14, width=0.56)
 
 
 def track_of(frames=1, rotation=(0, 0, 0), **shapes):
@@ -134,20 +134,29 @@ def test_limits_leave_ordinary_speech_alone(opening):
 
 @given(opening=st.floats(0.0, 1.0), more=st.floats(0.001, 0.2))
 def test_limits_level_off_without_turning_back(opening, more):
-    narrow = MouthLimits(gain=0.6, smile=0.0, upper_thickness=0.1, lower_thickness=0.1)
+    narrow = MouthLimits(gain=0.6, smile=0.0, upper_thickness=0.1, lower_thickness=0.1, width=0.56)
     here, further = (limited(MouthControls(open=o, jaw=o), narrow) for o in (opening, opening + more))
     assert here.open <= further.open <= 0.36 * 0.6 + 1e-9
     assert here.jaw <= further.jaw <= 0.22 * 0.6 + 1e-9
 
 
 def test_a_smile_in_the_portrait_is_not_widened_but_may_be_narrowed():
-    smiling = MouthLimits(gain=1.0, smile=1.0, upper_thickness=0.1, lower_thickness=0.1)
+    smiling = MouthLimits(gain=1.0, smile=1.0, upper_thickness=0.1, lower_thickness=0.1, width=0.56)
     assert limited(MouthControls(width=0.1, corner=0.1), smiling).width < 0.03
     assert limited(MouthControls(width=-0.1), smiling).width == -0.1
 
 
+@given(width=st.floats(0.38, 0.76), purse=st.floats(0.0, 0.3), more=st.floats(0.001, 0.1))
+def test_a_pursed_mouth_keeps_most_of_its_width_however_narrow_it_is(width, purse, more):
+    limits = MouthLimits(gain=1.0, smile=0.0, upper_thickness=0.1, lower_thickness=0.14, width=width)
+    here, further = (limited(MouthControls(width=-p), limits).width for p in (purse, purse + more))
+    assert further <= here
+    assert width + further >= 0.72 * width - 1e-6
+    assert here == pytest.approx(-purse) or purse > 0.18 * width
+
+
 def test_thin_lips_cannot_roll_in_further_than_they_are_high():
-    thin = MouthLimits(gain=1.0, smile=0.0, upper_thickness=0.04, lower_thickness=0.05)
+    thin = MouthLimits(gain=1.0, smile=0.0, upper_thickness=0.04, lower_thickness=0.05, width=0.56)
     assert limited(MouthControls(upper_thickness=-0.05), thin).upper_thickness == pytest.approx(-0.018)
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE
 from spark_avatar.engines.portrait.lip_shadow import lip_light
 from spark_avatar.engines.portrait.mouth_frame import build_mouth_frame
 from spark_avatar.engines.portrait.mouth_interior import InteriorState, build_interior
@@ -118,6 +119,19 @@ def test_teeth_on_the_lower_lip_stand_in_the_light(closed):
     cover = slit_cover(box, 3)
     hidden, before = (interior.compose(box, cover, state(tuck=tuck))[26:28, 45:56].mean() for tuck in (0.0, 1.0))
     assert before > 1.1 * hidden
+
+
+def test_a_moustache_hides_and_shades_the_teeth(closed):
+    canvas = paint.painted_canvas()
+    nose, lip = ((canvas.points[i, :2] * TEXTURE_SCALE).astype(int) for i in (2, 0))
+    width = int(0.25 * E * TEXTURE_SCALE)
+    texture = canvas.texture.copy()
+    texture[nose[1] : lip[1], nose[0] - width : nose[0] + width] = (35, 28, 24)
+    moustached = interior_of(replace(canvas, texture=texture))
+    bare, hidden = (middle_column(*mouth, open=0.25, jaw_drop=0.25 * E) for mouth in (closed, moustached))
+    bright = 0.6 * float(luma(np.float32(paint.SKIN)))
+    assert (bare[:8] > bright).sum() >= (hidden[:8] > bright).sum() + 2
+    assert hidden[:8].max() < 0.85 * bare[:8].max()
 
 
 def test_own_teeth_stay_in_their_place_and_colour(smiling):

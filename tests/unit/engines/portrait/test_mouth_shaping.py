@@ -17,7 +17,7 @@ from spark_avatar.engines.portrait.portrait_rig import build_rig
 from spark_avatar.face.landmarks import CHIN, INNER_LIPS, MOUTH_CORNERS
 
 RIGHT, LEFT = MOUTH_CORNERS
-FREE = MouthLimits(gain=1.0, smile=0.0, upper_thickness=0.1, lower_thickness=0.14)
+FREE = MouthLimits(gain=1.0, smile=0.0, upper_thickness=0.1, lower_thickness=0.14, width=0.56)
 
 
 def track_of(**shapes):
@@ -96,7 +96,7 @@ def test_side_limits_level_off(value, more):
 
 
 def test_a_smile_in_the_portrait_is_not_pulled_further_to_one_side():
-    smiling = MouthLimits(gain=1.0, smile=1.0, upper_thickness=0.1, lower_thickness=0.1)
+    smiling = MouthLimits(gain=1.0, smile=1.0, upper_thickness=0.1, lower_thickness=0.1, width=0.56)
     assert shaped(MouthShaping(corner_side=0.03), smiling).corner_side < 0.01
 
 

@@ -14,7 +14,7 @@ ACROSS, DOWN = np.meshgrid(np.arange(-28, 28, PIXEL, dtype=np.float32), np.arang
 def colours():
     names = ("skin", "lip", "tooth", "gum", "tongue", "cavity")
     values = ((200, 160, 140), (180, 90, 90), (225, 218, 205), (150, 80, 78), (170, 92, 92), (44, 19, 18))
-    return MouthColours(**{name: np.array(value, np.float32) for name, value in zip(names, values, strict=True)})
+    return MouthColours(**{name: np.array(value, np.float32) for name, value in zip(names, values, strict=True)}, moustache=0.0)
 
 
 def alike():
