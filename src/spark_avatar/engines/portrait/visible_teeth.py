@@ -14,6 +14,9 @@ from spark_avatar.media.arrays import FloatArray
 
 Mask = NDArray[np.bool_]
 
+_USUAL_RED = 0.1  # of the way from the colour of teeth to that of the lips
+_LEAST_CONTRAST = 0.1  # of these colours, over their brightness
+
 
 @dataclass(frozen=True, eq=False)
 class VisibleTeeth:
@@ -66,6 +69,8 @@ def find_visible_teeth(
         return None
     middle = np.abs(a[0]) < 0.12 * E
     edge = float(ends[middle].max())
+    if not canvas.grey:
+        pixels = _without_lips_red(pixels, colours)
     return VisibleTeeth(
         pixels=pixels / _portrait_light(opening, E / pixel)[..., None],
         mask=mask,
@@ -103,6 +108,23 @@ def _enamel(pixels: FloatArray, inside: Mask, colours: MouthColours, grey: bool)
         bright &= saturation < max(0.75 * lip_saturation, 0.25)
     enough = (bright & inside).sum() > 0.18 * inside.sum()
     return bright if enough and high > 0.62 * skin and high - low > 12 else None
+
+
+def _without_lips_red(pixels: FloatArray, colours: MouthColours) -> FloatArray:
+    """Enamel without the red that lossy pictures carry over from the lips: they keep colour at half the resolution.
+
+    A colour over its brightness lies between those of teeth in this light and of the lips; what it has of the lips beyond
+    what is usual for teeth is taken off, the brightness stays.
+    """
+    tooth, lip = (colour / max(float(luma(colour)), 1.0) for colour in (colours.tooth, colours.lip))
+    towards_lip = lip - tooth
+    if float(towards_lip @ towards_lip) < _LEAST_CONTRAST**2:
+        return pixels
+    brightness = np.maximum(luma(pixels), 1)[..., None]
+    share = (pixels / brightness - tooth) @ towards_lip / (towards_lip @ towards_lip)
+    beyond = np.clip(share - _USUAL_RED, 0, 1)[..., None]
+    cleaned: FloatArray = np.clip(pixels - beyond * towards_lip * brightness, 0, 255).astype(np.float32)
+    return cleaned
 
 
 def _lower_ends(bright: Mask, rows: FloatArray, upper: FloatArray, lower: FloatArray, least: float) -> FloatArray | None:

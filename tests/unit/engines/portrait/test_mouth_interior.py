@@ -149,6 +149,21 @@ def test_own_teeth_stay_in_their_place_and_colour(smiling):
     assert below.mean() < 0.5 * np.mean(paint.OWN_TEETH)
 
 
+def test_own_teeth_lose_the_red_that_runs_over_from_the_lips():
+    def redness(canvas):
+        mouth, interior = interior_of(canvas)
+        box = box_around(mouth)
+        teeth = interior.compose(box, np.zeros((70, 100), np.float32), state())[27:31, 45:56].mean(axis=(0, 1))
+        return teeth[0] / luma(teeth)
+
+    canvas = paint.painted_canvas(mouth_gap=0.12)
+    white, red = (np.float32(colour) / luma(np.float32(colour)) for colour in (paint.OWN_TEETH, paint.LIP))
+    teeth = np.abs(canvas.texture.astype(int) - paint.OWN_TEETH).max(axis=2) < 12
+    texture = canvas.texture.copy()
+    texture[teeth] = luma(texture[teeth])[:, None] * (0.8 * white + 0.2 * red)
+    assert redness(replace(canvas, texture=texture)) < redness(canvas) + 0.5 * 0.2 * (red - white)[0]
+
+
 def test_black_and_white_pictures_stay_so():
     mouth, interior = interior_of(paint.painted_canvas(mouth_gap=0.12, grey=True))
     box = box_around(mouth)
