@@ -18,9 +18,7 @@ from spark_avatar.engines.portrait.portrait_rig import PortraitRig, above_lips
 from spark_avatar.engines.portrait.sampling import Bytes, lay_over, mix, resized, sample, split
 from spark_avatar.engines.portrait.skin_motion import SKIN_MOTIONS
 from spark_avatar.engines.portrait.warp import Inverter, Lattice
-from spark_avatar.media.arrays import FloatArray, RGBAImage, RGBImage
-
-Box = tuple[int, int, int, int]
+from spark_avatar.media.arrays import Box, FloatArray, RGBAImage, RGBImage
 
 OPEN: Final = EXPRESSION.index("open")
 RELIEF_SIDE: Final = 0.16

@@ -23,9 +23,7 @@ from spark_avatar.engines.portrait.setting import Backdrop, before
 from spark_avatar.engines.portrait.tiles import Strip, strips, whole_window
 from spark_avatar.engines.portrait.warp import Lattice
 from spark_avatar.face.rig import FaceRig
-from spark_avatar.media.arrays import FloatArray, Points
-
-Box = tuple[int, int, int, int]
+from spark_avatar.media.arrays import Box, FloatArray, Points
 
 NODES_PER_EYE_DISTANCE: Final = 33
 """Nodes of the face's lattice per E: finer than the mesh around the lips."""

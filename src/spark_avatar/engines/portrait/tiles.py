@@ -7,10 +7,7 @@ import cv2
 import numpy as np
 
 from spark_avatar.engines.portrait.background import OPAQUE
-from spark_avatar.media.arrays import FloatArray
-
-Box = tuple[int, int, int, int]
-"""x0, y0, x1, y1 in the window."""
+from spark_avatar.media.arrays import Box, FloatArray
 
 TILE: Final = 32
 """Pixels. Working strip by strip keeps the intermediate arrays in the processor's cache, and small."""
