@@ -11,7 +11,7 @@ import os
 import sys
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -25,7 +25,21 @@ MESH_SIDE: Final = 192
 PERSON_SIDE: Final = 224
 """Input of the person detector, pixels."""
 
-_UNUSED = ("mediapipe.python.solutions.drawing_utils", "mediapipe.python.solutions.drawing_styles")
+_UNUSED: Final = (
+    "mediapipe.tasks",
+    "mediapipe.tasks.python",
+    *(
+        f"mediapipe.python.solutions.{name}"
+        for name in ("download_utils", "drawing_styles", "drawing_utils", "holistic", "objectron")
+    ),
+)
+_OPTIONS: Final = (
+    "mediapipe.calculators.core.flow_limiter_calculator_pb2",
+    "mediapipe.calculators.tensor.tensors_to_floats_calculator_pb2",
+    "mediapipe.calculators.util.collection_has_min_size_calculator_pb2",
+    "mediapipe.calculators.util.landmark_projection_calculator_pb2",
+)
+"""Messages of options in our graphs that only left out parts of MediaPipe import: unknown ones are dropped without a word."""
 
 _MESH_GRAPH = """
 input_stream: "IMAGE:image"
@@ -188,17 +202,20 @@ def _module(name: str) -> Any:
     warnings.filterwarnings("ignore", message=r"SymbolDatabase\.GetPrototype", category=UserWarning)
     if name in sys.modules:
         return sys.modules[name]
-    with _without_drawing():
-        return importlib.import_module(name)
+    with _only_what_is_used():
+        module = importlib.import_module(name)
+    for options in _OPTIONS:
+        importlib.import_module(options)
+    return module
 
 
 @contextlib.contextmanager
-def _without_drawing() -> Iterator[None]:
-    """Keeps MediaPipe's import from loading matplotlib.
+def _only_what_is_used() -> Iterator[None]:
+    """Keeps MediaPipe's import from loading what we never call.
 
-    `import mediapipe` loads its drawing helpers, and those load matplotlib.pyplot: 0.26 of the 0.35 seconds, for pictures that
-    we never draw. Empty modules stand in for the helpers during the import and are taken away afterwards, so that another
-    program in this process can still import the real ones.
+    `import mediapipe` loads its other solutions, its tasks and its drawing helpers, and those load matplotlib, an HTTP client and
+    300 modules more: nine tenths of the time. Empty modules stand in for them during the import and are taken away
+    afterwards; another program in this process gets the real ones when it asks for them.
     """
     placed = {name: types.ModuleType(name) for name in _UNUSED if "mediapipe" not in sys.modules}
     sys.modules.update(placed)
@@ -207,6 +224,25 @@ def _without_drawing() -> Iterator[None]:
     finally:
         for name in placed:
             del sys.modules[name]
+        if placed and "mediapipe.python.solutions" in sys.modules:
+            whole, solutions = sys.modules["mediapipe"], sys.modules["mediapipe.python.solutions"]
+            vars(whole).pop("tasks", None)
+            whole.__getattr__ = _later(whole, {"tasks": "mediapipe.tasks.python"})  # type: ignore[method-assign]
+            by_name = {name.rpartition(".")[2]: name for name in placed if name.startswith(solutions.__name__)}
+            solutions.__getattr__ = _later(solutions, by_name)  # type: ignore[method-assign]
+
+
+def _later(module: types.ModuleType, parts: dict[str, str]) -> Callable[[str], Any]:
+    """A module's `__getattr__` (PEP 562) that imports its parts, by name, when they are asked for."""
+
+    def load(name: str) -> Any:
+        if name not in parts:
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+        loaded = importlib.import_module(parts[name])
+        setattr(module, name, loaded)
+        return loaded
+
+    return load
 
 
 @contextlib.contextmanager

@@ -132,7 +132,7 @@ class Inverter:
 
 def _unsettled(error: FloatArray, most: float) -> tuple[int, int, int, int]:
     """Left, top, columns and rows of the least box around all nodes whose error, (rows, columns, 2), exceeds `most`."""
-    settled = cv2.inRange(error, (-most, -most), (most, most))
+    settled = cv2.inRange(error, np.full(2, -most), np.full(2, most))
     left, top, columns, rows = cv2.boundingRect(cv2.bitwise_not(settled))
     return left, top, columns, rows
 
