@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import os
 import sys
+import threading
 import types
 import warnings
 from collections.abc import Callable, Iterator
@@ -90,7 +91,7 @@ class BlazeFace:
     """Finds faces: the short range sees those that fill much of the picture, the full range smaller ones."""
 
     def __init__(self, *, full_range: bool, least_score: float) -> None:
-        with _quiet():
+        with _quiet:
             module = _solution("face_detection")
             self._graph: _Graph = module.FaceDetection(model_selection=int(full_range), min_detection_confidence=least_score)
             self.detect(_blank(128))
@@ -123,7 +124,7 @@ class MeshNetwork:
     """
 
     def __init__(self) -> None:
-        with _quiet():
+        with _quiet:
             base = _module("mediapipe.python.solution_base")
             rect = _module("mediapipe.framework.formats.rect_pb2")
             self._whole = rect.NormalizedRect(x_center=0.5, y_center=0.5, width=1.0, height=1.0)
@@ -156,7 +157,7 @@ class PersonNetwork:
     """Finds people, body and head; unlike the face networks it was trained to tell people from animals."""
 
     def __init__(self) -> None:
-        with _quiet():
+        with _quiet:
             base = _module("mediapipe.python.solution_base")
             self._graph: _Graph = base.SolutionBase(graph_config=_PERSON_GRAPH, calculator_params={_PERSON_GATE: 0.02})
             self.score(_blank(PERSON_SIDE))
@@ -175,7 +176,7 @@ class SelfieNetwork:
     """Tells people from background, at 256 x 256."""
 
     def __init__(self) -> None:
-        with _quiet():
+        with _quiet:
             self._graph: _Graph = _solution("selfie_segmentation").SelfieSegmentation(model_selection=0)
             self.probability(_blank(256))
 
@@ -200,13 +201,14 @@ def _solution(name: str) -> Any:
 def _module(name: str) -> Any:
     # A protobuf helper that MediaPipe calls for every answer has been renamed since; nothing for a user to act on.
     warnings.filterwarnings("ignore", message=r"SymbolDatabase\.GetPrototype", category=UserWarning)
-    if name in sys.modules:
-        return sys.modules[name]
-    with _only_what_is_used():
-        module = importlib.import_module(name)
-    for options in _OPTIONS:
-        importlib.import_module(options)
-    return module
+    with _importing:
+        if name in sys.modules:
+            return sys.modules[name]
+        with _only_what_is_used():
+            module = importlib.import_module(name)
+        for options in _OPTIONS:
+            importlib.import_module(options)
+        return module
 
 
 @contextlib.contextmanager
@@ -245,24 +247,41 @@ def _later(module: types.ModuleType, parts: dict[str, str]) -> Callable[[str], A
     return load
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Drops what native code writes to standard error while a network is loaded and run for the first time.
+class _Quiet:
+    """Drops what native code writes to standard error while networks are loaded and run for the first time.
 
     TensorFlow Lite and Abseil announce delegates and missing features there, straight to file descriptor 2, and have no switch
-    that works before their logging is set up. Later runs are silent.
+    that works before their logging is set up. Later runs are silent. Several threads may load at once.
     """
-    try:
-        sys.stderr.flush()
-        saved = os.dup(2)
-    except (OSError, ValueError, AttributeError):  # no standard error: nothing to keep quiet
-        yield
-        return
-    sink = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(sink, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(sink)
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._saved: int | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside > 1:
+                return
+            try:
+                sys.stderr.flush()
+                self._saved = os.dup(2)
+            except (OSError, ValueError, AttributeError):  # no standard error: nothing to keep quiet
+                return
+            sink = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(sink, 2)
+            os.close(sink)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside or self._saved is None:
+                return
+            os.dup2(self._saved, 2)
+            os.close(self._saved)
+            self._saved = None
+
+
+_quiet: Final = _Quiet()
+_importing: Final = threading.Lock()

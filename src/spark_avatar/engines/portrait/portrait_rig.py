@@ -1,5 +1,6 @@
 """Everything that is computed once for a portrait at one size."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
@@ -79,16 +80,20 @@ def build_rig(face: FaceRig, size: tuple[int, int], backdrop: Backdrop | None = 
     canvas = build_canvas(face, size) if scene is None else scene.canvas
     mouth = build_mouth_frame(canvas)
     outline = face_outline(canvas, mouth)
-    background = build_background(canvas) if scene is None else scene.background
-    head = Head(canvas, outline, size, background is not None)
     face_box, wide_face_box, lip_box = _boxes(canvas, mouth, outline)
     step = max(2, round(canvas.eye_distance / NODES_PER_EYE_DISTANCE))
     body_step = max(step, round(BODY_STEP * np.sqrt(canvas.eye_distance)))
     body_lattice = Lattice.covering((0, 0, *canvas.size), body_step)
     face_lattice, lip_lattice = Lattice.covering(wide_face_box, step), Lattice.covering(lip_box, step)
-    body = head.field(body_lattice)
-    expression = build_expression(canvas, mouth, outline, face_lattice, lip_lattice)
-    eyes = build_eyes(canvas)
+    # A third of the work, nearly all of it in native code: the rest is done beside it.
+    with ThreadPoolExecutor(1, thread_name_prefix="rigging") as pool:
+        fitting = pool.submit(build_expression, canvas, mouth, outline, face_lattice, lip_lattice)
+        background = build_background(canvas) if scene is None else scene.background
+        head = Head(canvas, outline, size, background is not None)
+        body, face_field, lips_field = (head.field(lattice) for lattice in (body_lattice, face_lattice, lip_lattice))
+        eyes = build_eyes(canvas)
+        interior = build_interior(canvas, mouth, eye_whites_luma(eyes))
+        expression = fitting.result()
     thickness = [_lip_thickness(mouth.snapped, pairs) / canvas.eye_distance for pairs in (UPPER_LIP_PAIRS, LOWER_LIP_PAIRS)]
     return PortraitRig(
         canvas=canvas,
@@ -99,14 +104,14 @@ def build_rig(face: FaceRig, size: tuple[int, int], backdrop: Backdrop | None = 
         body=body,
         face_lattice=face_lattice,
         face_box=face_box,
-        face=head.field(face_lattice),
+        face=face_field,
         lip_lattice=lip_lattice,
         lip_box=lip_box,
-        lips=head.field(lip_lattice),
+        lips=lips_field,
         below_lips=below_line(mouth, lip_lattice),
         expression=expression,
         layers=build_lip_layers(canvas, mouth),
-        interior=build_interior(canvas, mouth, eye_whites_luma(eyes)),
+        interior=interior,
         relief=build_relief(canvas, mouth),
         eyes=eyes,
         limits=MouthLimits(expression.gain, mouth.smile, *thickness),
