@@ -21,7 +21,7 @@ from spark_avatar.engines.portrait.mouth_relief import MouthRelief, build_relief
 from spark_avatar.engines.portrait.outline import FaceOutline, face_outline
 from spark_avatar.engines.portrait.sampling import Bytes
 from spark_avatar.engines.portrait.setting import Backdrop, before
-from spark_avatar.engines.portrait.tiles import Strip, strips, whole_window
+from spark_avatar.engines.portrait.tiles import SHARES, Drawing, drawings, whole_window
 from spark_avatar.engines.portrait.warp import Lattice
 from spark_avatar.face.rig import FaceRig
 from spark_avatar.media.arrays import Box, FloatArray, Points
@@ -66,8 +66,8 @@ class PortraitRig:
     relief: MouthRelief
     eyes: tuple[EyePatch, EyePatch]
     limits: MouthLimits
-    strips: list[Strip]
-    """The window's parts by the work that they need. Nothing else ever changes."""
+    drawings: tuple[Drawing, ...]
+    """The window's parts by the work that they need, for growing reaches. Nothing else ever changes."""
     opacity: Bytes | None = None
     """(height, width) of a transparent frame at rest; None where frames are opaque."""
     eyes_lock: Lock = field(default_factory=Lock)
@@ -115,9 +115,14 @@ def build_rig(face: FaceRig, size: tuple[int, int], backdrop: Backdrop | None = 
         relief=build_relief(canvas, mouth),
         eyes=eyes,
         limits=MouthLimits(expression.gain, mouth.smile, *thickness),
-        strips=whole_window(*canvas.size)
+        drawings=whole_window(*canvas.size)
         if background is None
-        else strips(background.opacity, head.reach(body), above_lips(lip_box, canvas.eye_distance)),
+        else drawings(
+            background.opacity,
+            head.reach(body),
+            above_lips(lip_box, canvas.eye_distance),
+            (1.0,) if background.plate is None else SHARES,
+        ),
         opacity=None if scene is None else scene.opacity,
     )
 
