@@ -88,7 +88,8 @@ class VideoWriter:
             )
         except (av.FFmpegError, OSError) as error:
             raise _as_own(error) from error
-        self._moving = _evened(moving) if moving is not None and self._encoder.takes_parts else None
+        box = None if moving is None else _evened(moving)
+        self._moving = box if self._encoder.takes_parts and box != (0, 0, width, height) else None
         if mark is not None:
             mark.restart()
         self._queue: Queue[tuple[RGBImage | RGBAImage, Box | None] | None] = Queue(
