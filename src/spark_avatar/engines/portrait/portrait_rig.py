@@ -1,6 +1,5 @@
 """Everything that is computed once for a portrait at one size."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
@@ -85,15 +84,11 @@ def build_rig(face: FaceRig, size: tuple[int, int], backdrop: Backdrop | None = 
     body_step = max(step, round(BODY_STEP * np.sqrt(canvas.eye_distance)))
     body_lattice = Lattice.covering((0, 0, *canvas.size), body_step)
     face_lattice, lip_lattice = Lattice.covering(wide_face_box, step), Lattice.covering(lip_box, step)
-    # A third of the work, nearly all of it in native code: the rest is done beside it.
-    with ThreadPoolExecutor(1, thread_name_prefix="rigging") as pool:
-        fitting = pool.submit(build_expression, canvas, mouth, outline, face_lattice, lip_lattice)
-        background = build_background(canvas) if scene is None else scene.background
-        head = Head(canvas, outline, size, background is not None)
-        body, face_field, lips_field = (head.field(lattice) for lattice in (body_lattice, face_lattice, lip_lattice))
-        eyes = build_eyes(canvas)
-        interior = build_interior(canvas, mouth, eye_whites_luma(eyes))
-        expression = fitting.result()
+    background = build_background(canvas) if scene is None else scene.background
+    head = Head(canvas, outline, size, background is not None)
+    body = head.field(body_lattice)
+    expression = build_expression(canvas, mouth, outline, face_lattice, lip_lattice)
+    eyes = build_eyes(canvas)
     thickness = [_lip_thickness(mouth.snapped, pairs) / canvas.eye_distance for pairs in (UPPER_LIP_PAIRS, LOWER_LIP_PAIRS)]
     return PortraitRig(
         canvas=canvas,
@@ -104,14 +99,14 @@ def build_rig(face: FaceRig, size: tuple[int, int], backdrop: Backdrop | None = 
         body=body,
         face_lattice=face_lattice,
         face_box=face_box,
-        face=face_field,
+        face=head.field(face_lattice),
         lip_lattice=lip_lattice,
         lip_box=lip_box,
-        lips=lips_field,
+        lips=head.field(lip_lattice),
         below_lips=below_line(mouth, lip_lattice),
         expression=expression,
         layers=build_lip_layers(canvas, mouth),
-        interior=interior,
+        interior=build_interior(canvas, mouth, eye_whites_luma(eyes)),
         relief=build_relief(canvas, mouth),
         eyes=eyes,
         limits=MouthLimits(expression.gain, mouth.smile, *thickness),
