@@ -61,6 +61,7 @@ $(BIN)/python:
 $(VENV)/.runtime: $(BIN)/python requirements/runtime.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/runtime.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(VENV)/.development: $(VENV)/.runtime requirements/development.txt

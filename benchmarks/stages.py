@@ -22,10 +22,10 @@ from spark_avatar.engines.portrait.framing import frame_size
 from spark_avatar.engines.portrait.portrait_rig import PortraitRig, build_rig
 from spark_avatar.face.analyzer import FaceAnalyzer
 from spark_avatar.media.audio import probe_audio
-from spark_avatar.media.encoder import VideoEncoder
 from spark_avatar.media.image import read_image
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.media.samples import sample_portrait, sample_speech
+from spark_avatar.media.video import VideoWriter
 from spark_avatar.speech.analyzer import analyze_speech
 
 STAGES = {
@@ -70,13 +70,22 @@ def stage_figures(rig: PortraitRig, track: AnimationTrack, output: Path) -> list
     spent: dict[str, list[float]] = defaultdict(list)
     compositor, frame = Compositor(rig), None
     height, width = rig.canvas.base.shape[:2]
-    encoder = VideoEncoder(output, width=width, height=height, frame_rate=Fraction(25), audio=None)
     began = time.process_time()
-    with clocked(Compositor, spent):
+    with (
+        VideoWriter(
+            output,
+            width=width,
+            height=height,
+            frame_rate=Fraction(25),
+            audio=None,
+            seconds=FRAMES / 25,
+            moving=rig.canvas.window,
+        ) as video,
+        clocked(Compositor, spent),
+    ):
         for pose in islice(poses(track), FRAMES):
             frame = compositor.frame(pose, frame)
-            encoder.add(frame)
-    encoder.finish()
+            video.write(frame)
     encoding = (time.process_time() - began - sum(spent["frame"])) / FRAMES
     size = f"{width} x {height}"
     figures = [Figure(f"{size}: {STAGES[name]}", 1000 * statistics.median(times[WARM:]), "ms") for name, times in spent.items()]

@@ -1,5 +1,6 @@
 """A portrait in, everything that an engine may ask of its face out."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -108,10 +109,13 @@ class _Networks:
     """All that has to be loaded."""
 
     def __init__(self) -> None:
-        self.detector = FaceDetector()
-        self.mesher = FaceMesher()
-        self.judge = PersonJudge()
-        self.matter = Matter()
+        # The judge takes as long to load as the others together; all of it is native code, which runs beside them.
+        with ThreadPoolExecutor(1, thread_name_prefix="networks") as pool:
+            judge = pool.submit(PersonJudge)
+            self.detector = FaceDetector()
+            self.mesher = FaceMesher()
+            self.matter = Matter()
+            self.judge = judge.result()
 
     def close(self) -> None:
         for part in (self.detector, self.mesher, self.judge, self.matter):

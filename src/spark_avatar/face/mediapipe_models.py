@@ -9,9 +9,10 @@ import contextlib
 import importlib
 import os
 import sys
+import threading
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -25,7 +26,21 @@ MESH_SIDE: Final = 192
 PERSON_SIDE: Final = 224
 """Input of the person detector, pixels."""
 
-_UNUSED = ("mediapipe.python.solutions.drawing_utils", "mediapipe.python.solutions.drawing_styles")
+_UNUSED: Final = (
+    "mediapipe.tasks",
+    "mediapipe.tasks.python",
+    *(
+        f"mediapipe.python.solutions.{name}"
+        for name in ("download_utils", "drawing_styles", "drawing_utils", "holistic", "objectron")
+    ),
+)
+_OPTIONS: Final = (
+    "mediapipe.calculators.core.flow_limiter_calculator_pb2",
+    "mediapipe.calculators.tensor.tensors_to_floats_calculator_pb2",
+    "mediapipe.calculators.util.collection_has_min_size_calculator_pb2",
+    "mediapipe.calculators.util.landmark_projection_calculator_pb2",
+)
+"""Messages of options in our graphs that only left out parts of MediaPipe import: unknown ones are dropped without a word."""
 
 _MESH_GRAPH = """
 input_stream: "IMAGE:image"
@@ -76,7 +91,7 @@ class BlazeFace:
     """Finds faces: the short range sees those that fill much of the picture, the full range smaller ones."""
 
     def __init__(self, *, full_range: bool, least_score: float) -> None:
-        with _quiet():
+        with _quiet:
             module = _solution("face_detection")
             self._graph: _Graph = module.FaceDetection(model_selection=int(full_range), min_detection_confidence=least_score)
             self.detect(_blank(128))
@@ -109,7 +124,7 @@ class MeshNetwork:
     """
 
     def __init__(self) -> None:
-        with _quiet():
+        with _quiet:
             base = _module("mediapipe.python.solution_base")
             rect = _module("mediapipe.framework.formats.rect_pb2")
             self._whole = rect.NormalizedRect(x_center=0.5, y_center=0.5, width=1.0, height=1.0)
@@ -142,7 +157,7 @@ class PersonNetwork:
     """Finds people, body and head; unlike the face networks it was trained to tell people from animals."""
 
     def __init__(self) -> None:
-        with _quiet():
+        with _quiet:
             base = _module("mediapipe.python.solution_base")
             self._graph: _Graph = base.SolutionBase(graph_config=_PERSON_GRAPH, calculator_params={_PERSON_GATE: 0.02})
             self.score(_blank(PERSON_SIDE))
@@ -161,7 +176,7 @@ class SelfieNetwork:
     """Tells people from background, at 256 x 256."""
 
     def __init__(self) -> None:
-        with _quiet():
+        with _quiet:
             self._graph: _Graph = _solution("selfie_segmentation").SelfieSegmentation(model_selection=0)
             self.probability(_blank(256))
 
@@ -186,19 +201,23 @@ def _solution(name: str) -> Any:
 def _module(name: str) -> Any:
     # A protobuf helper that MediaPipe calls for every answer has been renamed since; nothing for a user to act on.
     warnings.filterwarnings("ignore", message=r"SymbolDatabase\.GetPrototype", category=UserWarning)
-    if name in sys.modules:
-        return sys.modules[name]
-    with _without_drawing():
-        return importlib.import_module(name)
+    with _importing:
+        if name in sys.modules:
+            return sys.modules[name]
+        with _only_what_is_used():
+            module = importlib.import_module(name)
+        for options in _OPTIONS:
+            importlib.import_module(options)
+        return module
 
 
 @contextlib.contextmanager
-def _without_drawing() -> Iterator[None]:
-    """Keeps MediaPipe's import from loading matplotlib.
+def _only_what_is_used() -> Iterator[None]:
+    """Keeps MediaPipe's import from loading what we never call.
 
-    `import mediapipe` loads its drawing helpers, and those load matplotlib.pyplot: 0.26 of the 0.35 seconds, for pictures that
-    we never draw. Empty modules stand in for the helpers during the import and are taken away afterwards, so that another
-    program in this process can still import the real ones.
+    `import mediapipe` loads its other solutions, its tasks and its drawing helpers, and those load matplotlib, an HTTP client and
+    300 modules more: nine tenths of the time. Empty modules stand in for them during the import and are taken away
+    afterwards; another program in this process gets the real ones when it asks for them.
     """
     placed = {name: types.ModuleType(name) for name in _UNUSED if "mediapipe" not in sys.modules}
     sys.modules.update(placed)
@@ -207,26 +226,62 @@ def _without_drawing() -> Iterator[None]:
     finally:
         for name in placed:
             del sys.modules[name]
+        if placed and "mediapipe.python.solutions" in sys.modules:
+            whole, solutions = sys.modules["mediapipe"], sys.modules["mediapipe.python.solutions"]
+            vars(whole).pop("tasks", None)
+            whole.__getattr__ = _later(whole, {"tasks": "mediapipe.tasks.python"})  # type: ignore[method-assign]
+            by_name = {name.rpartition(".")[2]: name for name in placed if name.startswith(solutions.__name__)}
+            solutions.__getattr__ = _later(solutions, by_name)  # type: ignore[method-assign]
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Drops what native code writes to standard error while a network is loaded and run for the first time.
+def _later(module: types.ModuleType, parts: dict[str, str]) -> Callable[[str], Any]:
+    """A module's `__getattr__` (PEP 562) that imports its parts, by name, when they are asked for."""
+
+    def load(name: str) -> Any:
+        if name not in parts:
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+        loaded = importlib.import_module(parts[name])
+        setattr(module, name, loaded)
+        return loaded
+
+    return load
+
+
+class _Quiet:
+    """Drops what native code writes to standard error while networks are loaded and run for the first time.
 
     TensorFlow Lite and Abseil announce delegates and missing features there, straight to file descriptor 2, and have no switch
-    that works before their logging is set up. Later runs are silent.
+    that works before their logging is set up. Later runs are silent. Several threads may load at once.
     """
-    try:
-        sys.stderr.flush()
-        saved = os.dup(2)
-    except (OSError, ValueError, AttributeError):  # no standard error: nothing to keep quiet
-        yield
-        return
-    sink = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(sink, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(sink)
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._saved: int | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside > 1:
+                return
+            try:
+                sys.stderr.flush()
+                self._saved = os.dup(2)
+            except (OSError, ValueError, AttributeError):  # no standard error: nothing to keep quiet
+                return
+            sink = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(sink, 2)
+            os.close(sink)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside or self._saved is None:
+                return
+            os.dup2(self._saved, 2)
+            os.close(self._saved)
+            self._saved = None
+
+
+_quiet: Final = _Quiet()
+_importing: Final = threading.Lock()

@@ -23,3 +23,6 @@ Curve = NDArray[np.float32]
 
 FloatArray = NDArray[np.float32]
 """Any other float array; the docstring gives the shape."""
+
+Box = tuple[int, int, int, int]
+"""x0, y0, x1, y1 in pixels, the last ones outside."""

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.ImageFont import FreeTypeFont
 
 from spark_avatar.errors import ConfigurationError
-from spark_avatar.media.arrays import FloatArray, RGBAImage, RGBImage
+from spark_avatar.media.arrays import Box, FloatArray, RGBAImage, RGBImage
 
 _HEIGHT: Final = 0.05
 """Font size over the picture's shorter side."""
@@ -41,10 +41,17 @@ class Caption:
         that it shows before anything.
         """
         height, width = picture.shape[:2]
-        top, left, colour, opacity = _plate(self._text, self._font, width, height)
+        self.draw_part(picture, (0, 0, width, height), (width, height))
+
+    def draw_part(self, part: RGBImage | RGBAImage, box: Box, size: tuple[int, int]) -> None:
+        """Draws what of it falls into a box of a picture of (width, height), onto the pixels of that box."""
+        top, left, colour, opacity = _plate(self._text, self._font, *size)
         rows, columns = opacity.shape[:2]
-        under = picture[top : top + rows, left : left + columns]
-        under[..., :3] = np.rint(under[..., :3] * (1 - opacity) + colour)
+        x0, y0 = max(left, box[0]), max(top, box[1])
+        x1, y1 = max(x0, min(left + columns, box[2])), max(y0, min(top + rows, box[3]))
+        plate = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
+        under = part[y0 - box[1] : y1 - box[1], x0 - box[0] : x1 - box[0]]
+        under[..., :3] = np.rint(under[..., :3] * (1 - opacity[plate]) + colour[plate])
         under[..., 3:] = 255
 
 

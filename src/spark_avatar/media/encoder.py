@@ -15,11 +15,14 @@ import numpy as np
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from spark_avatar import __version__
-from spark_avatar.media.arrays import FloatArray, RGBAImage, RGBImage
+from spark_avatar.media.arrays import Box, FloatArray, RGBAImage, RGBImage
 from spark_avatar.media.recording import Recording
 from spark_avatar.media.video_format import FORMATS, MP4, VideoFormat
 
@@ -27,6 +30,9 @@ PROVENANCE: Final = "AI-generated video (Spark Avatar)"
 """Comment in every file."""
 
 THREADS: Final = 2
+HALVED: Final = "yuv420p"
+"""The pixel format whose frames can be put together of parts: chroma of its own for every 2 x 2 pixels, and encoders (libx264,
+libvpx) that take a copy of what they are given."""
 _KEY_SECONDS: Final = 2
 
 _CHROMA: Final = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
@@ -76,6 +82,7 @@ class VideoEncoder:
         self._source = "rgba" if alpha else "rgb24"
         self._pixels = pixels
         self._reformatter = VideoReformatter()
+        self._last: VideoFrame | None = None
         recording = Recording(audio) if audio else None
         self._container = new_file(path, video)
         self._video = _video_stream(self._container, width, height, frame_rate, video, pixels)
@@ -86,13 +93,33 @@ class VideoEncoder:
         """Length of the frames so far."""
         return self._frames / self._frame_rate
 
+    @property
+    def takes_parts(self) -> bool:
+        """Whether there is `add_part`."""
+        return self._pixels == HALVED
+
     def add(self, image: RGBImage | RGBAImage) -> None:
         """Encodes the next frame, and the sound that goes with it.
 
         Raises `av.FFmpegError` if the file cannot be written, and `AudioUnreadable`.
         """
+        self._last = self._converted(image)
+        self._encode(self._last)
+
+    def add_part(self, part: RGBImage, box: Box) -> None:
+        """As `add`, for a frame that differs from the one before in a box only, of which these are the pixels. Its sides and
+        corners are even.
+        """
+        if self._last is None:
+            raise ValueError("the first frame is added whole")
+        x0, y0, x1, y1 = box
+        for onto, plane, step in zip(self._last.planes, self._converted(part).planes, (1, 2, 2), strict=True):
+            _pixels(onto)[y0 // step : y1 // step, x0 // step : x1 // step] = _pixels(plane)
+        self._encode(self._last)
+
+    def _converted(self, image: RGBImage | RGBAImage) -> VideoFrame:
         source = av.VideoFrame.from_numpy_buffer(image, self._source)
-        frame = self._reformatter.reformat(
+        return self._reformatter.reformat(
             source,
             format=self._pixels,
             src_colorspace=Colorspace.ITU709,
@@ -102,6 +129,8 @@ class VideoEncoder:
             interpolation=_CHROMA,
             threads=1,
         )
+
+    def _encode(self, frame: VideoFrame) -> None:
         frame.pts, frame.time_base = self._frames, 1 / self._frame_rate
         self._frames += 1
         self._container.mux(self._video.encode(frame))
@@ -175,6 +204,11 @@ class SoundTrack:
         joined = np.concatenate(blocks, axis=1)
         self._waiting = joined[:, count:]
         return np.ascontiguousarray(joined[:, :count])
+
+
+def _pixels(plane: VideoPlane) -> NDArray[np.uint8]:
+    """(height, width) of a plane with a byte per pixel, in place."""
+    return np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
 
 
 def _video_stream(

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from spark_avatar.media.arrays import RGBAImage, RGBImage
+from spark_avatar.media.arrays import Box, RGBAImage, RGBImage
 
 
 class FrameMark(Protocol):
@@ -20,6 +20,9 @@ class FrameMark(Protocol):
         """Draws on a frame, (height, width, 3 or 4), in place. Frames of one video come in order and have one size, and the mark
         is the same on all of them: what stands still stays still.
         """
+
+    def draw_part(self, part: RGBImage | RGBAImage, box: Box) -> None:
+        """Draws what falls into a box of a later frame, onto the pixels of that box."""
 
 
 class ContinuedMark:
@@ -44,3 +47,7 @@ class ContinuedMark:
     def draw(self, frame: RGBImage | RGBAImage) -> None:
         """Draws on a frame in place."""
         self._mark.draw(frame)
+
+    def draw_part(self, part: RGBImage | RGBAImage, box: Box) -> None:
+        """Draws on a part of a frame in place."""
+        self._mark.draw_part(part, box)

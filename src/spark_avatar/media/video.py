@@ -20,7 +20,7 @@ from av.video.reformatter import Colorspace, Interpolation
 from numpy.typing import NDArray
 
 from spark_avatar.errors import GenerationError, InputError
-from spark_avatar.media.arrays import RGBAImage, RGBImage
+from spark_avatar.media.arrays import Box, RGBAImage, RGBImage
 from spark_avatar.media.container import open_media
 from spark_avatar.media.encoder import VideoEncoder
 from spark_avatar.media.marks import FrameMark
@@ -67,9 +67,11 @@ class VideoWriter:
         mark: FrameMark | None = None,
         video: VideoFormat = MP4,
         alpha: bool = False,
+        moving: Box | None = None,
     ) -> None:
-        """With `alpha` frames are (height, width, 4). Raises `ValueError` for odd sides and for a format that has no
-        transparency where it is asked for, and `AudioUnreadable`.
+        """With `alpha` frames are (height, width, 4). Outside of `moving` all frames are like the first one, by default
+        nowhere: what stands still is copied, marked and converted once. Raises `ValueError` for odd sides and for a format that
+        has no transparency where it is asked for, and `AudioUnreadable`.
         """
         if width <= 0 or height <= 0 or width % 2 or height % 2:
             raise ValueError(f"width and height must be even and positive, not {width} x {height}")
@@ -86,9 +88,11 @@ class VideoWriter:
             )
         except (av.FFmpegError, OSError) as error:
             raise _as_own(error) from error
+        box = None if moving is None else _evened(moving)
+        self._moving = box if self._encoder.takes_parts and box != (0, 0, width, height) else None
         if mark is not None:
             mark.restart()
-        self._queue: Queue[RGBImage | RGBAImage | None] = Queue(
+        self._queue: Queue[tuple[RGBImage | RGBAImage, Box | None] | None] = Queue(
             max(1, min(_WAITING_FRAMES, _WAITING_BYTES // math.prod(self._shape)))
         )
         self._thread = Thread(target=self._encode_frames, name="video-encoder", daemon=True)
@@ -116,10 +120,17 @@ class VideoWriter:
         if self._failure is not None:
             raise _as_own(self._failure) from self._failure
         self._written += 1
-        copy = np.array(frame, order="C")
-        if self._mark is not None:
-            self._mark.draw(copy)
-        self._queue.put(copy)
+        if self._written == 1 or self._moving is None:
+            copy = np.array(frame, order="C")
+            if self._mark is not None:
+                self._mark.draw(copy)
+            self._queue.put((copy, None))
+        else:
+            x0, y0, x1, y1 = self._moving
+            part = np.array(frame[y0:y1, x0:x1], order="C")
+            if self._mark is not None:
+                self._mark.draw_part(part, self._moving)
+            self._queue.put((part, self._moving))
 
     def close(self) -> None:
         """Finishes the file. Raises as `write` does, and `GenerationError` if frames are missing; the file is gone then."""
@@ -153,10 +164,14 @@ class VideoWriter:
 
     def _encode_frames(self) -> None:
         """The thread: goes on taking frames after a failure, so that `write` never waits for a thread that is gone."""
-        while (frame := self._queue.get()) is not None:
+        while (taken := self._queue.get()) is not None:
+            pixels, box = taken
             if self._failure is None:
                 try:
-                    self._encoder.add(frame)
+                    if box is None:
+                        self._encoder.add(pixels)
+                    else:
+                        self._encoder.add_part(pixels, box)
                 except Exception as error:  # noqa: BLE001 - handed to the next `write` or `close`
                     self._failure = error
 
@@ -278,6 +293,12 @@ def _matrix(frame: VideoFrame) -> int:
 
 def _no_video() -> InputError:
     return InputError("The file is not a video that can be read, or is damaged: give a whole MP4, MOV, WebM or MKV file.")
+
+
+def _evened(box: Box) -> Box:
+    """The least box around it whose corners are even: chroma has one value for 2 x 2 pixels."""
+    x0, y0, x1, y1 = box
+    return x0 - x0 % 2, y0 - y0 % 2, x1 + x1 % 2, y1 + y1 % 2
 
 
 def _as_own(error: Exception) -> Exception:

@@ -3,7 +3,7 @@
 import functools
 from pathlib import Path
 
-from spark_avatar.media.arrays import RGBAImage, RGBImage
+from spark_avatar.media.arrays import Box, RGBAImage, RGBImage
 from spark_avatar.media.caption import Caption
 from spark_avatar.provenance.watermark import WatermarkPattern
 
@@ -28,12 +28,12 @@ class VideoMarks:
     @property
     def drawn(self) -> bool:
         """Whether there were frames to draw on."""
-        return self._frames
+        return self._size is not None
 
     @property
     def labelled(self) -> bool:
         """Whether the frames so far carry the label."""
-        return self._frames and self._label is not None
+        return self.drawn and self._label is not None
 
     @property
     def watermarked(self) -> bool:
@@ -43,16 +43,26 @@ class VideoMarks:
     def restart(self) -> None:
         """The next frame is the first one of a video."""
         self._pattern = self._new_pattern() if self._new_pattern is not None else None
-        self._frames = False
+        self._size: tuple[int, int] | None = None
         self._watermarked = False
 
     def draw(self, frame: RGBImage | RGBAImage) -> None:
         """Draws on a frame in place, the watermark over the label, so that nothing hides it."""
-        self._frames = True
+        height, width = frame.shape[:2]
+        self._size = width, height
         if self._label is not None:
             self._label.draw(frame)
         if self._pattern is not None:
             self._watermarked = self._pattern.draw(frame)
+
+    def draw_part(self, part: RGBImage | RGBAImage, box: Box) -> None:
+        """The same on the pixels of a box of a later frame."""
+        if self._size is None:
+            raise ValueError("the first frame of a video is marked whole")
+        if self._label is not None:
+            self._label.draw_part(part, box, self._size)
+        if self._pattern is not None:
+            self._pattern.draw_part(part, box)
 
 
 @functools.lru_cache(maxsize=4)

@@ -13,7 +13,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from spark_avatar.media.arrays import FloatArray, RGBAImage, RGBImage
+from spark_avatar.media.arrays import Box, FloatArray, RGBAImage, RGBImage
 from spark_avatar.provenance.codeword import Floats, decode, encode
 from spark_avatar.provenance.lattice import (
     STEP,
@@ -73,11 +73,24 @@ class WatermarkPattern:
             return False
         if self._parts is None:
             self._parts = self._pattern(frame)
-        # The thumbnail of a transparent video is opaque.
-        brighter, darker = (np.ascontiguousarray(part[..., : frame.shape[2]]) for part in self._parts)
-        cv2.add(frame, brighter, dst=frame)
-        cv2.subtract(frame, darker, dst=frame)
+        height, width = frame.shape[:2]
+        self.draw_part(frame, (0, 0, width, height))
         return True
+
+    def draw_part(self, part: RGBImage | RGBAImage, box: Box) -> None:
+        """Marks the pixels of a box of a later frame, in place; nothing if the frames are too small."""
+        if self._parts is None:
+            return
+        x0, y0, x1, y1 = box
+        # The thumbnail of a transparent video is opaque.
+        brighter, darker = (
+            np.ascontiguousarray(pattern[y0:y1, x0:x1, : part.shape[2]])
+            if pattern.shape[2] != part.shape[2]
+            else pattern[y0:y1, x0:x1]
+            for pattern in self._parts
+        )
+        cv2.add(part, brighter, dst=part)
+        cv2.subtract(part, darker, dst=part)
 
     def _pattern(self, frame: RGBImage | RGBAImage) -> tuple[RGBImage, RGBImage]:
         """What is added to every frame and what is taken away; two parts because OpenCV is quickest on bytes."""

@@ -245,6 +245,22 @@ def test_it_loads_again_after_being_closed(astronaut, astronaut_rig):
     np.testing.assert_array_equal(first.landmarks, astronaut_rig.landmarks)
 
 
+def test_others_in_the_process_get_all_of_mediapipe():
+    """We leave most of it out of our import; what another program asks for is there, and is the real thing."""
+    program = (
+        "from spark_avatar.face.mediapipe_models import SelfieNetwork\n"
+        "SelfieNetwork().close()\n"
+        "import mediapipe as mp\n"
+        "landmarker = mp.tasks.vision.FaceLandmarker\n"
+        "from mediapipe.tasks.python import vision\n"
+        "assert vision.FaceLandmarker is landmarker\n"
+        "mp.solutions.holistic.Holistic(static_image_mode=True).close()\n"
+        "assert not hasattr(mp, 'nonsense') and not hasattr(mp.solutions, 'nonsense')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
 def test_analysis_is_silent_and_needs_no_matplotlib():
     """In a fresh process: native libraries write around Python's streams."""
     program = (
@@ -257,6 +273,7 @@ def test_analysis_is_silent_and_needs_no_matplotlib():
         "assert 'matplotlib' not in sys.modules\n"
         "import mediapipe\n"
         "assert 'mediapipe.python.solutions.drawing_utils' not in sys.modules\n"
+        "assert 'mediapipe.tasks' not in sys.modules\n"
         "analyzer.close()\n"
     )
     done = subprocess.run(

@@ -18,9 +18,7 @@ from spark_avatar.engines.portrait.portrait_rig import PortraitRig, above_lips
 from spark_avatar.engines.portrait.sampling import Bytes, lay_over, mix, resized, sample, split
 from spark_avatar.engines.portrait.skin_motion import SKIN_MOTIONS
 from spark_avatar.engines.portrait.warp import Inverter, Lattice
-from spark_avatar.media.arrays import FloatArray, RGBAImage, RGBImage
-
-Box = tuple[int, int, int, int]
+from spark_avatar.media.arrays import Box, FloatArray, RGBAImage, RGBImage
 
 OPEN: Final = EXPRESSION.index("open")
 RELIEF_SIDE: Final = 0.16
@@ -31,6 +29,8 @@ TUCK: Final = EXPRESSION.index("tuck")
 JAW_SHIFT: Final = EXPRESSION.index("jaw_shift")
 MOST_GAP_CORRECTION: Final = 0.08
 """E by which `open` may be changed so that the lips' gap is the one that was asked for."""
+SAMPLING_REACH: Final = 1.0
+"""Pixels beside a place whose colour is seen at it."""
 FACE_ITERATIONS: Final = 6
 LIP_ITERATIONS: Final = 12
 BODY_ITERATIONS: Final = 4
@@ -49,6 +49,8 @@ class _Places:
     lips: FloatArray
     lip_box: Box
     """x0, y0, x1, y1: where the lower lip is, window pixels."""
+    reach: float
+    """Pixels: how far anything moves across or down."""
 
 
 class Compositor:
@@ -145,12 +147,14 @@ class Compositor:
         lips = self._invert_lips(lower)
         upper = rig.face.displacement(transform, breath, _combined(coefficients, rig.expression.upper))
         face = self._invert_face(upper, self._start_from_lips(upper, lips))
-        body = self._invert_body(rig.body.displacement(transform, breath, None))
+        around = rig.body.displacement(transform, breath, None)
+        body = self._invert_body(around)
         return _Places(
             body=_in_texture(body, rig.body_lattice),
             face=_in_texture(face, rig.face_lattice),
             lips=_in_texture(lips, rig.lip_lattice),
             lip_box=self._lip_box(lower),
+            reach=max(cv2.norm(upper, cv2.NORM_INF), cv2.norm(around, cv2.NORM_INF)) + SAMPLING_REACH,
         )
 
     def _upper_map(self, places: _Places, box: Box) -> FloatArray:
@@ -195,7 +199,12 @@ class Compositor:
     def _draw_window(self, window: RGBImage, places: _Places) -> None:
         """Draws everything but the mouth."""
         rig = self._rig
-        for strip in rig.strips:
+        drawing = next((drawing for drawing in rig.drawings if drawing.reach >= places.reach), rig.drawings[-1])
+        for x0, y0, x1, y1 in drawing.bare:
+            assert rig.background is not None
+            assert rig.background.plate is not None
+            window[y0:y1, x0:x1] = rig.background.plate[y0:y1, x0:x1]
+        for strip in drawing.strips:
             x0, y0, x1, y1 = strip.box
             upper_map = self._upper_map(places, strip.box)
             if rig.background is None:

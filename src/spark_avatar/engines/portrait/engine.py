@@ -198,6 +198,7 @@ class PortraitEngine:
             mark=job.mark,
             video=video_format,
             alpha=rig.opacity is not None,
+            moving=rig.canvas.window,
         ) as video:
             with _timed(timings, "rendering"), closing(frames(rig, track)) as drawn:
                 for i, frame in enumerate(drawn):

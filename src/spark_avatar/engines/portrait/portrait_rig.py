@@ -20,12 +20,10 @@ from spark_avatar.engines.portrait.mouth_relief import MouthRelief, build_relief
 from spark_avatar.engines.portrait.outline import FaceOutline, face_outline
 from spark_avatar.engines.portrait.sampling import Bytes
 from spark_avatar.engines.portrait.setting import Backdrop, before
-from spark_avatar.engines.portrait.tiles import Strip, strips, whole_window
+from spark_avatar.engines.portrait.tiles import SHARES, Drawing, drawings, whole_window
 from spark_avatar.engines.portrait.warp import Lattice
 from spark_avatar.face.rig import FaceRig
-from spark_avatar.media.arrays import FloatArray, Points
-
-Box = tuple[int, int, int, int]
+from spark_avatar.media.arrays import Box, FloatArray, Points
 
 NODES_PER_EYE_DISTANCE: Final = 33
 """Nodes of the face's lattice per E: finer than the mesh around the lips."""
@@ -67,8 +65,8 @@ class PortraitRig:
     relief: MouthRelief
     eyes: tuple[EyePatch, EyePatch]
     limits: MouthLimits
-    strips: list[Strip]
-    """The window's parts by the work that they need. Nothing else ever changes."""
+    drawings: tuple[Drawing, ...]
+    """The window's parts by the work that they need, for growing reaches. Nothing else ever changes."""
     opacity: Bytes | None = None
     """(height, width) of a transparent frame at rest; None where frames are opaque."""
     eyes_lock: Lock = field(default_factory=Lock)
@@ -81,13 +79,13 @@ def build_rig(face: FaceRig, size: tuple[int, int], backdrop: Backdrop | None = 
     canvas = build_canvas(face, size) if scene is None else scene.canvas
     mouth = build_mouth_frame(canvas)
     outline = face_outline(canvas, mouth)
-    background = build_background(canvas) if scene is None else scene.background
-    head = Head(canvas, outline, size, background is not None)
     face_box, wide_face_box, lip_box = _boxes(canvas, mouth, outline)
     step = max(2, round(canvas.eye_distance / NODES_PER_EYE_DISTANCE))
     body_step = max(step, round(BODY_STEP * np.sqrt(canvas.eye_distance)))
     body_lattice = Lattice.covering((0, 0, *canvas.size), body_step)
     face_lattice, lip_lattice = Lattice.covering(wide_face_box, step), Lattice.covering(lip_box, step)
+    background = build_background(canvas) if scene is None else scene.background
+    head = Head(canvas, outline, size, background is not None)
     body = head.field(body_lattice)
     expression = build_expression(canvas, mouth, outline, face_lattice, lip_lattice)
     eyes = build_eyes(canvas)
@@ -114,9 +112,14 @@ def build_rig(face: FaceRig, size: tuple[int, int], backdrop: Backdrop | None = 
         relief=build_relief(canvas, mouth),
         eyes=eyes,
         limits=MouthLimits(expression.gain, mouth.smile, upper_lip, lower_lip, mouth.width / canvas.eye_distance),
-        strips=whole_window(*canvas.size)
+        drawings=whole_window(*canvas.size)
         if background is None
-        else strips(background.opacity, head.reach(body), above_lips(lip_box, canvas.eye_distance)),
+        else drawings(
+            background.opacity,
+            head.reach(body),
+            above_lips(lip_box, canvas.eye_distance),
+            (1.0,) if background.plate is None else SHARES,
+        ),
         opacity=None if scene is None else scene.opacity,
     )
 

@@ -7,13 +7,12 @@ import cv2
 import numpy as np
 
 from spark_avatar.engines.portrait.background import OPAQUE
-from spark_avatar.media.arrays import FloatArray
-
-Box = tuple[int, int, int, int]
-"""x0, y0, x1, y1 in the window."""
+from spark_avatar.media.arrays import Box, FloatArray
 
 TILE: Final = 32
 """Pixels. Working strip by strip keeps the intermediate arrays in the processor's cache, and small."""
+SHARES: Final = (0.15, 0.3, 0.5, 1.0)
+"""Of the furthest that limits let a head go: while it speaks it moves by a fifth of that, and there is less to do."""
 
 
 @dataclass(frozen=True)
@@ -33,34 +32,73 @@ class Strip:
     runs: tuple[Run, ...]
 
 
-def whole_window(width: int, height: int) -> list[Strip]:
-    """Strips where there is no background and all of the window is drawn."""
+@dataclass(frozen=True)
+class Drawing:
+    """What is to do in the window while nothing moves further than a reach."""
+
+    reach: float
+    """Pixels."""
+    strips: tuple[Strip, ...]
+    """Where the person may be."""
+    bare: tuple[Box, ...]
+    """Where a person who moves further may have been drawn before, and only background is seen."""
+
+
+def whole_window(width: int, height: int) -> tuple[Drawing, ...]:
+    """Where there is no background all of the window is drawn."""
     boxes = [(0, y0, width, min(y0 + TILE, height)) for y0 in range(0, height, TILE)]
-    return [Strip(box, (Run(box, solid=True),)) for box in boxes]
+    return (Drawing(np.inf, tuple(Strip(box, (Run(box, solid=True),)) for box in boxes), ()),)
 
 
-def strips(opacity: FloatArray, reach: float, always: Box) -> list[Strip]:
-    """The parts of a window that a person whose opacity is (height, width), moving by up to `reach` pixels, may touch.
+def drawings(opacity: FloatArray, furthest: float, always: Box, shares: tuple[float, ...] = SHARES) -> tuple[Drawing, ...]:
+    """The work in a window with a person whose opacity is (height, width), for growing reaches up to `furthest` pixels.
 
-    Tiles that touch the box `always` are among them, whatever the opacity.
+    Tiles that touch the box `always` are drawn, whatever the opacity.
     """
-    height, width = opacity.shape
-    size = 2 * int(np.ceil(reach)) + 1
-    kernel = np.ones((size, size), np.uint8)
-    present = cv2.dilate((opacity > 0).astype(np.uint8), kernel)
-    x0, y0, x1, y1 = always
-    present[y0:y1, x0:x1] = 1
-    # By default OpenCV erodes as if the person went on beyond the window's edge: only what is inside can uncover background.
-    solid = cv2.erode((opacity > OPAQUE).astype(np.uint8), kernel)
-    found = []
-    for top in range(0, height, TILE):
-        rows = slice(top, min(top + TILE, height))
-        kinds = [
-            (bool(present[rows, left : left + TILE].any()), bool(solid[rows, left : left + TILE].all()))
-            for left in range(0, width, TILE)
+    touched = _Tiles(opacity, furthest, always)
+    return tuple(
+        Drawing(share * furthest, (tiles := _Tiles(opacity, share * furthest, always)).strips(), touched.bare_beside(tiles))
+        for share in shares
+    )
+
+
+class _Tiles:
+    """Of every tile, by row and column, whether anything is drawn, and whether it is solid, for a person who moves so far."""
+
+    def __init__(self, opacity: FloatArray, reach: float, always: Box) -> None:
+        self._height, self._width = opacity.shape
+        size = 2 * int(np.ceil(reach)) + 1
+        kernel = np.ones((size, size), np.uint8)
+        present = cv2.dilate((opacity > 0).astype(np.uint8), kernel)
+        x0, y0, x1, y1 = always
+        present[y0:y1, x0:x1] = 1
+        # By default OpenCV erodes as if the person went on beyond the window's edge: only what is inside can uncover background.
+        solid = cv2.erode((opacity > OPAQUE).astype(np.uint8), kernel)
+        self.kinds = [
+            [
+                (bool(present[rows, left : left + TILE].any()), bool(solid[rows, left : left + TILE].all()))
+                for left in range(0, self._width, TILE)
+            ]
+            for rows in self._rows()
         ]
-        found += _joined(_runs(kinds, rows, width))
-    return found
+
+    def strips(self) -> tuple[Strip, ...]:
+        """What is drawn."""
+        found: list[Strip] = []
+        for rows, kinds in zip(self._rows(), self.kinds, strict=True):
+            found += _joined(_runs(kinds, rows, self._width))
+        return tuple(found)
+
+    def bare_beside(self, others: "_Tiles") -> tuple[Box, ...]:
+        """What is drawn here, and not there."""
+        found: list[Box] = []
+        for rows, kinds, theirs in zip(self._rows(), self.kinds, others.kinds, strict=True):
+            only_here = [(mine[0] and not other[0], False) for mine, other in zip(kinds, theirs, strict=True)]
+            found += [run.box for run in _runs(only_here, rows, self._width)]
+        return tuple(found)
+
+    def _rows(self) -> list[slice]:
+        return [slice(top, min(top + TILE, self._height)) for top in range(0, self._height, TILE)]
 
 
 def _runs(kinds: list[tuple[bool, bool]], rows: slice, width: int) -> list[Run]:

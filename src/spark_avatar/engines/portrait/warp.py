@@ -19,6 +19,9 @@ JACOBIAN_KEPT: Final = 2
 NEARLY_DONE: Final = 0.15
 """Nodes: one more step from here ends at the accuracy of the sampling, as Newton's method squares the error."""
 
+GENTLE_ROUNDS: Final = 3
+AT_REST: Final = 0.05
+"""Nodes that the last of these rounds may change a position by; what is left is this times the field's slope there."""
 DAMPED_FROM: Final = 4
 DAMPING: Final = np.float32(0.6)
 """Where a field nearly folds, full steps leap to and fro between both sides of the place; shorter ones settle."""
@@ -75,10 +78,12 @@ def determinant(field: FloatArray, step: float) -> FloatArray:
 
 
 class Inverter:
-    """Inverts forward displacement fields on one lattice by Newton's method.
+    """Inverts forward displacement fields on one lattice.
 
-    Lips stretch up to three times, where the usual fixed-point iteration b <- -d(x + b) diverges. Fields are sampled
-    between nodes by OpenCV, which rounds positions to 1/32 of a node: what is left of the error is of that size.
+    Most of a face moves by gentle fields, where a few rounds of the fixed-point iteration b <- -d(x + b) are enough. Lips
+    stretch up to three times, where it diverges: the box of nodes that have not come to rest is solved by Newton's method, from
+    the first guess. Fields are sampled between nodes by OpenCV, which rounds positions to 1/32 of a node: what is left of
+    the error is of that size.
     """
 
     def __init__(self, lattice: Lattice, most_iterations: int) -> None:
@@ -89,26 +94,47 @@ class Inverter:
     def __call__(self, field: FloatArray, start: FloatArray | None = None) -> FloatArray:
         """Positions in nodes, (rows, columns, 2), from where the displacement leads to the nodes.
 
-        `field` is (rows, columns, 2) in pixels; `start` a first guess of the positions, which is overwritten.
+        `field` is (rows, columns, 2) in pixels; `start` a first guess of the positions.
         """
         nodes = self._nodes
         field = field * np.float32(1 / self.lattice.step)
-        inverse = _inverse_jacobian(field)
-        position = start if start is not None else nodes - field
+        first = start if start is not None else nodes - field
+        position = before = first
+        for _ in range(GENTLE_ROUNDS):
+            before, position = position, nodes - sample(field, position)
+        left, top, columns, rows = _unsettled(position - before, AT_REST)
+        if columns:
+            box = np.s_[top : top + rows, left : left + columns]
+            position[box] = first[box]
+            self._newton(field, position[box], nodes[box])
+        return position
+
+    def _newton(self, field: FloatArray, position: FloatArray, nodes: FloatArray) -> None:
+        """Solves for some of the nodes, from a first guess, in place; a node that is settled makes no further steps."""
+        corner, inverse = _inverse_jacobian_around(field, position)
         for i in range(self._most_iterations):
             error = sample(field, position)
             cv2.add(error, position, dst=error)
             cv2.subtract(error, nodes, dst=error)
             if i % JACOBIAN_KEPT == 0:
-                local = cv2.split(sample(inverse, position))
+                local = cv2.split(sample(inverse, position - corner))
             step = _product(local, error)
             np.clip(step, -LONGEST_STEP, LONGEST_STEP, out=step)
             if i >= DAMPED_FROM:
                 step *= DAMPING
-            cv2.subtract(position, step, dst=position)
-            if max(error.max(), -error.min()) < NEARLY_DONE:
+            np.subtract(position, step, out=position)
+            left, top, columns, rows = _unsettled(error, NEARLY_DONE)
+            if not columns:
                 break
-        return position
+            box = np.s_[top : top + rows, left : left + columns]
+            position, nodes, local = position[box], nodes[box], [channel[box] for channel in local]
+
+
+def _unsettled(error: FloatArray, most: float) -> tuple[int, int, int, int]:
+    """Left, top, columns and rows of the least box around all nodes whose error, (rows, columns, 2), exceeds `most`."""
+    settled = cv2.inRange(error, np.full(2, -most), np.full(2, most))
+    left, top, columns, rows = cv2.boundingRect(cv2.bitwise_not(settled))
+    return left, top, columns, rows
 
 
 def _product(matrices: Sequence[cv2.typing.MatLike], vectors: FloatArray) -> FloatArray:
@@ -127,6 +153,14 @@ def _jacobian(field: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, Fl
     a, c = (channel.astype(np.float32, copy=False) for channel in cv2.split(along_x))
     b, d = (channel.astype(np.float32, copy=False) for channel in cv2.split(along_y))
     return a + np.float32(1), b, c, d + np.float32(1)
+
+
+def _inverse_jacobian_around(field: FloatArray, position: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Column and row where it begins, (2,), and the inverse Jacobian of the part of a field that Newton's steps may visit."""
+    rows, columns = field.shape[:2]
+    low = np.floor(position.min(axis=(0, 1)) - LONGEST_STEP).astype(int).clip(0, [columns - 2, rows - 2])
+    high = np.ceil(position.max(axis=(0, 1)) + LONGEST_STEP + 1).astype(int).clip(low + 2, [columns, rows])
+    return low.astype(np.float32), _inverse_jacobian(field[low[1] : high[1], low[0] : high[0]])
 
 
 def _inverse_jacobian(field: FloatArray) -> FloatArray:

@@ -157,6 +157,17 @@ def test_a_frame_drawn_over_an_earlier_one_is_the_same(astronaut, rig, pose, has
     assert (again == fresh).all()
 
 
+@pytest.mark.parametrize("turn", [0.0, 1.0, 2.5, 5.0, 10.0])
+def test_what_is_left_out_of_small_motions_is_not_missed(rig, pose, turn):
+    # After a wild frame, a calm one must also clear what the wild one had drawn.
+    wild = pose(open=0.36, jaw=0.22, lower_drop=0.14, rotation=(10, 8, 8), translation=(0.08, 0.08, -0.08), breath=1.0)
+    wanted = pose(open=0.02 * turn, jaw=0.015 * turn, rotation=(turn, -turn / 2, turn / 2), breath=turn / 10)
+    assert len({drawing.strips for drawing in rig.drawings}) > 2
+    whole, quick = Compositor(replace(rig, drawings=rig.drawings[-1:])), Compositor(rig)
+    missed = difference(quick.frame(wanted, quick.frame(wild)), whole.frame(wanted))
+    assert missed.max() <= 1  # a tile is solid from an opacity of 0.997 on
+
+
 def test_eyes_open_again_to_the_picture(compositor, pose, rig):
     x0, y0, x1, y1 = (side // 2 for side in rig.eyes[0].box)
     before, shut = compositor.frame(pose()), compositor.frame(pose(blink_right=1.0))
