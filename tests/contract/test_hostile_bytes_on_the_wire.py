@@ -5,6 +5,7 @@ After each of them the server answers the next request, and nothing of its insid
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -125,6 +126,29 @@ RAW = {
 @pytest.mark.parametrize("name", RAW)
 def test_noise_is_refused_or_cut_off(server: str, name: str) -> None:
     assert all(status < 500 for status in statuses(say(server, RAW[name]))), name
+
+
+UPLOAD = b"Content-Type: multipart/form-data; boundary=a\r\n"
+
+
+@pytest.mark.parametrize(("path", "kind"), [(CREATE, b""), ("/api/v1/storage/files", UPLOAD)])
+def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_fault_of_ours(
+    server: str, key: str, stranger: httpx.Client, path: str, kind: bytes
+) -> None:
+    def counted(status: int) -> float:
+        wanted = f'spark_avatar_http_requests_total{{method="POST",route="{path}",status="{status}"}} '
+        lines = stranger.get("/metrics").text.splitlines()
+        return sum(float(line.removeprefix(wanted)) for line in lines if line.startswith(wanted))
+
+    left, failed = counted(0), counted(500)
+    parts = urlsplit(server)
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: 70000\r\n".encode()
+    with socket.create_connection((parts.hostname, parts.port), 10) as connection:
+        connection.sendall(head + kind + b"\r\n--a\r\n")
+    deadline = time.monotonic() + 30
+    while counted(0) == left and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert (counted(0), counted(500)) == (left + 1, failed)
 
 
 @pytest.mark.parametrize(

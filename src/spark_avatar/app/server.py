@@ -80,7 +80,7 @@ def run_server(settings: Settings, *, host: str, port: int, log_json: bool, log_
     def greeting(url: str) -> str:
         return start.greet(lambda: _welcome(ports, url) + _key_hint(start.services))
 
-    serve(app, host=host, port=port, on_stop=ports.stopping.set, greeting=greeting)
+    serve(app, host=host, port=port, client_seconds=settings.client_seconds, on_stop=ports.stopping.set, greeting=greeting)
 
 
 def _answer_silence(request: Request, error: Exception) -> Response:
