@@ -64,6 +64,7 @@ from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.service.tasks import TaskService
 from spark_avatar.service.webhook_endpoints import WebhookEndpoints
 from spark_avatar.service.webhooks import WebhookDeliverer, WebhookSigner
+from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.tasks.sql.deliveries import SqlDeliveryStore
 from spark_avatar.tasks.sql.endpoints import SqlEndpointStore
@@ -229,7 +230,7 @@ def _webhooks(settings: Settings, database: Engine, store: SqlTaskStore) -> Webh
 
 def _retention(settings: Settings, store: SqlTaskStore, storage: ObjectStorage) -> Retention:
     ages = age(timedelta(days=settings.keep_days)), age(timedelta(hours=settings.keep_input_hours))
-    return Retention(store, storage, TaskFiles(storage), *ages)
+    return Retention(store, storage, TaskFiles(storage), LinkSigner(secret_of(settings)), *ages)
 
 
 def _answers(storage: ObjectStorage) -> bool:
