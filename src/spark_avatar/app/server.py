@@ -120,6 +120,7 @@ def _ports(services: Services, registry: CollectorRegistry) -> Ports:
         generation=services.generation,
         tasks=services.tasks,
         analysis=services.analysis,
+        verification=services.verification,
         system=open_system(services),
         webhooks=services.webhooks,
         webhook_endpoints=services.webhook_endpoints,
