@@ -43,8 +43,10 @@ SAME_MOMENT = 3
 """Equal requests at once."""
 TROUBLE_SECONDS = (4.0, 12.0)
 """Between two kills."""
-PATIENCE = 300.0
+PATIENCE = 600.0
 """Seconds in which everything has to end when the trouble is over."""
+START_SECONDS = 300.0
+"""Seconds for a start: patience, not a measure."""
 
 
 @dataclass
@@ -82,7 +84,7 @@ class Site:
         command = [sys.executable, "-m", "spark_avatar", "serve", "--port", str(self.port), "--log-level", "error"]
         with (self.data_dir / "soak.log").open("ab") as log:
             self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             try:
                 if httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200:
@@ -355,7 +357,7 @@ def soak(site: Site, chance: random.Random, seconds: float) -> list[str]:
         kills = make_trouble(site, chance, time.monotonic() + seconds)
         over.set()
         for client in clients:
-            client.join(120)
+            client.join(PATIENCE)
             client.settle()
         faults = [fault for client in clients for fault in client.faults]
         for account, key in keys.items():
