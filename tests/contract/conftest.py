@@ -26,6 +26,7 @@ from spark_avatar.api.ports import ApiLimits, Ports
 from spark_avatar.app.accounts import account_services, key_store, known_models
 from spark_avatar.app.billing import billing_of
 from spark_avatar.app.console import visitor_of
+from spark_avatar.app.server import install_database_answers
 from spark_avatar.config import Settings
 from spark_avatar.console.routes import console_routes
 from spark_avatar.database.engine import open_database
@@ -133,6 +134,7 @@ def server(house: House) -> Iterator[str]:
     """The address of the running server."""
     app = build_api(registry=house.ports.registry)
     app.state.ports = house.ports
+    install_database_answers(app)
     app.include_router(console_routes(lambda name: Path(name), visitor_of=visitor_of))
 
     @app.get("/faulty", include_in_schema=False)

@@ -12,6 +12,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from contract_house import House
+from prometheus_client import CollectorRegistry
+
+from spark_avatar.accounts.keys import KeyTerms
+from spark_avatar.accounts.roles import Scope
+from spark_avatar.api.http import build_api
 
 CREATE = "/model/v1/generation"
 INSIDE = (b"Traceback", b"/site-packages/", b"spark_avatar/", b"sqlite3", b"SELECT ", b"root:x:")
@@ -211,6 +216,33 @@ def test_a_body_of_another_kind_is_refused(http: httpx.Client, kind: str) -> Non
     for path in (CREATE, "/api/v1/storage/files"):
         answer = http.post(path, content=b"--\r\n\r\n", headers={"Content-Type": kind})
         assert 400 <= answer.status_code < 500, (path, answer.text[:200])
+
+
+DESCRIPTION = build_api(registry=CollectorRegistry()).openapi()
+OPERATIONS = [(method, path) for path, found in DESCRIPTION["paths"].items() for method in found]
+
+
+def texts_of(schema: dict) -> list[str]:
+    """The members of a body that may be texts."""
+    schema = DESCRIPTION["components"]["schemas"].get(schema.get("$ref", "").rpartition("/")[2], schema)
+    members = schema.get("properties", {})
+    return [name for name, kind in members.items() if '"string"' in json.dumps(kind) or "$ref" in json.dumps(kind)]
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_no_operation_fails_on_a_nul_in_its_texts(method: str, path: str, stranger: httpx.Client, house: House) -> None:
+    """PostgreSQL takes none: what reaches it must have been looked at."""
+    terms = KeyTerms(scopes=frozenset(Scope))
+    stranger.headers["Authorization"] = f"Bearer {house.keys.create('any', account='of-nuls', terms=terms)[1]}"
+    operation = DESCRIPTION["paths"][path][method]
+    wanted = {each["name"]: "a\0b" for each in operation.get("parameters", []) if each["in"] == "query"}
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    sent = dict.fromkeys(texts_of(body), "a\x00b@example.org")
+    place = "/".join("a%00b" if part.startswith("{") else part for part in path.split("/"))
+    calls: list[tuple[dict, dict | None]] = [({}, sent or None), *(({name: text}, sent or None) for name, text in wanted.items())]
+    for query, content in calls:
+        answer = stranger.request(method, place, params=query, json=content)
+        assert answer.status_code < 500, (query, content, answer.text[:300])
 
 
 def test_wrong_keys_cannot_be_told_apart(stranger: httpx.Client, house: House, key: str) -> None:
