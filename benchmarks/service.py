@@ -1,4 +1,7 @@
-"""Create and poll at 200 requests a second against a running server with 10,000 stored tasks."""
+"""Create and poll at 200 requests a second against a running server with 10,000 stored tasks, with all that a create call may
+ask for: a prepaid account with a price, so that every task sets money aside; a key with a rate limit and a monthly budget of its
+own; an idempotency key and a webhook for every task, and an endpoint of the workspace; rate limits and audit as by default.
+"""
 
 import asyncio
 import os
@@ -8,9 +11,11 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import httpx
@@ -26,6 +31,8 @@ MODEL = "spark_avatar_picture_omni_v2"
 STORED = 10_000
 RATE = 200
 SECONDS = 10
+PAID = {"SPARK_AVATAR_BILLING": "prepaid", "SPARK_AVATAR_PRICE_PER_SECOND": "0.007"}
+LIMITED_KEY = ("--rate", "1000000/minute", "--budget", "1000000", "--scope", "generate", "--scope", "read", "--scope", "admin")
 
 
 def free_port() -> int:
@@ -36,15 +43,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def server(data_dir: Path, *, workers: int) -> Iterator[tuple[str, float]]:
+def server(data_dir: Path, *, workers: int, **settings: str) -> Iterator[tuple[str, float]]:
     """A running server: its URL and the seconds until it answered /readyz."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     began = time.perf_counter()
-    command = [sys.executable, "-m", "spark_avatar", "serve", "--port", str(port), "--log-level", "warning"]
-    environment = {**os.environ, "SPARK_AVATAR_DATA_DIR": str(data_dir), "SPARK_AVATAR_WORKERS": str(workers)}
+    serve = [sys.executable, "-m", "spark_avatar", "serve", "--port", str(port), "--log-level", "warning"]
+    environment = {**os.environ, **settings, "SPARK_AVATAR_DATA_DIR": str(data_dir), "SPARK_AVATAR_WORKERS": str(workers)}
     environment["SPARK_AVATAR_MAX_QUEUED"] = environment["SPARK_AVATAR_MAX_QUEUED_PER_ACCOUNT"] = "1000000"
-    process = subprocess.Popen(command, env=environment)
+    process = subprocess.Popen(serve, env=environment)
     try:
         while True:
             try:
@@ -61,11 +68,15 @@ def server(data_dir: Path, *, workers: int) -> Iterator[tuple[str, float]]:
         process.wait(60)
 
 
-def make_key(data_dir: Path, account: str = "default") -> str:
+def command(data_dir: Path, *words: str) -> str:
+    """What a command prints."""
+    whole = [sys.executable, "-m", "spark_avatar", *words, "--data-dir", str(data_dir)]
+    return subprocess.run(whole, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def make_key(data_dir: Path, account: str = "default", *terms: str) -> str:
     """A key for the benchmark."""
-    command = [sys.executable, "-m", "spark_avatar", "keys", "create", "--name", "benchmark", "--account", account]
-    command += ["--data-dir", str(data_dir)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    return command(data_dir, "keys", "create", "--name", "benchmark", "--account", account, *terms)
 
 
 def fill(data_dir: Path) -> list[str]:
@@ -87,13 +98,18 @@ async def load(url: str, key: str, stored: list[str]) -> tuple[list[float], list
     """Latencies in ms of creates and polls, half and half, sent on a fixed schedule whatever the answers take."""
     creates: list[float] = []
     polls: list[float] = []
-    body = {"model": MODEL, "image_url": "https://example.org/a.jpg", "audio_url": "https://example.org/b.wav"}
+    body = {
+        "model": MODEL,
+        "image_url": "https://example.org/a.jpg",
+        "audio_url": "https://example.org/b.wav",
+        "webhook_url": "https://example.org/hook",
+    }
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
     async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}, limits=limits, timeout=30) as client:
 
         async def create() -> None:
             began = time.perf_counter()
-            answer = await client.post("/model/v1/generation", json=body)
+            answer = await client.post("/model/v1/generation", json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
             answer.raise_for_status()
             creates.append(1000 * (time.perf_counter() - began))
 
@@ -122,11 +138,16 @@ def measure() -> list[Figure]:
     """Latencies, start-up time and the time of --help."""
     with tempfile.TemporaryDirectory() as name:
         data_dir = Path(name)
-        key = make_key(data_dir)
+        key = make_key(data_dir, "default", *LIMITED_KEY)
+        command(data_dir, "balance", "add", "default", "1000000")
         stored = fill(data_dir)
-        with server(data_dir, workers=0) as (url, _):
+        with server(data_dir, workers=0, **PAID) as (url, _):
+            endpoint = {"url": "https://example.org/endpoint"}
+            httpx.post(f"{url}/api/v1/webhooks", json=endpoint, headers={"Authorization": f"Bearer {key}"}).raise_for_status()
             asyncio.run(load(url, key, stored))  # warm
             creates, polls = asyncio.run(load(url, key, stored))
+            held = httpx.get(f"{url}/api/v1/user/balance", headers={"Authorization": f"Bearer {key}"}).json()["data"]["held"]
+            assert Decimal(held) > 0, "nothing was set aside: the ledger was not at work"
     starts = []
     for _ in range(3):
         with tempfile.TemporaryDirectory() as name, server(Path(name), workers=1) as (_, seconds):

@@ -1,5 +1,6 @@
-"""A server that is treated badly for a while: random creates, cancels, deletes and repeated requests, kills of workers and of
-the server itself. At the end everything has ended and `spark-avatar doctor --audit` finds nothing.
+"""A server that is treated badly for a while: random creates, cancels, deletes and repeated requests, one after another and at
+the same moment, kills of workers and of the server itself. At the end everything has ended and `spark-avatar doctor --audit`
+finds nothing.
 
     python benchmarks/soak.py            # SOAK_MINUTES (10), SOAK_SEED, SOAK_DATABASE_URL (by default SQLite)
 
@@ -20,6 +21,7 @@ import time
 import uuid
 import wave
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -37,10 +39,14 @@ PRICE = "0.0123"
 CLIENTS = 6
 MOST_OPEN = 8
 """Tasks of one client that have not ended, as far as it knows: more would only make the queue longer."""
+SAME_MOMENT = 3
+"""Equal requests at once."""
 TROUBLE_SECONDS = (4.0, 12.0)
 """Between two kills."""
-PATIENCE = 300.0
+PATIENCE = 600.0
 """Seconds in which everything has to end when the trouble is over."""
+START_SECONDS = 300.0
+"""Seconds for a start: patience, not a measure."""
 
 
 @dataclass
@@ -78,7 +84,7 @@ class Site:
         command = [sys.executable, "-m", "spark_avatar", "serve", "--port", str(self.port), "--log-level", "error"]
         with (self.data_dir / "soak.log").open("ab") as log:
             self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             try:
                 if httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200:
@@ -134,14 +140,15 @@ class Client(threading.Thread):
         super().__init__(daemon=True)
         self.chance = random.Random(self.seed)
         self.http = httpx.Client(base_url=self.site.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=30)
+        self.uploads: dict[str, str] = {}
 
     def __hash__(self) -> int:
         return id(self)
 
     def run(self) -> None:
         while not self.over.is_set():
-            acts = (self.create, self.create_twice, self.cancel, self.delete, self.look)
-            self.chance.choices(acts, weights=(3, 2, 2, 2, 6))[0]()
+            acts = (self.create, self.create_twice, self.create_at_once, self.cancel, self.delete, self.look)
+            self.chance.choices(acts, weights=(3, 2, 2, 2, 2, 6))[0]()
             self.over.wait(self.chance.uniform(0.05, 0.6))
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -169,14 +176,25 @@ class Client(threading.Thread):
             self.look(self.chance.choice(waiting))
             return
         word = word or str(self.chance.randrange(2**64))
-        body = {
-            "model": MODEL,
-            "image_url": self.image,
-            "audio_url": recording or self.chance.choice(self.recordings),
-            "resolution": "360p",
-            "seed": 1,
-        }
-        answer = self.ask("POST", "/model/v1/generation", json=body, headers={"Idempotency-Key": word})
+        self.take(word, self.submit(word, recording or self.some_recording()))
+
+    def submit(self, word: str, recording: str) -> httpx.Response:
+        body = {"model": MODEL, "image_url": self.image, "audio_url": recording, "resolution": "360p", "seed": 1}
+        return self.ask("POST", "/model/v1/generation", json=body, headers={"Idempotency-Key": word})
+
+    def some_recording(self) -> str:
+        """In the request itself, or uploaded before."""
+        recording = self.chance.choice(self.recordings)
+        if self.chance.random() < 0.5:
+            return recording
+        if recording not in self.uploads:
+            content = base64.b64decode(recording.partition(",")[2])
+            answer = self.ask("POST", "/api/v1/storage/files", files={"file": ("speech.wav", content)})
+            self.uploads[recording] = answer.raise_for_status().json()["url"]
+        return self.uploads[recording]
+
+    def take(self, word: str, answer: httpx.Response) -> None:
+        """Notes the task that a create call answered."""
         if answer.status_code in (402, 429):
             self.counts[f"refused with {answer.status_code}"] += 1
             return
@@ -192,9 +210,20 @@ class Client(threading.Thread):
     def create_twice(self) -> None:
         if len(self.open()) >= MOST_OPEN:
             return
-        word, recording = str(self.chance.randrange(2**64)), self.chance.choice(self.recordings)
+        word, recording = str(self.chance.randrange(2**64)), self.some_recording()
         for _ in range(2):
             self.create(word, recording)
+
+    def create_at_once(self) -> None:
+        """The same request by several connections at the same moment."""
+        if len(self.open()) >= MOST_OPEN:
+            return
+        word, recording = str(self.chance.randrange(2**64)), self.some_recording()
+        with ThreadPoolExecutor(SAME_MOMENT) as several:
+            answers = list(several.map(lambda _: self.submit(word, recording), range(SAME_MOMENT)))
+        for answer in answers:
+            self.take(word, answer)
+        self.counts["created at the same moment"] += 1
 
     def known(self) -> str | None:
         alive = [task for task in self.tasks.values() if task not in self.deleted]
@@ -328,7 +357,7 @@ def soak(site: Site, chance: random.Random, seconds: float) -> list[str]:
         kills = make_trouble(site, chance, time.monotonic() + seconds)
         over.set()
         for client in clients:
-            client.join(120)
+            client.join(PATIENCE)
             client.settle()
         faults = [fault for client in clients for fault in client.faults]
         for account, key in keys.items():

@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
+if not os.environ.get("WEBHOOK_SECRETS"):
+    raise SystemExit("Set WEBHOOK_SECRETS to the secret that the endpoint was created with (whsec_...).")
 SECRETS = [Webhook(secret) for secret in os.environ["WEBHOOK_SECRETS"].split(",")]
 LARGEST_BYTES = 64 * 1024
 seen: set[str] = set()  # in earnest: a table with the ids of the last days

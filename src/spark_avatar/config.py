@@ -115,6 +115,8 @@ class Settings(BaseSettings):
     """How long the audit log is kept; 0 keeps it."""
     sync_seconds: float = Field(default=300, gt=0)
     """How long the synchronous call waits for the task."""
+    client_seconds: int = Field(default=30, ge=1)
+    """How long a client may keep a connection waiting: for the head of a request, for its body, or before it takes an answer."""
 
     fetch_allow: Annotated[tuple[str, ...], NoDecode] = ()
     """Hosts or networks, comma-separated, that inputs may come from although they are not public."""

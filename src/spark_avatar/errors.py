@@ -6,7 +6,7 @@
     │   ├── ImageTooManyBytes  ImageTooManyPixels  ImageUnreadable  FaceNotFound
     │   ├── AudioTooLong  AudioUnreadable  AudioSilent
     │   ├── InvalidOptions  ConsentMissing  UnknownModel
-    │   └── MalformedRequest  TooLarge  WrongMediaType  IdempotencyConflict
+    │   └── MalformedRequest  TooLarge  TooSlow  WrongMediaType  IdempotencyConflict
     ├── RemoteStatusError            a host answered with a non-success status, or not at all
     ├── GenerationError              the engine failed
     ├── ResultParsingError           a remote engine's answer could not be understood
@@ -150,6 +150,12 @@ class TooLarge(InputError):
     """The request carries more bytes than are accepted."""
 
     code = "payload_too_large"
+
+
+class TooSlow(InputError):
+    """The request came too slowly, or not to its end: send it again."""
+
+    code = "request_timeout"
 
 
 class WrongMediaType(InputError):

@@ -68,10 +68,18 @@ def until_there(collector: Collector, name: str) -> dict[str, dict]:
     return collector.of_trace(TRACE)
 
 
-def test_a_trace_goes_from_the_request_to_the_upload(collector: Collector, host: str, tmp_path: Path) -> None:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The settings that choose it: the trace of a request is carried to its worker by the task's record."""
+    return {} if request.param == "sqlite" else {"SPARK_AVATAR_DATABASE_URL": request.getfixturevalue("own_postgresql")}
+
+
+def test_a_trace_goes_from_the_request_to_the_upload(
+    collector: Collector, database: dict[str, str], host: str, tmp_path: Path
+) -> None:
     endpoint = f"http://127.0.0.1:{collector.server.server_address[1]}"
     settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_TRACES_SAMPLER": "always_on"}
-    server = Server(tmp_path / "data", **settings).start()
+    server = Server(tmp_path / "data", **settings, **database).start()
     try:
         with server.client(server.key()) as client:
             given = {"traceparent": f"00-{TRACE}-{CALLER}-01"}

@@ -29,6 +29,12 @@ def verify(video: Path, data_dir: Path, **settings: str) -> tuple[int, dict]:
     return done.returncode, json.loads(done.stdout)
 
 
+def ask(server: Server, video: Path, *, account: str = "default") -> httpx.Response:
+    """The same through HTTP."""
+    with server.client(server.key(account=account)) as client, video.open("rb") as file:
+        return client.post("/api/v1/verify", files={"file": file})
+
+
 @pytest.fixture(scope="module")
 def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that asks for consent."""
@@ -75,6 +81,24 @@ def test_verify_knows_the_task_by_every_mark(made: tuple[dict, Path], asking: Se
     assert told["tags"]["identity"] == task["id"]
     assert task["id"].startswith(told["watermark"]["id"])
     assert told["task"]["id"] == task["id"]
+    heard = ask(asking, video).json()
+    assert heard.pop("task") == {"id": task["id"], "status": "completed", "created_at": task["created_at"]}
+    assert heard == {name: value for name, value in told.items() if name != "task"}
+
+
+def test_nobody_else_learns_whose_task_it_was(made: tuple[dict, Path], asking: Server) -> None:
+    """That it came from here is no secret: the video itself says so."""
+    heard = ask(asking, made[1], account="somebody-else").json()
+    assert (heard["verdict"], heard["id"], heard["task"]) == ("intact", made[0]["id"], None)
+
+
+def test_what_is_no_video_is_refused(asking: Server, media: Path, tmp_path: Path) -> None:
+    (tmp_path / "short.mp4").write_bytes(bytes(4) + b"ftypisom" + bytes(64))
+    (tmp_path / "empty.mp4").touch()
+    for path in (media / "portrait.png", media / "word.wav", tmp_path / "short.mp4", tmp_path / "empty.mp4"):
+        answer = ask(asking, path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_media_type"), path
+    assert not list(asking.data_dir.glob("uploads-under-way/*/upload-*"))
 
 
 def test_so_it_does_on_postgresql(own_postgresql: str, host: str, tmp_path: Path) -> None:
@@ -84,10 +108,12 @@ def test_so_it_does_on_postgresql(own_postgresql: str, host: str, tmp_path: Path
         task, video = make(server, host, tmp_path / "video.mp4")
         with server.client(server.key()) as client:
             refused = client.post("/model/v1/generation", json=body(f"{host}/portrait.png", f"{host}/word.wav"))
+        heard = ask(server, video).json()
     finally:
         server.stop()
     code, told = verify(video, server.data_dir, **settings)
     assert (code, told["verdict"], told["task"]["id"]) == (0, "intact", task["id"])
+    assert (heard["verdict"], heard["task"]["id"]) == ("intact", task["id"])
     assert task["metadata"]["consent"] == CONSENT
     assert refused.json()["error"]["code"] == "consent_required"
 
@@ -105,6 +131,8 @@ def test_a_copy_is_still_known(made: tuple[dict, Path], asking: Server, tmp_path
     code, told = verify(tmp_path / "copy.mp4", asking.data_dir)
     assert (code, told["verdict"], told["manifest"], told["tags"]) == (0, "marked", None, None)
     assert told["task"]["id"] == task["id"]
+    heard = ask(asking, tmp_path / "copy.mp4").json()
+    assert (heard["verdict"], heard["task"]["id"]) == ("marked", task["id"])
 
 
 def test_one_changed_byte_is_noticed(made: tuple[dict, Path], asking: Server, tmp_path: Path) -> None:

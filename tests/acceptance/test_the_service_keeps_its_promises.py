@@ -1,5 +1,6 @@
 """Fairness, idempotency, lists, cancelling, deleting, the queue protocol and metrics on a running server, on both databases."""
 
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,5 +111,22 @@ def test_what_is_too_much_is_refused_before_anything_is_stored(quiet: dict[str, 
             assert last.status_code == 429
             assert int(last.headers["Retry-After"]) > 0
             assert dora.get(f"{CREATE}/tasks").status_code == 200
+    finally:
+        idle.stop()
+
+
+def test_a_client_that_does_not_finish_its_request_loses_its_connection(tmp_path: Path) -> None:
+    idle = Server(tmp_path / "data", workers=0, SPARK_AVATAR_CLIENT_SECONDS="1").start()
+    try:
+        for started in (
+            b"",
+            b"POST /model/v1/generation HTTP/1.1\r\nContent-Len",
+            b"POST /api/v1/cli/token HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc",
+        ):
+            with socket.create_connection(("127.0.0.1", int(idle.url.rpartition(":")[2])), 60) as line:
+                line.sendall(started)
+                answer = b"".join(iter(lambda line=line: line.recv(65536), b""))  # until the server hangs up
+            assert answer == b"" if not started else answer.startswith(b"HTTP/1.1 408 ")
+        assert "Traceback" not in idle.log.read_text()
     finally:
         idle.stop()

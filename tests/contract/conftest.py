@@ -26,6 +26,7 @@ from spark_avatar.api.ports import ApiLimits, Ports
 from spark_avatar.app.accounts import account_services, key_store, known_models
 from spark_avatar.app.billing import billing_of
 from spark_avatar.app.console import visitor_of
+from spark_avatar.app.server import install_database_answers
 from spark_avatar.config import Settings
 from spark_avatar.console.routes import console_routes
 from spark_avatar.database.engine import open_database
@@ -49,12 +50,14 @@ from spark_avatar.service.prices import Price, PriceList
 from spark_avatar.service.system import SystemService
 from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.service.tasks import TaskService
+from spark_avatar.service.verification import VerificationService
 from spark_avatar.service.webhook_endpoints import WebhookEndpoints
 from spark_avatar.service.webhooks import WebhookDeliverer, WebhookSigner
 from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.tasks.sql.deliveries import SqlDeliveryStore
 from spark_avatar.tasks.sql.endpoints import SqlEndpointStore
+from spark_avatar.tasks.sql.search import task_beginning_with
 from spark_avatar.tasks.sql.staging import SqlStagedTasks
 from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.tasks.sql.totals import SqlStageTotals
@@ -86,13 +89,16 @@ def house(service_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     deliverer = WebhookDeliverer(
         SqlDeliveryStore(engine), SqlEndpointStore(engine), store, HttpSender(LOCAL), WebhookSigner(bytes(32)), accounts.audit
     )
-    inputs, helper = RequestInputs(storage, LIMITS, SqlStagedTasks(engine)), HelperProcess()
+    inputs, helper, verifier = RequestInputs(storage, LIMITS, SqlStagedTasks(engine)), HelperProcess(), HelperProcess()
     ports = Ports(
         generation=GenerationService(
             store, IdleDispatcher(), catalog, inputs=inputs, admission=Admission(store), prices=prices, limits=LIMITS
         ),
         analysis=AnalysisService(
             InputFetcher(HttpSource(LOCAL), storage, LinkSigner(bytes(32)), LIMITS), helper, LIMITS, folder / "scratch"
+        ),
+        verification=VerificationService(
+            verifier, lambda beginning, account_id: task_beginning_with(engine, beginning, account_id=account_id)
         ),
         system=SystemService(
             store,
@@ -119,6 +125,7 @@ def house(service_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     ports.registry.register(StageCollector(SqlStageTotals(engine).totals))
     yield House(ports, keys, Worker(store, storage, folder), store)
     helper.stop()
+    verifier.stop()
     engine.dispose()
 
 
@@ -127,6 +134,7 @@ def server(house: House) -> Iterator[str]:
     """The address of the running server."""
     app = build_api(registry=house.ports.registry)
     app.state.ports = house.ports
+    install_database_answers(app)
     app.include_router(console_routes(lambda name: Path(name), visitor_of=visitor_of))
 
     @app.get("/faulty", include_in_schema=False)

@@ -5,12 +5,18 @@ After each of them the server answers the next request, and nothing of its insid
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from contract_house import House
+from prometheus_client import CollectorRegistry
+
+from spark_avatar.accounts.keys import KeyTerms
+from spark_avatar.accounts.roles import Scope
+from spark_avatar.api.http import build_api
 
 CREATE = "/model/v1/generation"
 INSIDE = (b"Traceback", b"/site-packages/", b"spark_avatar/", b"sqlite3", b"SELECT ", b"root:x:")
@@ -127,6 +133,30 @@ def test_noise_is_refused_or_cut_off(server: str, name: str) -> None:
     assert all(status < 500 for status in statuses(say(server, RAW[name]))), name
 
 
+UPLOAD = b"Content-Type: multipart/form-data; boundary=a\r\n"
+
+
+@pytest.mark.parametrize(("path", "kind"), [(CREATE, b""), ("/api/v1/storage/files", UPLOAD)])
+def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_fault_of_ours(
+    server: str, key: str, stranger: httpx.Client, path: str, kind: bytes
+) -> None:
+    def counted(status: int) -> float:
+        wanted = f'spark_avatar_http_requests_total{{method="POST",route="{path}",status="{status}"}} '
+        lines = stranger.get("/metrics").text.splitlines()
+        return sum(float(line.removeprefix(wanted)) for line in lines if line.startswith(wanted))
+
+    left, failed = counted(0), counted(500)
+    parts = urlsplit(server)
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: 70000\r\n".encode()
+    with socket.create_connection((parts.hostname, parts.port), 10) as connection:
+        connection.sendall(head + kind + b"\r\n--a\r\n")
+    deadline = time.monotonic() + 30
+    while counted(0) == left and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert counted(0) > left
+    assert counted(500) == failed
+
+
 @pytest.mark.parametrize(
     "framing",
     [
@@ -187,6 +217,33 @@ def test_a_body_of_another_kind_is_refused(http: httpx.Client, kind: str) -> Non
     for path in (CREATE, "/api/v1/storage/files"):
         answer = http.post(path, content=b"--\r\n\r\n", headers={"Content-Type": kind})
         assert 400 <= answer.status_code < 500, (path, answer.text[:200])
+
+
+DESCRIPTION = build_api(registry=CollectorRegistry()).openapi()
+OPERATIONS = [(method, path) for path, found in DESCRIPTION["paths"].items() for method in found]
+
+
+def texts_of(schema: dict) -> list[str]:
+    """The members of a body that may be texts."""
+    schema = DESCRIPTION["components"]["schemas"].get(schema.get("$ref", "").rpartition("/")[2], schema)
+    members = schema.get("properties", {})
+    return [name for name, kind in members.items() if '"string"' in json.dumps(kind) or "$ref" in json.dumps(kind)]
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_no_operation_fails_on_a_nul_in_its_texts(method: str, path: str, stranger: httpx.Client, house: House) -> None:
+    """PostgreSQL takes none: what reaches it must have been looked at."""
+    terms = KeyTerms(scopes=frozenset(Scope))
+    stranger.headers["Authorization"] = f"Bearer {house.keys.create('any', account='of-nuls', terms=terms)[1]}"
+    operation = DESCRIPTION["paths"][path][method]
+    wanted = {each["name"]: "a\0b" for each in operation.get("parameters", []) if each["in"] == "query"}
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    sent = dict.fromkeys(texts_of(body), "a\x00b@example.org")
+    place = "/".join("a%00b" if part.startswith("{") else part for part in path.split("/"))
+    calls: list[tuple[dict, dict | None]] = [({}, sent or None), *(({name: text}, sent or None) for name, text in wanted.items())]
+    for query, content in calls:
+        answer = stranger.request(method, place, params=query, json=content)
+        assert answer.status_code < 500, (query, content, answer.text[:300])
 
 
 def test_wrong_keys_cannot_be_told_apart(stranger: httpx.Client, house: House, key: str) -> None:

@@ -59,6 +59,25 @@ def test_faulty_questions_are_refused(wanted: dict, http: httpx.Client) -> None:
     assert decode_error(http.get(CARDS, params=wanted))["code"] == "invalid_request"
 
 
+@pytest.mark.parametrize("odd", ["\U0001f642", "'; --", "\u2028", "%", "\\u0000"])
+def test_tasks_are_found_whatever_was_said_in_them(odd: str, http: httpx.Client) -> None:
+    said = {"transcript": f"a{odd}b", "consent": f"c{odd}d", f"unknown{odd}": odd, "metadata": {odd: odd}}
+    made = http.post("/model/v1/generation", json=FLAT | said).raise_for_status().json()["id"]
+    for wanted in ({"text": "/ada"}, {"text": made[:9]}, {"model": MODEL}):
+        assert [card["id"] for card in cards(http, **wanted)] == [made]
+    assert cards(http, text="no such text") == []
+
+
+@pytest.mark.parametrize("said", [{"transcript": "a\0b"}, {"consent": "\0"}, {"unknown\0": 1}, {"metadata": {"a": ["\0"]}}])
+def test_a_task_that_would_break_searches_is_refused(said: dict, http: httpx.Client) -> None:
+    """PostgreSQL fails on a document with a NUL in it, whoever's it is, in the search of anybody."""
+    for path in ("/model/v1/generation", "/model/v1/generation/sync", f"/model/v1/queue/{MODEL}"):
+        refused = http.post(path, json=FLAT | said)
+        assert refused.status_code == 400, refused.text
+        assert "NUL" in decode_error(refused)["message"]
+    assert cards(http, model=MODEL) == []
+
+
 def test_one_task_tells_everything(client: StrictClient) -> None:
     task_id = client.create(FLAT)["id"]
     detail = client.http.get(f"{CARDS}/{task_id}").raise_for_status().json()

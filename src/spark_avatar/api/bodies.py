@@ -92,11 +92,23 @@ def _parse(document: bytes, header_model: str | None) -> GenerationRequest:
 
 
 def _from_json(document: bytes) -> object:
-    """Strict JSON: no NaN, no lone surrogates, bounded depth."""
+    """Strict JSON: no NaN, no lone surrogates, no NUL in its texts, bounded depth."""
     try:
-        return from_json(document, allow_inf_nan=False)
+        content = from_json(document, allow_inf_nan=False)
     except ValueError as error:
         raise MalformedRequest(f"The body must be a JSON object, but it is no JSON: {error}.") from None
+    # PostgreSQL cannot take apart what has one, and would fail on it in whoever's search comes across it.
+    if b"\\u0000" in document and _holds_nul(content):
+        raise MalformedRequest("The body holds a NUL character (\\u0000): leave it out.")
+    return content
+
+
+def _holds_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(map(_holds_nul, (*value, *value.values())))
+    return isinstance(value, list) and any(map(_holds_nul, value))
 
 
 def _too_large(limit: int) -> TooLarge:

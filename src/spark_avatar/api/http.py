@@ -28,6 +28,7 @@ from spark_avatar.api import (
     task_cards,
     tasks,
     uploads,
+    verification,
     webhook_endpoints,
     webhooks,
 )
@@ -74,6 +75,7 @@ def build_api(*, registry: CollectorRegistry, lifespan: Lifespan | None = None) 
         queue,
         webhooks,
         uploads,
+        verification,
         links,
         models,
         health,

@@ -4,6 +4,7 @@ import time
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spark_avatar import tracing
@@ -55,6 +56,8 @@ class RequestContext:
                     await self._app(scope, receive, send_with_id)
                 else:
                     await not_started(request_id, headers.get("accept", ""))(scope, receive, send_with_id)
+            except ClientDisconnect:
+                pass  # in the middle of its request: there is nobody to answer, and nothing failed here
             except Exception:  # the outermost place: whatever it is, the caller gets a clean 500
                 _log.exception("request failed", method=scope["method"], path=scope["path"])
                 if status:

@@ -20,6 +20,7 @@ from spark_avatar.service.generation import GenerationService
 from spark_avatar.service.models import ModelCatalog
 from spark_avatar.service.system import SystemService
 from spark_avatar.service.tasks import TaskService
+from spark_avatar.service.verification import VerificationService
 from spark_avatar.service.webhook_endpoints import WebhookEndpoints
 from spark_avatar.service.webhooks import WebhookDeliverer
 
@@ -51,6 +52,7 @@ class Ports:
     generation: GenerationService
     tasks: TaskService
     analysis: AnalysisService
+    verification: VerificationService
     system: SystemService
     webhooks: WebhookDeliverer
     webhook_endpoints: WebhookEndpoints

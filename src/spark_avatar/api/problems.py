@@ -30,6 +30,7 @@ STATUS_OF: dict[type[errors.SparkAvatarError], int] = {
     errors.Canceled: 409,
     errors.Conflict: 409,
     errors.IdempotencyConflict: 409,
+    errors.TooSlow: 408,
     errors.TooLarge: 413,
     errors.ImageTooManyBytes: 413,
     errors.ImageTooManyPixels: 413,

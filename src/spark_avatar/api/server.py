@@ -8,11 +8,11 @@ from contextlib import suppress
 import uvicorn
 from starlette.types import ASGIApp
 
+from spark_avatar.api.slow_clients import ImpatientProtocol
 from spark_avatar.errors import ConfigurationError
 
 _LAST_ANSWERS_SECONDS = 3
 """For requests under way when the server stops."""
-_KEEP_ALIVE_SECONDS = 30
 
 
 class _AnnouncedServer(uvicorn.Server):
@@ -37,20 +37,23 @@ class _AnnouncedServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(app: ASGIApp, *, host: str, port: int, on_stop: Callable[[], None], greeting: Callable[[str], str]) -> None:
-    """Serves until SIGINT or SIGTERM, then calls `on_stop` and ends. Port 0 picks a free one. `greeting` makes lines to print
-    from the server's URL, once it answers.
+def serve(
+    app: ASGIApp, *, host: str, port: int, client_seconds: int, on_stop: Callable[[], None], greeting: Callable[[str], str]
+) -> None:
+    """Serves until SIGINT or SIGTERM, then calls `on_stop` and ends. Port 0 picks a free one. A client that keeps a connection
+    waiting for `client_seconds` loses it. `greeting` makes lines to print from the server's URL, once it answers.
 
     Raises `ConfigurationError` when the address cannot be had.
     """
     config = uvicorn.Config(
         app,
         lifespan="on",
+        http=ImpatientProtocol,
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=client_seconds,
         timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
     )
     with _listener(host, port) as listener, suppress(KeyboardInterrupt):

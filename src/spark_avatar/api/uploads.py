@@ -2,7 +2,8 @@
 
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,6 +33,16 @@ routes = APIRouter(prefix="/api/v1/storage", tags=["files"])
 @routes.post("/files", responses={200: {"model": UploadAnswer}}, openapi_extra=TAKES_FILE)
 async def upload(request: Request, caller: CallerOf, ports: PortsOf) -> Response:
     """Stores an image, a recording or a video, and returns an address that `image_url` and `audio_url` accept."""
+    async with uploaded_file(request, ports) as part:
+        stored = await run_in_threadpool(_store, part.file, part.filename or "", caller, ports)
+    url = ports.files.link(stored.key, base_url=base_url(ports, request))
+    file = UploadedFile(url=url, key=stored.key, size=stored.size, content_type=stored.media_type)
+    return Response(UploadAnswer(url=url, data=file).model_dump_json(), media_type="application/json")
+
+
+@asynccontextmanager
+async def uploaded_file(request: Request, ports: Ports) -> AsyncGenerator[UploadFile]:
+    """The part `file` of a multipart request, until the block ends. Raises `MalformedRequest` and `TooLarge`."""
     parser = _parser(request, ports.limits.upload_bytes + _MULTIPART_SLACK_BYTES)
     try:
         form = await parser.parse()
@@ -43,12 +54,19 @@ async def upload(request: Request, caller: CallerOf, ports: PortsOf) -> Response
         part = form.get("file")
         if not isinstance(part, UploadFile):
             raise MalformedRequest(f"The upload has no file in it. {_EXPECTED}")
-        stored = await run_in_threadpool(_store, part.file, part.filename or "", caller, ports)
+        yield part
     finally:
         await form.close()
-    url = ports.files.link(stored.key, base_url=base_url(ports, request))
-    file = UploadedFile(url=url, key=stored.key, size=stored.size, content_type=stored.media_type)
-    return Response(UploadAnswer(url=url, data=file).model_dump_json(), media_type="application/json")
+
+
+@contextmanager
+def copy_of(content: BinaryIO, ports: Ports) -> Iterator[Path]:
+    """A file with that content, until the block ends."""
+    with tempfile.TemporaryDirectory(dir=ports.scratch, prefix="upload-") as folder:
+        path = Path(folder) / "file"
+        with path.open("wb") as target:
+            shutil.copyfileobj(content, target, length=1024 * 1024)
+        yield path
 
 
 def _parser(request: Request, limit: int) -> MultiPartParser:
@@ -68,8 +86,5 @@ async def _parts(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
 
 
 def _store(content: BinaryIO, filename: str, caller: Caller, ports: Ports) -> StoredFile:
-    with tempfile.TemporaryDirectory(dir=ports.scratch, prefix="upload-") as folder:
-        path = Path(folder) / "file"
-        with path.open("wb") as target:
-            shutil.copyfileobj(content, target, length=1024 * 1024)
+    with copy_of(content, ports) as path:
         return ports.files.upload(path, filename=filename, caller=caller)

@@ -14,7 +14,7 @@ from spark_avatar.app.services import Services, build_services
 from spark_avatar.app.start import PatientStart
 from spark_avatar.config import Settings, traces_wanted
 from spark_avatar.database.patience import is_away
-from spark_avatar.errors import DatabaseUnavailable, StorageUnavailable
+from spark_avatar.errors import DatabaseUnavailable, MalformedRequest, StorageUnavailable
 from spark_avatar.service.members import WELCOME_PATH
 from spark_avatar.tasks.sql.demand import SqlDemandMeter
 from spark_avatar.tasks.sql.totals import SqlStageTotals
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from spark_avatar.api.ports import Ports
+
+_NUL = "NUL (0x00)"
+"""In the words of PostgreSQL's driver for a text that it does not send."""
 
 
 def create_app(settings: Settings, logging: Logging = PLAIN_LOGGING) -> FastAPI:
@@ -57,8 +60,7 @@ def create_app(settings: Settings, logging: Logging = PLAIN_LOGGING) -> FastAPI:
     app = build_api(registry=registry, lifespan=lifespan)
     app.state.ports = _ports(services, registry)
     app.state.start = start
-    for silence in (DBAPIError, TimeoutError):
-        app.add_exception_handler(silence, _answer_silence)
+    install_database_answers(app)
     app.include_router(open_console(settings, services.storage))
     return app
 
@@ -80,16 +82,22 @@ def run_server(settings: Settings, *, host: str, port: int, log_json: bool, log_
     def greeting(url: str) -> str:
         return start.greet(lambda: _welcome(ports, url) + _key_hint(start.services))
 
-    serve(app, host=host, port=port, on_stop=ports.stopping.set, greeting=greeting)
+    serve(app, host=host, port=port, client_seconds=settings.client_seconds, on_stop=ports.stopping.set, greeting=greeting)
 
 
-def _answer_silence(request: Request, error: Exception) -> Response:
-    """503 for a call that the database did not answer; other faults of it are ours."""
+def install_database_answers(app: FastAPI) -> None:
+    """503 for a call that the database did not answer, 400 for a text that it does not take; other faults of it are ours."""
     from spark_avatar.api.problems import answer_error
 
-    if not is_away(error):
+    def answer(request: Request, error: Exception) -> Response:
+        if is_away(error):
+            return answer_error(request, DatabaseUnavailable("The database does not answer: try again later."))
+        if isinstance(error, DBAPIError) and _NUL in str(error.orig):
+            return answer_error(request, MalformedRequest("The request holds a NUL character: leave it out."))
         raise error
-    return answer_error(request, DatabaseUnavailable("The database does not answer: try again later."))
+
+    for fault in (DBAPIError, TimeoutError):
+        app.add_exception_handler(fault, answer)
 
 
 def _welcome(ports: Ports, url: str) -> str:
@@ -120,6 +128,7 @@ def _ports(services: Services, registry: CollectorRegistry) -> Ports:
         generation=services.generation,
         tasks=services.tasks,
         analysis=services.analysis,
+        verification=services.verification,
         system=open_system(services),
         webhooks=services.webhooks,
         webhook_endpoints=services.webhook_endpoints,

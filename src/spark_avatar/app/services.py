@@ -62,11 +62,14 @@ from spark_avatar.service.segment_cleanup import clear_ended, segment_workdirs
 from spark_avatar.service.staging import GRACE_SECONDS, StagingRecovery
 from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.service.tasks import TaskService
+from spark_avatar.service.verification import VerificationService
 from spark_avatar.service.webhook_endpoints import WebhookEndpoints
 from spark_avatar.service.webhooks import WebhookDeliverer, WebhookSigner
+from spark_avatar.storage.links import LinkSigner
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.tasks.sql.deliveries import SqlDeliveryStore
 from spark_avatar.tasks.sql.endpoints import SqlEndpointStore
+from spark_avatar.tasks.sql.search import task_beginning_with
 from spark_avatar.tasks.sql.segments import SqlSegmentStore
 from spark_avatar.tasks.sql.staging import SqlStagedTasks
 from spark_avatar.tasks.sql.store import SqlTaskStore
@@ -76,6 +79,11 @@ from spark_avatar.wiring import model_catalog
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from spark_avatar.tasks.task import AccountId, Task
+
+_VERIFY_SECONDS = 90.0
+"""For the frames of one video: the first 600 at most are read."""
+_MOST_VERIFYING = 4
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -98,6 +106,7 @@ class Services:
     roster: SqlRoster
     housekeeping: Housekeeping
     analysis: AnalysisService
+    verification: VerificationService
     webhooks: WebhookDeliverer
     webhook_endpoints: WebhookEndpoints
     account_data: AccountData
@@ -129,6 +138,7 @@ class Services:
         for sweeper in self.sweepers:
             sweeper.stop()
         self.analysis.helper.stop()
+        self.verification.helper.stop()
         self.dispatcher.stop(grace_seconds=self.settings.drain_seconds)
         self.housekeeping.presence.withdraw()
         shutil.rmtree(self.housekeeping.scratch, ignore_errors=True)
@@ -181,6 +191,7 @@ def build_services(settings: Settings, logging: Logging = PLAIN_LOGGING) -> Serv
         roster=roster,
         housekeeping=housekeeping,
         analysis=analysis,
+        verification=_verification(settings, database),
         webhooks=webhooks,
         account_data=account_data_of(settings, database, storage),
         webhook_endpoints=WebhookEndpoints(webhooks.endpoints, webhooks.deliveries, webhooks.signer, accounts.audit),
@@ -227,9 +238,17 @@ def _webhooks(settings: Settings, database: Engine, store: SqlTaskStore) -> Webh
     return WebhookDeliverer(SqlDeliveryStore(database), SqlEndpointStore(database), store, sender, signer, audit)
 
 
+def _verification(settings: Settings, database: Engine) -> VerificationService:
+    def find(beginning: str, account_id: AccountId) -> Task | None:
+        return task_beginning_with(database, beginning, account_id=account_id)
+
+    helper = HelperProcess(call_seconds=_VERIFY_SECONDS, most_waiting=_MOST_VERIFYING)
+    return VerificationService(helper, find, settings.provenance_trust)
+
+
 def _retention(settings: Settings, store: SqlTaskStore, storage: ObjectStorage) -> Retention:
     ages = age(timedelta(days=settings.keep_days)), age(timedelta(hours=settings.keep_input_hours))
-    return Retention(store, storage, TaskFiles(storage), *ages)
+    return Retention(store, storage, TaskFiles(storage), LinkSigner(secret_of(settings)), *ages)
 
 
 def _answers(storage: ObjectStorage) -> bool:

@@ -37,17 +37,8 @@ def verify(
 
 
 def _document(found: "Examination", task: "Task | None") -> dict[str, object]:
-    from dataclasses import asdict
-
-    return {
-        "verdict": found.verdict.value,
-        "id": found.identity,
-        "manifest": asdict(found.manifest) | {"self_made": found.manifest.self_made} if found.manifest else None,
-        "tags": asdict(found.tags) if found.tags else None,
-        "comment": found.commented,
-        "watermark": {"id": found.watermark_id, "score": round(found.watermark.score, 1)} if found.watermark else None,
-        "task": {"id": task.id, "status": task.status.value, "created_at": task.created_at.isoformat()} if task else None,
-    }
+    known = {"id": task.id, "status": task.status.value, "created_at": task.created_at.isoformat()} if task else None
+    return found.document() | {"task": known}
 
 
 def _lines(found: "Examination", task: "Task | None") -> list[str]:

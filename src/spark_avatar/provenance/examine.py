@@ -1,8 +1,10 @@
 """What a video says of itself, wherever it comes from."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any, Final
 
 from spark_avatar.errors import ConfigurationError, InputError
 from spark_avatar.media.encoder import PROVENANCE
@@ -11,6 +13,9 @@ from spark_avatar.provenance.manifest import ManifestFinding, read_manifest
 from spark_avatar.provenance.provenance import identity_prefix
 from spark_avatar.provenance.tags import Tags, read_tags, tags_in
 from spark_avatar.provenance.watermark import Watermark, read_watermark
+
+_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}(-[0-9a-f]{4}-[0-9a-f]{12})?")
+"""A UUID, or what a watermark holds of one."""
 
 
 class Verdict(StrEnum):
@@ -50,9 +55,23 @@ class Examination:
 
     @property
     def identity(self) -> str | None:
-        """The id to look for: the signed one if it may be believed, else what the frames carry, else what the tags say."""
+        """The id to look for: the signed one if it may be believed, else what the frames carry, else what the tags say; None
+        where that is no id.
+        """
         signed = self.manifest.identity if self.manifest is not None and self.manifest.intact else None
-        return signed or self.watermark_id or (self.tags.identity if self.tags is not None else None)
+        told = signed or self.watermark_id or (self.tags.identity if self.tags is not None else None)
+        return told if told is not None and _ID.fullmatch(told) else None
+
+    def document(self) -> dict[str, Any]:
+        """All of it, as JSON takes it."""
+        return {
+            "verdict": self.verdict.value,
+            "id": self.identity,
+            "manifest": asdict(self.manifest) | {"self_made": self.manifest.self_made} if self.manifest else None,
+            "tags": asdict(self.tags) if self.tags else None,
+            "comment": self.commented,
+            "watermark": {"id": self.watermark_id, "score": round(self.watermark.score, 1)} if self.watermark else None,
+        }
 
 
 def examine(video: Path, *, trust: Path | None = None) -> Examination:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path, PurePath
 from typing import Final
 
@@ -14,7 +14,7 @@ from spark_avatar.schemas.identity import AccountId
 from spark_avatar.service.clock import Clock, utc_now
 from spark_avatar.service.inputs import stored_key
 from spark_avatar.storage.keys import parse_key, upload_key
-from spark_avatar.storage.links import LinkSigner
+from spark_avatar.storage.links import ALWAYS, LinkSigner
 from spark_avatar.storage.storage import ObjectKey, Storage
 
 MEDIA_TYPES: Final = {
@@ -45,8 +45,6 @@ MEDIA_TYPES: Final = {
 }
 """By the suffix of a key. Nothing that a browser would run as a page or a script."""
 _OTHER = "application/octet-stream"
-_ALWAYS: Final = datetime(1970, 1, 1, tzinfo=UTC)
-"""Before any link expired."""
 _ELSEWHERE_SECONDS: Final = 3600.0
 """How long an address at the storage works at most: whoever watches longer follows our own link again. Cloud credentials that
 change by themselves may end it sooner, which is why the long-lived link stays ours."""
@@ -131,7 +129,7 @@ class FileService:
         """How the owner of a task reads one of its inputs: a new link to a file that we keep for that account, however old the
         one in the request is; any other address as it is.
         """
-        key = stored_key(url) or self._signer.key_from_url(url, _ALWAYS)
+        key = stored_key(url) or self._signer.key_from_url(url, ALWAYS)
         if key is None or key.split("/")[1] != account_id:  # a link that somebody else gave away is not made to last
             return InputLink(url, stored=False, available=True)
         try:

@@ -11,6 +11,7 @@ from spark_avatar.service.generation import KEY_LIFE
 from spark_avatar.service.recovery import OutputStorage
 from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.storage.keys import owner_of, shown_keys
+from spark_avatar.storage.links import ALWAYS, LINK_PATH, LinkSigner
 from spark_avatar.storage.storage import StoredObject
 from spark_avatar.tasks.store import TaskStore
 from spark_avatar.tasks.task import Task
@@ -31,10 +32,12 @@ class Retention:
     store: TaskStore
     storage: OutputStorage
     files: TaskFiles
+    signer: LinkSigner
+    """Of the links by which tasks name uploads."""
     task_age: timedelta | None
     """Of ended tasks and their files, since their end."""
     input_age: timedelta | None
-    """Of uploads, and of inputs that came inside requests, since they were stored. Those of an open task stay."""
+    """Of uploads, and of inputs that came inside requests, since they were stored. Those that an open task needs stay."""
     clock: Clock = utc_now
     _orphans_due: datetime = field(default=datetime.min.replace(tzinfo=UTC))
 
@@ -66,6 +69,9 @@ class Retention:
             return 0
         latest = now - self.input_age
         old = [stored for stored in self.storage.list("uploads/") if _is_older(stored, latest)]
+        if old:
+            named = {self.signer.key_from_url(url, ALWAYS) for url in self.store.addresses_of_open(f"{LINK_PATH}uploads/")}
+            old = [stored for stored in old if stored.key not in named]
         old += [stored for stored in self.storage.list("inputs/") if _is_older(stored, latest) and not self._is_open(stored)]
         return self._remove(old)
 

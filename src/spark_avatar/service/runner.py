@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from spark_avatar import tracing
@@ -150,9 +151,11 @@ class TaskRunner:
         with monitor, self._workdir(task, claim) as folder:
             started = time.perf_counter()
             with tracing.span("fetch"):
-                image = self.fetcher.fetch(task.request.image_url, "image", folder / "image", checkpoint=monitor.checkpoint)
-                audio = self.fetcher.fetch(task.request.audio_url, "audio", folder / "audio", checkpoint=monitor.checkpoint)
-                background = self._fetch_background(task, folder, monitor)
+                fetch = partial(self.fetcher.fetch, given_at=task.created_at, checkpoint=monitor.checkpoint)
+                image = fetch(task.request.image_url, "image", folder / "image")
+                audio = fetch(task.request.audio_url, "audio", folder / "audio")
+                behind = task.request.background_url
+                background = fetch(behind, "background", folder / "background") if behind else None
             fetched = time.perf_counter() - started
             if not self.store.report(task.id, claim, progress=_FETCHED, stage="fetched", uploaded_at=self.clock()):
                 raise ClaimLost
@@ -181,12 +184,6 @@ class TaskRunner:
         rendition.timings["fetch"] = fetched
         cost = min(price.charge(rendition.seconds, rendition.compute_units), set_aside)
         return rendition, output, TaskUsage(plain(cost), float(price.discount), rendition.compute_units)
-
-    def _fetch_background(self, task: Task, folder: Path, monitor: TaskMonitor) -> Path | None:
-        url = task.request.background_url
-        if not url:
-            return None
-        return self.fetcher.fetch(url, "background", folder / "background", checkpoint=monitor.checkpoint)
 
     def _in_parts(
         self, task: Task, image: Path, audio: Path, folder: Path, engine: str, monitor: TaskMonitor

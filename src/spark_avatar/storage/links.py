@@ -3,7 +3,7 @@
 import base64
 import hmac
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
@@ -15,6 +15,9 @@ LINK_PATH: Final = "/v1/files/"
 """What stands before the key in a link's path."""
 _PURPOSE: Final = b"spark-avatar file link 1"
 """Keeps these signatures apart from any other made with the same secret."""
+
+ALWAYS: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before any link expired."""
 
 
 class LinkSigner:

@@ -182,6 +182,10 @@ class TaskStore(Protocol):
         """Tasks that ended before the moment, the oldest first."""
         ...
 
+    def addresses_of_open(self, part: str) -> set[str]:
+        """Addresses of inputs of tasks that have not ended: those that hold `part`."""
+        ...
+
     def forget_keys(self, *, used_before: datetime) -> int:
         """Forgets idempotency keys that were used before the moment; returns how many."""
         ...

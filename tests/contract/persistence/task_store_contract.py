@@ -276,6 +276,25 @@ class TaskStoreContract:
         ahead = [store.ahead_of(store.get(TaskId(f"t{number}"))) for number in range(4)]
         assert ahead == [0, 0, 1, 2]
 
+    def test_the_inputs_of_open_tasks(self, store):
+        place = "https://a/v1/files/uploads/"
+
+        def ask(name, image, audio, **more):
+            request = TaskRequest("m", image, audio, **more)
+            store.add(task(name, request=request, seconds=ord(name)))
+
+        ask("a", f"{place}a_1", f"{place}a-2", ignored=("\0", "\ud800"))
+        ask("b", f"{place}b1", "https://elsewhere/uploads", background_url=f"{place}b2")
+        ask("c", f"{place}c", "stored:inputs/c")
+        assert fail(store, claim(store))
+        complete(store, claim(store))
+        assert claim(store).id == "c"
+        ask("d", f"{place}a_1", f"{place}c")
+        ask("e", f"{place}e%1", "https://elsewhere/upload_")
+        assert store.addresses_of_open("/v1/files/uploads/") == {f"{place}a_1", f"{place}c", f"{place}e%1"}
+        assert store.addresses_of_open("uploads/a_") == {f"{place}a_1"}
+        assert store.addresses_of_open("_") == {f"{place}a_1", "https://elsewhere/upload_"}
+
     def test_old_tasks_are_those_that_ended_before_a_moment(self, store):
         for name, seconds in (("a", 0), ("b", 1), ("c", 2), ("open", 3)):
             store.add(task(name, seconds=seconds))

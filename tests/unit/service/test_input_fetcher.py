@@ -38,6 +38,14 @@ def test_an_upload_that_is_gone(house: House, tmp_path):
         house.fetcher.fetch(url, "image", tmp_path / "image")
 
 
+def test_a_link_counts_as_it_did_when_it_was_given(house: House, tmp_path):
+    url, given_at = own_link(house, CONTENT), house.clock()
+    house.clock.forward(48 * 3600)
+    with pytest.raises(ImageUrlInvalid, match="expired: upload the file again"):
+        house.fetcher.fetch(url, "image", tmp_path / "image")
+    assert house.fetcher.fetch(url, "image", tmp_path / "image", given_at=given_at).read_bytes() == CONTENT
+
+
 def test_a_forged_link_is_an_ordinary_address(house: House, tmp_path):
     url = own_link(house, CONTENT)
     with pytest.raises(ImageUrlInvalid, match="not a public address"):

@@ -2,6 +2,7 @@
 
 import os
 from datetime import datetime, timedelta
+from urllib.request import urlopen
 
 import pytest
 from service_house import CALLER, House
@@ -10,13 +11,13 @@ from spark_avatar.errors import TaskNotFound
 from spark_avatar.service.retention import Retention, age
 from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.storage.keys import input_key, output_key, shown_keys, upload_key, work_key
-from spark_avatar.tasks.task import Task, TaskId
+from spark_avatar.tasks.task import Task, TaskId, TaskStatus
 
 DAY = timedelta(days=1)
 
 
 def retention(house: House, *, tasks: timedelta | None = 30 * DAY, inputs: timedelta | None = DAY) -> Retention:
-    return Retention(house.store, house.storage, TaskFiles(house.storage), tasks, inputs, clock=house.clock)
+    return Retention(house.store, house.storage, TaskFiles(house.storage), house.signer, tasks, inputs, clock=house.clock)
 
 
 def keys(house: House) -> list[str]:
@@ -99,6 +100,43 @@ def test_uploads_and_inputs_of_ended_tasks_go_after_a_day(house: House, image_ur
     assert keys(house) == sorted([new, *shown_keys(output_key(CALLER.account_id, task.id, 1))])
     assert old not in keys(house)
     assert house.task(task) == task
+
+
+@pytest.mark.parametrize("param", ["image_url", "audio_url"])
+def test_an_upload_stays_while_an_open_task_needs_it(param: str, house: House):
+    def submit(key: str) -> Task:
+        link = house.signer.sign(key, expires_at=house.clock() + timedelta(hours=1))
+        return house.submit(**{param: f"https://avatar.example.org/behind/a/proxy{link}"})
+
+    needed, done, never = (write(house, upload_key(CALLER.account_id, name, ".png")) for name in ("needed", "done", "never"))
+    submit(needed)
+    ended = submit(done)
+    house.clock.forward(5 * 86400)
+    retention(house).sweep()
+    assert [key for key in keys(house) if key.startswith("uploads/")] == sorted([done, needed])
+    house.tasks.cancel(ended.id, caller=CALLER)
+    retention(house).sweep()
+    assert [key for key in keys(house) if key.startswith("uploads/")] == [needed]
+    assert never not in keys(house)
+
+
+def test_a_task_that_waited_for_days_still_finds_its_uploads(house: House, image_url, audio_url):
+    """Although the links that it was given have expired, and uploads are kept for a day only."""
+    links = {}
+    for param, content in (("image_url", image_url), ("audio_url", audio_url)):
+        key = write(house, upload_key(CALLER.account_id, param, ""))
+        with urlopen(content) as opened:  # a data: URL
+            house.storage.put(key, opened.read())
+        set_age(house, key, house.clock())
+        links[param] = "https://avatar.example.org" + house.signer.sign(key, expires_at=house.clock() + timedelta(hours=1))
+    task = house.submit(**links)
+    house.clock.forward(5 * 86400)
+    retention(house).sweep()
+    runner = house.runner()
+    runner.run(runner.claim())
+    assert house.task(task).status is TaskStatus.COMPLETED, house.task(task).failure
+    retention(house).sweep()
+    assert house.storage.list("uploads/") == []
 
 
 def test_nothing_goes_when_everything_is_to_be_kept(house: House, image_url, audio_url):

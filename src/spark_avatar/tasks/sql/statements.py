@@ -7,10 +7,12 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Select,
+    String,
     Update,
     and_,
     bindparam,
     case,
+    cast,
     delete,
     func,
     insert,
@@ -89,6 +91,15 @@ REMOVE = delete(tasks).where(_this_task, _column.status.in_([status.value for st
 ENDED_BEFORE = (
     select(tasks).where(_column.ended_at < bindparam("the_moment")).order_by(_column.ended_at).limit(bindparam("the_limit"))
 )
+
+
+def requests_of_open(part: str) -> Select[Any]:
+    """What open tasks ask for, where `part` occurs. Found in the document's text: PostgreSQL fails on a document that it takes
+    apart where one of the strings in it holds a NUL.
+    """
+    is_open = _column.status.in_([status.value for status in TaskStatus if not status.ended])
+    return select(_column.request).where(is_open, cast(_column.request, String).contains(part, autoescape=True))
+
 
 FORGET_KEYS = delete(idempotency_keys).where(_used.created_at < bindparam("the_moment"))
 

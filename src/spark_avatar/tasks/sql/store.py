@@ -119,6 +119,14 @@ class SqlTaskStore:
             rows = connection.execute(statements.ENDED_BEFORE, {"the_moment": moment, "the_limit": limit}).all()
         return [task_of(row) for row in rows]
 
+    def addresses_of_open(self, part: str) -> set[str]:
+        """Addresses of inputs of tasks that have not ended: those that hold `part`."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(statements.requests_of_open(part)).all()
+        asked = [documents.read_request(row.request) for row in rows]
+        addresses = {address for each in asked for address in (each.image_url, each.audio_url, each.background_url)}
+        return {address for address in addresses if part in address}
+
     def forget_keys(self, *, used_before: datetime) -> int:
         """Forgets idempotency keys that were used before the moment; returns how many."""
         with writing(self._engine) as connection:
