@@ -7,7 +7,7 @@ LOCK := uv pip compile pyproject.toml requirements/build.in --override requireme
 	--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint format bench soak chaos lock clean train
+.PHONY: help setup setup-dev demo test lint format bench soak chaos lock clean test-training train
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -89,7 +89,10 @@ train: $(TRAINING)/venv/.ready ## train the articulation network (needs espeak-n
 		$(TRAIN).train --features $(TRAINING)/features $(TRAINING)/features-noise --bfloat16 --start $(TRAINING)/first$$seed.pt \
 			--out $(TRAINING)/seed$$seed.pt --steps $(TRAIN_SECOND_STEPS) --seed 1$$seed || exit; \
 	done
-	$(TRAIN).export $(TRAIN_SEEDS:%=$(TRAINING)/seed%.pt) $(TRAINING)/articulation.onnx
+	$(TRAIN).export $(TRAIN_SEEDS:%=$(TRAINING)/seed%.pt) $(TRAINING)/articulation.onnx --halved
+
+test-training: $(TRAINING)/venv/.ready $(VENV)/.development ## the tests of the training, which skip without PyTorch (installs it)
+	PYTHONPATH="$$(echo $(TRAINING)/venv/lib/python*/site-packages)" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 0 tests/training
 
 $(TRAINING)/venv/.ready: training/requirements.txt $(BIN)/python
 	$(BIN)/python -m venv $(TRAINING)/venv

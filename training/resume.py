@@ -20,7 +20,9 @@ def exported_members(path: Path) -> list[ArticulationNet]:
     Raises `ValueError` if the file holds something else.
     """
     graph = onnx.load(path).graph
-    arrays = {tensor.name: torch.tensor(numpy_helper.to_array(tensor)) for tensor in graph.initializer}
+    arrays = {tensor.name: torch.tensor(numpy_helper.to_array(tensor)).float() for tensor in graph.initializer}
+    # What `export.halve` made small is cast before it is used.
+    arrays |= {node.output[0]: arrays[node.input[0]] for node in graph.node if node.op_type == "Cast" and node.input[0] in arrays}
     convolutions = [[arrays[name] for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"]
     if not convolutions or len(convolutions) % _CONVOLUTIONS:
         raise ValueError(f"{path} holds {len(convolutions)} convolutions, a network has {_CONVOLUTIONS}")

@@ -27,8 +27,11 @@ from training.augment import Wave, chords, coloured_noise
 from training.scores import pearson
 
 _RATE: Final = 25.0
-_WHISPER_ENVELOPE_CEPSTRA: Final = 30
+_ENVELOPE_CEPSTRA: Final = 30
 _WINDOW: Final = 512
+_NOTE: Final = SAMPLE_RATE // 2
+_SCALE: Final = (0, 2, 4, 5, 7, 9, 11, 12)
+"""Semitones."""
 
 Condition = Callable[[Wave, Wave, np.random.Generator], Wave]
 """(n,) a voice, (n,) other voices and chance -> (n,) what the microphone hears."""
@@ -55,15 +58,40 @@ def room(voice: Wave, _others: Wave, random: np.random.Generator) -> Wave:
 
 
 def whisper(voice: Wave, _others: Wave, random: np.random.Generator) -> Wave:
-    """The envelope of the spectrum stays (cepstral smoothing), the vocal folds are exchanged for noise."""
+    """The vocal folds are exchanged for noise."""
+    return _revoiced(voice, random.standard_normal(len(voice)), tilt=(0.4, 1.6))
+
+
+def singing(voice: Wave, _others: Wave, random: np.random.Generator) -> Wave:
+    """The vocal folds hold the notes of a scale, half a second each, with vibrato (5.5 Hz, half a semitone)."""
+    time = np.arange(len(voice)) / SAMPLE_RATE
+    semitones = np.repeat(random.choice(_SCALE, len(voice) // _NOTE + 1), _NOTE)[: len(voice)]
+    pitch = 160 * 2 ** ((semitones + 0.5 * np.sin(2 * np.pi * 5.5 * time)) / 12)
+    pulses = np.diff(np.floor(np.cumsum(pitch) / SAMPLE_RATE), prepend=0.0)
+    return _revoiced(voice, pulses, tilt=(1.0, 1.0))
+
+
+def _revoiced(voice: Wave, source: Wave, tilt: tuple[float, float]) -> Wave:
+    """The envelope of the voice's spectrum stays (cepstral smoothing) and shapes another source; `tilt` weighs low and high."""
     _, _, spectrum = signal.stft(voice, nperseg=_WINDOW)
-    _, _, hiss = signal.stft(random.standard_normal(len(voice)), nperseg=_WINDOW)
+    _, _, excitation = signal.stft(source, nperseg=_WINDOW)
     cepstrum = np.fft.irfft(np.log(np.abs(spectrum) + 1e-5), axis=0)
-    cepstrum[_WHISPER_ENVELOPE_CEPSTRA:-_WHISPER_ENVELOPE_CEPSTRA] = 0
-    envelope = np.exp(np.fft.rfft(cepstrum, axis=0).real)
-    tilt = np.linspace(0.4, 1.6, len(envelope))[:, None]
-    _, heard = signal.istft(envelope * tilt * hiss / np.sqrt(np.mean(np.abs(hiss) ** 2)), nperseg=_WINDOW)
+    cepstrum[_ENVELOPE_CEPSTRA:-_ENVELOPE_CEPSTRA] = 0
+    envelope = np.exp(np.fft.rfft(cepstrum, axis=0).real) * np.linspace(*tilt, cepstrum.shape[0] // 2 + 1)[:, None]
+    _, heard = signal.istft(envelope * excitation / np.sqrt(np.mean(np.abs(excitation) ** 2)), nperseg=_WINDOW)
     return np.resize(heard, len(voice))
+
+
+def coughs(voice: Wave, _others: Wave, random: np.random.Generator) -> Wave:
+    """Every three seconds a burst of noise through a throat, a quarter of a second long and louder than the voice."""
+    length = SAMPLE_RATE // 4
+    throat = signal.butter(2, (400, 2500), "band", fs=SAMPLE_RATE, output="sos")
+    fade = 2 * np.percentile(np.abs(voice), 99) * np.exp(-np.arange(length) / (0.06 * SAMPLE_RATE))
+    heard = voice.copy()
+    for start in range(int(random.uniform(0, 3) * SAMPLE_RATE), len(voice) - length, 3 * SAMPLE_RATE):
+        burst = signal.sosfilt(throat, random.standard_normal(length))
+        heard[start : start + length] += fade * burst / np.abs(burst).max()
+    return heard
 
 
 def shouting(voice: Wave, _others: Wave, _random: np.random.Generator) -> Wave:
@@ -83,6 +111,8 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "a crowd, 10 dB under": lambda voice, others, _random: _mixed(voice, others, 10),
     "shouting, clipped": shouting,
     "whisper": whisper,
+    "singing": singing,
+    "coughs": coughs,
 }
 
 

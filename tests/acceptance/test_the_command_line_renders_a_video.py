@@ -59,9 +59,10 @@ def test_the_same_seed_gives_the_same_frames(rendered: tuple[Path, dict], media:
 
 
 def test_a_track_is_rendered_without_sound(media: Path, tmp_path: Path) -> None:
-    analysed = run("analyze", media / "word.wav", "--json")
+    analysed = run("analyze", media / "word.wav", "--json", "--transcript", "Nobody says all of this in one second")
     assert analysed.returncode == 0, analysed.stderr
     track = json.loads(analysed.stdout)
+    assert "transcript_ignored" in {warning["code"] for warning in track["warnings"]}
     assert track["frame_rate"] == 25
     assert len(track["mouth_open"]) == len(track["blendshapes"]["jawOpen"]) == 25
     path = tmp_path / "track.json"

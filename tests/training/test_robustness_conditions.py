@@ -48,6 +48,16 @@ def test_a_whisper_has_no_pitch(voice):
     assert voiced(robustness.whisper(voice, voice, np.random.default_rng(0))) < 0.05
 
 
+def test_a_song_holds_its_notes(voice):
+    sung = robustness.singing(voice, voice, np.random.default_rng(0)).astype(np.float32)
+    pitch = fundamental_frequency(sung, short_time_level(sung, len(sung) // 320))
+    voiced = pitch[pitch > 0]
+    assert len(voiced) > 0.3 * len(pitch)
+    low, high = np.percentile(voiced, [25, 75])
+    assert 140 < low < high < 340
+    assert high - low > 40  # spoken at 120 Hz throughout
+
+
 def test_a_telephone_leaves_the_mouth_nearly_as_it_was(voice):
     facts = AudioFacts(seconds=len(voice) / RATE, sample_rate=RATE, channels=1, codec="pcm_s16le", bytes=2 * len(voice))
     clean, heard = (

@@ -22,6 +22,9 @@ def analyze(
     visemes: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Write the visemes of a recording with their times here, JSON or CSV.")
     ] = None,
+    transcript: Annotated[
+        str | None, typer.Option(help="What is said in a recording, where it is known: sharpens the lips.")
+    ] = None,
     fps: Annotated[int, typer.Option(min=1, max=120, help="Frame rate of the track of a recording.")] = 25,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the track.")] = 0,
     json_output: JsonOutput = False,
@@ -32,11 +35,13 @@ def analyze(
     with path.open("rb") as file:
         kind = sniff_kind(file.read(SNIFF_BYTES))
     if kind == "image":
-        if output is not None or visemes is not None:
-            raise typer.BadParameter("only a recording has a track and visemes", param_hint="--output, --visemes")
+        if output is not None or visemes is not None or transcript is not None:
+            raise typer.BadParameter(
+                "only a recording has a track, visemes and a transcript", param_hint="--output, --visemes, --transcript"
+            )
         found, warnings = _portrait(path, preview)
     else:
-        found, warnings = _recording(path, fps, seed, preview=preview, output=output, visemes=visemes)
+        found, warnings = _recording(path, fps, seed, transcript or "", preview=preview, output=output, visemes=visemes)
     found["warnings"] = warnings
     if json_output:
         typer.echo(json.dumps(found))
@@ -60,7 +65,7 @@ def _portrait(path: Path, preview: Path | None) -> tuple[dict[str, object], list
 
 
 def _recording(
-    path: Path, fps: int, seed: int, *, preview: Path | None, output: Path | None, visemes: Path | None
+    path: Path, fps: int, seed: int, transcript: str, *, preview: Path | None, output: Path | None, visemes: Path | None
 ) -> tuple[dict[str, object], list[dict[str, str]]]:
     from fractions import Fraction
 
@@ -72,13 +77,12 @@ def _recording(
     from spark_avatar.media.audio import probe_audio, read_samples
     from spark_avatar.media.image import write_image
     from spark_avatar.media.limits import MediaLimits
-    from spark_avatar.speech.analyzer import analyze_samples
+    from spark_avatar.speech.analyzer import analyze_speech
     from spark_avatar.speech.mel import SAMPLE_RATE
     from spark_avatar.speech.visemes import find_visemes, listed, write_visemes
 
     facts = probe_audio(path, MediaLimits())
-    samples = read_samples(path, rate=SAMPLE_RATE)
-    features = analyze_samples(samples, facts)
+    features = analyze_speech(path, facts, transcript)
     track = animate(features, frame_rate=Fraction(fps), rng=np.random.default_rng(seed), emotion="auto")
     seen = find_visemes(features.visemes, features.activity, seconds=features.seconds)
     if output is not None:
@@ -86,6 +90,6 @@ def _recording(
     if visemes is not None:
         write_visemes(seen, visemes)
     if preview is not None:
-        write_image(preview, draw_recording(samples, track, seen))
+        write_image(preview, draw_recording(read_samples(path, rate=SAMPLE_RATE), track, seen))
     found = {**track.to_dict(), "visemes": listed(seen), "audio": asdict(features.diagnostics)}
     return found, [asdict(warning) for warning in features.warnings]

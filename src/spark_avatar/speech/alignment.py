@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spark_avatar.media.arrays import FloatArray
 from spark_avatar.speech.features import FEATURE_RATE
-from spark_avatar.speech.orthography import VOWELS, Sound
+from spark_avatar.speech.orthography import NUMBER, VOWELS, Sound
 from spark_avatar.speech.visemes import VISEMES
 
 _LEAST_PROBABILITY: Final = 1e-3
@@ -20,6 +20,9 @@ _LEAVE_OUT_NATS: Final = 6.0
 _LEAVE_OUT_DOUBTFUL_NATS: Final = 1.5
 _LEAVE_OUT_VOWEL_NATS: Final = 3.0
 _PAUSE_NATS: Final = 2.0
+_NUMBER_NATS: Final = -1.5
+"""What a frame counts that is given to a number: less than one of the right words, more than one of wrong ones."""
+_NUMBER_COLUMN: Final = len(VISEMES)
 _BAND: Final = 150
 """Sounds to either side of the proportional place: about ten seconds of speech."""
 _NEVER: Final = -1e30
@@ -27,7 +30,7 @@ _NEVER: Final = -1e30
 
 @dataclass(frozen=True)
 class AlignedSound:
-    """A sound with its time in seconds."""
+    """A sound, or a number in figures, with its time in seconds."""
 
     viseme: str
     start: float
@@ -41,7 +44,8 @@ class Alignment:
     sounds: tuple[AlignedSound, ...]
     """Those that were found, in order."""
     fit: float
-    """Mean log probability per frame of speech, in nats: about -1 for the words that are spoken, under -2.5 for others."""
+    """Mean log probability per frame of speech outside numbers, in nats: about -1 for the words that are spoken, under -2.5 for
+    others."""
 
 
 def align(probabilities: FloatArray, activity: NDArray[np.bool_], sounds: Sequence[Sound]) -> Alignment:
@@ -124,23 +128,23 @@ def _traced(
         for start, end in pairwise(edges)
         if path[start] % 2 == 1
     )
-    spoken = evidence[np.arange(len(path)), columns[path]][activity]
+    spoken = evidence[np.arange(len(path)), columns[path]][activity & (columns[path] != _NUMBER_COLUMN)]
     return Alignment(found, float(spoken.mean()) if len(spoken) else _NEVER)
 
 
 def _evidence(probabilities: FloatArray, activity: NDArray[np.bool_]) -> FloatArray:
-    """(n, 15) log probabilities, vowels lenient towards each other."""
+    """(n, 16) log probabilities, vowels lenient towards each other; the last column is that of numbers."""
     vowels = [VISEMES.index(name) for name in VOWELS]
     lenient = probabilities.astype(np.float64)
     any_vowel = lenient[:, vowels].sum(axis=1, keepdims=True)
     lenient[:, vowels] = np.maximum(lenient[:, vowels], _OTHER_VOWEL * any_vowel)
     lenient[~activity, 0] = 1.0
-    logs: FloatArray = np.log(np.maximum(lenient, _LEAST_PROBABILITY))
-    return logs
+    logs = np.log(np.maximum(lenient, _LEAST_PROBABILITY))
+    return np.column_stack([logs, np.full(len(logs), _NUMBER_NATS)])
 
 
 def _column(sound: Sound) -> int:
-    return VISEMES.index(sound.viseme)
+    return _NUMBER_COLUMN if sound.viseme == NUMBER else VISEMES.index(sound.viseme)
 
 
 def _price(sound: Sound) -> float:

@@ -32,7 +32,7 @@ _STEP: Final = SAMPLE_RATE // FEATURE_RATE
 _IGNORED: Final = QualityWarning(
     "transcript_ignored",
     "The transcript was not used: it does not match what is heard, or its script does not tell sounds. Give the words that are "
-    "spoken, in Latin, Greek or Cyrillic letters, or none.",
+    "spoken, in Latin, Greek or Cyrillic letters and with numbers written out, or none.",
 )
 
 

@@ -5,6 +5,7 @@ in nearly every language that is written in Latin, Greek or Cyrillic letters, an
 give nothing.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
@@ -12,11 +13,15 @@ from typing import Final
 from spark_avatar.speech.visemes import VISEMES
 
 VOWELS: Final = ("aa", "E", "ih", "oh", "ou")
+NUMBER: Final = "number"
+"""In place of a viseme: a number in figures, whose sounds its digits do not tell."""
+_FIGURES: Final = re.compile(r"\d(?:[\d.,:]*\d)?")
+_NUMBER_WORD: Final = "#"
 
 
 @dataclass(frozen=True)
 class Sound:
-    """One expected viseme."""
+    """One expected viseme, or `NUMBER`: any number of unknown ones."""
 
     viseme: str
     certain: bool = True
@@ -106,7 +111,7 @@ _AS_LATIN: Final = {pair[0]: pair[1:] for pair in f"{_CYRILLIC} {_GREEK}".split(
 
 
 def sounds_of_text(text: str) -> list[Sound]:
-    """The visemes that a text should show, in order; empty for scripts whose letters do not tell."""
+    """The visemes that a text should show, in order, and its numbers; empty for scripts whose letters do not tell."""
     return [sound for word in _words(text) for sound in _sounds_of_word(word)]
 
 
@@ -114,10 +119,14 @@ def _words(text: str) -> list[str]:
     # Accents change little on the lips: they are taken off, except where they make another letter.
     plain = "".join(letter for letter in unicodedata.normalize("NFD", text.casefold()) if not unicodedata.combining(letter))
     latin = "".join(_AS_LATIN.get(letter, letter) for letter in plain)
-    return "".join(letter if letter in _GRAPHEMES else " " if letter not in "'’" else "" for letter in latin).split()
+    letters = "".join(letter if letter in _GRAPHEMES or letter.isdecimal() or letter in ".,:'’" else " " for letter in latin)
+    told = _FIGURES.sub(f" {_NUMBER_WORD} ", letters)
+    return re.sub(r"[.,:\d]", " ", told).replace("'", "").replace("’", "").split()
 
 
 def _sounds_of_word(word: str) -> list[Sound]:
+    if word == _NUMBER_WORD:
+        return [Sound(NUMBER, starts_word=True)]
     visemes: list[str] = []
     position = 0
     while position < len(word):

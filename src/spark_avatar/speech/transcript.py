@@ -8,12 +8,15 @@ import numpy as np
 from spark_avatar.media.arrays import Curve
 from spark_avatar.speech.alignment import AlignedSound, align
 from spark_avatar.speech.features import ARTICULATION, FEATURE_RATE, SpeechFeatures
-from spark_avatar.speech.orthography import sounds_of_text
+from spark_avatar.speech.orthography import NUMBER, sounds_of_text
 
 _CHANNELS: Final = {"PP": "close", "FF": "labiodental"}
 _BETTER_THAN_BACKWARDS: Final = 0.5
 """Nats per frame by which a text must fit better than its own sounds in reverse order: 0.9 to 1.3 for the words that are
 spoken, -0.5 to 0.45 for others (24 sentences of two synthetic voices, 72 wrong texts)."""
+_MOST_NUMBERS: Final = 0.75
+"""Share of the speech that numbers in figures may take: what is left of a wrong text fits anywhere. Of 32 texts with figures in
+eight languages the right ones gave them up to 0.70, the one wrong one that passed for right 0.82."""
 _NEAR_SECONDS: Final = 0.08
 """Alignment and eye are not more exact than this: what was heard so close to a sound of the text is that sound."""
 _UNTOLD: Final = 0.3
@@ -26,21 +29,26 @@ def sharpened(features: SpeechFeatures, text: str) -> SpeechFeatures | None:
     is written in letters that do not tell sounds.
     """
     sounds = sounds_of_text(text)
-    if not sounds:
+    if all(sound.viseme == NUMBER for sound in sounds):
         return None
     alignment = align(features.visemes, features.activity, sounds)
     backwards = align(features.visemes, features.activity, sounds[::-1])
     if alignment.fit < backwards.fit + _BETTER_THAN_BACKWARDS:
         return None
+    numbers = [sound for sound in alignment.sounds if sound.viseme == NUMBER]
+    counted = sum(number.end - number.start for number in numbers)
+    if counted > _MOST_NUMBERS * features.activity.sum() / FEATURE_RATE:
+        return None
     articulation = features.articulation.copy()
     for viseme, channel in _CHANNELS.items():
         column = ARTICULATION.index(channel)
         told = [sound for sound in alignment.sounds if sound.viseme == viseme]
-        articulation[:, column] = _as_told(articulation[:, column], told)
+        articulation[:, column] = _as_told(articulation[:, column], told, numbers)
     return replace(features, articulation=articulation)
 
 
-def _as_told(heard: Curve, told: list[AlignedSound]) -> Curve:
+def _as_told(heard: Curve, told: list[AlignedSound], untold: list[AlignedSound]) -> Curve:
+    """`told` sounds are met, and nothing else but what was heard in them and in the `untold` numbers."""
     times = np.arange(len(heard)) / FEATURE_RATE
     wanted, near = np.zeros(len(heard)), np.zeros(len(heard))
     for sound in told:
@@ -48,5 +56,7 @@ def _as_told(heard: Curve, told: list[AlignedSound]) -> Curve:
         outside = np.maximum(np.maximum(sound.start - times[first:last], times[first:last] - sound.end), 0)
         wanted[first:last] = np.maximum(wanted[first:last], np.exp(-0.5 * (outside / _FLANK_SECONDS) ** 2))
         near[first:last] = np.maximum(near[first:last], outside < _NEAR_SECONDS)
+    for number in untold:
+        near[(times > number.start - _NEAR_SECONDS) & (times < number.end + _NEAR_SECONDS)] = 1
     kept = heard * np.where(near > 0, 1.0, _UNTOLD)
     return np.maximum(kept, wanted).astype(np.float32)

@@ -36,6 +36,8 @@ def closures(features: SpeechFeatures) -> np.ndarray:
         ("φίλος", ["FF", "ih", "nn", "oh", "SS"]),
         ("city cat", ["SS", "ih", "DD", "ih", "kk", "aa", "DD"]),
         ("你好", []),
+        ("At 3:15, 1,250.5 m²", ["aa", "DD", "number", "number", "PP"]),
+        ("2026 年", ["number"]),
         ("", []),
     ],
 )
@@ -74,6 +76,26 @@ def test_every_p_b_and_m_of_the_text_closes_the_lips_and_nothing_else_does(heard
         assert closures(told)[(times >= sound.start - 0.02) & (times <= sound.end + 0.02)].max() > 0.95
     far = np.all([np.maximum(s.start - times, times - s.end) > 0.1 for s in labials], axis=0)
     assert closures(told)[far].max() <= 0.3 * closures(heard)[far].max() + 1e-6
+
+
+def test_a_number_in_figures_stands_for_whatever_is_said_there(heard):
+    """As if `a photograph` and `a computer` were numbers: their own p, f and m stay as they were heard."""
+    text = SAID.replace("a photograph", "1,234").replace("A computer", "5")
+    told, whole = sharpened(heard, text), sharpened(heard, SAID)
+    alignment = align(heard.visemes, heard.activity, sounds_of_text(text))
+    numbers = [sound for sound in alignment.sounds if sound.viseme == "number"]
+    times = np.arange(len(heard.activity)) / FEATURE_RATE
+    inside = np.any([(times > number.start) & (times < number.end) for number in numbers], axis=0)
+    assert len(numbers) == 2
+    assert 0.4 < numbers[0].end - numbers[0].start < 1.2
+    assert (closures(told)[inside] >= closures(heard)[inside]).all()
+    away = np.all([np.maximum(n.start - times, times - n.end) > 0.3 for n in numbers], axis=0)
+    assert np.abs(closures(told)[away] - closures(whole)[away]).mean() < 0.02
+
+
+@pytest.mark.parametrize("text", ["1 2 3", NOT_SAID.replace("Several", "7").replace("one", "1")])
+def test_figures_make_no_wrong_text_right(heard, text):
+    assert sharpened(heard, text) is None
 
 
 def test_words_that_nobody_says_are_refused(heard):
