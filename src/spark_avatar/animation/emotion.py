@@ -33,7 +33,7 @@ class Manner:
 MANNERS: Final[Mapping[str, Manner]] = {
     "neutral": Manner(),
     "happy": Manner(
-        {"mouthSmile": 0.55, "cheekSquint": 0.50, "eyeSquint": 0.25, "browOuterUp": 0.20, "browInnerUp": 0.15},
+        {"mouthSmile": 0.70, "cheekSquint": 0.60, "eyeSquint": 0.30, "browOuterUp": 0.20, "browInnerUp": 0.15},
         pitch=-0.8,
         mouth=1.05,
         liveliness=1.15,
@@ -51,7 +51,7 @@ MANNERS: Final[Mapping[str, Manner]] = {
         liveliness=1.25,
     ),
     "surprised": Manner(
-        {"browInnerUp": 0.95, "browOuterUp": 0.95, "mouthUpperUp": 0.05, "jawOpen": 0.05},
+        {"browInnerUp": 0.95, "browOuterUp": 0.95, "eyeWide": 0.5, "mouthUpperUp": 0.05, "jawOpen": 0.05},
         pitch=-1.2,
         mouth=1.08,
         liveliness=1.1,

@@ -21,13 +21,13 @@ _POSTURE: Final = (4.2, 2.9, 2.6)
 _POSTURE_SECONDS: Final = 0.7
 _RESTLESSNESS: Final = (1.5, 1.2, 0.9)
 _RESTLESSNESS_SECONDS: Final = 0.24
-_TREMOR: Final = (0.13, 0.13, 0.10)
+_TREMOR: Final = (0.19, 0.18, 0.15)
 _TREMOR_SECONDS: Final = 0.025
 _STILLER_IN_SILENCE: Final = 0.65
 
 # The head goes along with every syllable (Munhall et al. 2004: loudness and pitch explain most of a speaker's head motion): down
 # by so many degrees per dB over what was said just before and after.
-_BOB_PER_DB: Final = 0.05
+_BOB_PER_DB: Final = 0.07
 _BOB_MOST_DB: Final = 10.0
 _BOB_SECONDS: Final = (0.035, 0.25)
 

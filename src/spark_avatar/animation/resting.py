@@ -11,15 +11,15 @@ from spark_avatar.speech.features import FEATURE_RATE
 
 # In pauses of eight filmed speakers the inner lips are 0.030-0.076 E apart (0.048 in the middle) and move 0.21-1.23 times as
 # much as in speech.
-_PARTED: Final = (0.034, 0.056)
-_WANDER_SHARE: Final = 0.25
+_PARTED: Final = (0.032, 0.052)
+_WANDER_SHARE: Final = 0.3
 _WANDER_SECONDS: Final = 0.22
 # Who pauses for longer than this, or has said everything, lets the mouth close.
 _PARTED_SECONDS: Final = 1.4
 _PARTED_AT_THE_END_SECONDS: Final = 0.25
 _CLOSING_SECONDS: Final = 0.8
 # Before a phrase the mouth opens to draw breath (half a second, see `breathing`) and comes back for the first sound.
-_INTAKE: Final = (0.015, 0.04)
+_INTAKE: Final = (0.02, 0.045)
 _INTAKE_SECONDS: Final = 0.6
 
 

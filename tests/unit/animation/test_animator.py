@@ -2,9 +2,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from made_features import made_features, talk
 
 from spark_avatar.animation.animator import animate
+from spark_avatar.animation.head import LIMITS
 from spark_avatar.animation.track import AnimationTrack
 from spark_avatar.media.video import frame_count
 
@@ -110,6 +113,37 @@ def test_silence_keeps_the_mouth_shut_but_the_person_alive():
     assert track.curve("eyeBlinkLeft").max() > 0.9
     assert track.head_rotation.std() > 0.5
     assert np.ptp(track.breath) > 0.5
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seconds=st.floats(0.1, 5.0),
+    seed=st.integers(0, 2**63 - 1),
+    rate=st.sampled_from([Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(50), Fraction(60)]),
+    expressiveness=st.floats(0, 2),
+    head_motion=st.floats(0, 2),
+    emotion=st.sampled_from(["auto", "neutral", "happy", "sad", "angry", "surprised", "calm"]),
+)
+def test_whatever_is_asked_for_is_a_face(seconds, seed, rate, expressiveness, head_motion, emotion):
+    options = {"expressiveness": expressiveness, "head_motion": head_motion, "emotion": emotion}
+    features = talk(seconds)
+    track, again = (animated(features, rate, seed, **options) for _ in range(2))
+    assert len(track) == frame_count(features.seconds, rate)
+    for one, two in zip(
+        (track.blendshapes, track.head_rotation, track.head_translation, track.breath),
+        (again.blendshapes, again.head_rotation, again.head_translation, again.breath),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, two)
+        assert np.isfinite(one).all()
+    assert track.blendshapes.min() >= 0
+    assert track.blendshapes.max() <= 1
+    assert (np.abs(track.head_rotation) <= np.array(LIMITS) + 1e-4).all()
+    assert np.abs(track.head_translation).max() <= 0.1 + 1e-6
+    assert 0 <= track.breath.min() <= track.breath.max() <= 1
+    assert np.abs(track.head_rotation[0]).max() < 1e-6
+    if head_motion == 0:
+        assert np.abs(track.head_rotation).max() == 0
 
 
 def test_what_the_analysis_prints():

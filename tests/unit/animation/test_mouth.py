@@ -50,7 +50,7 @@ def pauses(lengths: list[float]) -> tuple[SpeechFeatures, list[tuple[float, floa
 def test_lips_stay_parted_between_phrases_as_filmed_speakers_do():
     features, between = pauses([0.7, 0.8, 0.9, 1.0, 0.75, 0.85] * 4)
     gap = opening(features)
-    inside = [gap[round((start + 0.2) * 25) : round((end - 0.12) * 25)] for start, end in between]
+    inside = [gap[round((start + 0.25) * 25) : round((end - 0.2) * 25)] for start, end in between]
     parted = np.concatenate(inside)
     # Eight filmed speakers: 0.030-0.076 E on average, moving 0.21 to 1.23 times as much as in speech.
     assert 0.030 < parted.mean() < 0.076
@@ -58,7 +58,7 @@ def test_lips_stay_parted_between_phrases_as_filmed_speakers_do():
     assert parted.max() < 0.12
     assert np.ptp([part.mean() for part in inside]) > 0.005, "every pause the same"
     assert all(np.ptp(part) > 0.004 for part in inside), "frozen"
-    assert np.abs(np.diff(parted)).max() < 0.05
+    assert all(np.abs(np.diff(part)).max() < 0.02 for part in inside), "twitches"
 
 
 def test_lips_close_in_a_long_pause_and_part_again_for_breath():
