@@ -21,7 +21,7 @@ _POSTURE: Final = (4.2, 2.9, 2.6)
 _POSTURE_SECONDS: Final = 0.7
 _RESTLESSNESS: Final = (1.5, 1.2, 0.9)
 _RESTLESSNESS_SECONDS: Final = 0.24
-_TREMOR: Final = (0.19, 0.18, 0.15)
+_TREMOR: Final = (0.21, 0.20, 0.17)
 _TREMOR_SECONDS: Final = 0.025
 _STILLER_IN_SILENCE: Final = 0.65
 

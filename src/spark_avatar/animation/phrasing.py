@@ -24,11 +24,11 @@ _STANDS_OUT: Final = 0.6
 _FEWEST_SYLLABLES: Final = 3
 _SPACING_SECONDS: Final = 0.5
 _STRENGTH_RANGE: Final = (0.7, 1.6)
-# A question that asks for yes or no ends 3 semitones and more over the phrase before it, in most languages (Ohala 1984).
-_LAST_SECONDS: Final = 0.25
-_ASKING_SEMITONES: Final = 3.0
+# A question that asks for yes or no ends in a rise, as high as the phrase was or higher, in most languages (Ohala 1984).
+_LAST_SECONDS: Final = 0.5
+_ASKING_SEMITONES: Final = 2.5
 _LEAST_VOICED_SECONDS: Final = 0.08
-_SHORTEST_QUESTION_SECONDS: Final = 0.6
+_SHORTEST_QUESTION_SECONDS: Final = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,15 +65,15 @@ def _phrases(activity: NDArray[np.bool_]) -> tuple[Times, Times]:
 
 
 def _rises(features: SpeechFeatures, start: float, end: float) -> bool:
-    """Whether the voice is higher, and rising, in the last quarter of a second of a phrase than in the rest of it."""
+    """Whether the voice rises in the last half second of a phrase, to where it was in the rest of it or higher."""
     first, tail, last = (round(moment * FEATURE_RATE) for moment in (start, end - _LAST_SECONDS, end))
     before, ending = (part[part > 0] for part in (features.pitch[first:tail], features.pitch[tail:last]))
     least = int(_LEAST_VOICED_SECONDS * FEATURE_RATE)
     if end - start < _SHORTEST_QUESTION_SECONDS or min(len(before), len(ending)) < 2 * least:
         return False
-    risen = 12 * np.log2(np.median(ending[-least:]) / np.median(before))
-    rising = np.median(ending[-least:]) > np.median(ending[:least])
-    return bool(rising and risen > _ASKING_SEMITONES)
+    final = np.median(ending[-least:])
+    lowest = np.percentile(ending[:-least], 10)
+    return bool(final >= np.median(before) and 12 * np.log2(final / lowest) > _ASKING_SEMITONES)
 
 
 def _accents(features: SpeechFeatures) -> tuple[Times, NDArray[np.float64]]:

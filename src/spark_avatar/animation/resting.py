@@ -11,7 +11,7 @@ from spark_avatar.speech.features import FEATURE_RATE
 
 # In pauses of eight filmed speakers the inner lips are 0.030-0.076 E apart (0.048 in the middle) and move 0.21-1.23 times as
 # much as in speech.
-_PARTED: Final = (0.032, 0.052)
+_PARTED: Final = (0.032, 0.050)
 _WANDER_SHARE: Final = 0.3
 _WANDER_SECONDS: Final = 0.22
 # Who pauses for longer than this, or has said everything, lets the mouth close.
