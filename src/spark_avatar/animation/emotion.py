@@ -75,7 +75,7 @@ _PAUSE_SECONDS: Final = 0.9
 # and boredom half (Banse and Scherer 1996; Juslin and Laukka 2003).
 _USUAL_MELODY: Final = 3.0
 _USUAL_DYNAMICS_DB: Final = 6.0
-_AUTO_STRENGTH: Final = 0.5
+_AUTO_STRENGTH: Final = 0.4
 _LEAST_VOICED: Final = 25
 
 
