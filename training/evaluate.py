@@ -74,7 +74,7 @@ def score_animated(predictor: Predictor, clip: FilmedSpeech) -> ClipScores:
     """Compares the mouth that the program would animate. When somebody speaks is told by the installed weights."""
     heard = analyze_samples(clip.samples, AudioFacts("pcm_s16le", len(clip.samples) / SAMPLE_RATE, SAMPLE_RATE, 1, 0))
     features = replace(heard, articulation=predictor.channels(clip.samples))
-    mouth = animate_mouth(features, np.arange(len(clip.gap)) / GRID_RATE, amplitude=1.0)
+    mouth = animate_mouth(features, np.arange(len(clip.gap)) / GRID_RATE, np.random.default_rng(0), amplitude=1.0)
     shapes = np.zeros((len(clip.gap), len(BLENDSHAPES)), np.float32)
     for name, curve in mouth.items():
         shapes[:, BLENDSHAPES.index(name)] = curve

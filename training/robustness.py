@@ -130,7 +130,7 @@ def mouth_of(samples: Samples, facts: AudioFacts) -> Mouth:
     """The animated mouth. Raises `AudioSilent` if nothing is heard."""
     features = analyze_samples(samples, facts)
     times = np.arange(int(features.seconds * _RATE)) / _RATE
-    shapes = animate_mouth(features, times, amplitude=1.0)
+    shapes = animate_mouth(features, times, np.random.default_rng(0), amplitude=1.0)
     gap = np.maximum(shapes["jawOpen"] - shapes["mouthClose"], 0)
     clock = np.arange(len(features.activity)) / 50
     return Mouth(gap.astype(np.float32), np.interp(times, clock, features.activity.astype(np.float32)).astype(np.float32))

@@ -20,7 +20,7 @@ from spark_avatar.media.arrays import Curve, FloatArray
 from spark_avatar.media.video import frame_count
 from spark_avatar.speech.features import SpeechFeatures
 
-_KINDS_OF_CHANCE: Final = 6
+_KINDS_OF_CHANCE: Final = 7
 
 
 def animate(
@@ -42,14 +42,14 @@ def animate(
     phrasing = find_phrasing(features)
     manner = manner_of(blend_of(emotion, features))
     lively = expressiveness * manner.liveliness
-    for_head, for_gaze, for_blinks, for_expression, for_breath, for_emotion = rng.spawn(_KINDS_OF_CHANCE)
+    for_head, for_gaze, for_blinks, for_expression, for_breath, for_emotion, for_mouth = rng.spawn(_KINDS_OF_CHANCE)
     head = animate_head(features, phrasing, times, for_head, amount=head_motion * manner.liveliness**0.5, beats=lively)
     offsets, lowered = animate_emotion(manner, features, phrasing, times, for_emotion, amount=expressiveness)
     shapes = (
-        animate_mouth(features, times, amplitude=manner.mouth * (0.85 + 0.15 * expressiveness)),
+        animate_mouth(features, times, for_mouth, amplitude=manner.mouth * (0.85 + 0.15 * expressiveness)),
         animate_expression(phrasing, times, for_expression, amount=lively),
         animate_blinks(phrasing, times, for_blinks),
-        animate_gaze(head.rotation, times, for_gaze),
+        animate_gaze(head.rotation, phrasing, times, for_gaze),
         offsets,
     )
     return AnimationTrack(

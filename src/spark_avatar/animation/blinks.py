@@ -9,8 +9,8 @@ from spark_avatar.animation.phrasing import Phrasing
 from spark_avatar.animation.sampling import Times, ease
 from spark_avatar.media.arrays import Curve
 
-# Speakers blink 15-30 times a minute at log-normally spread intervals (Bentivoglio et al. 1997; filmed clips here: 24).
-_MEDIAN_INTERVAL: Final = 2.7
+# Speakers blink 15-30 times a minute at log-normally spread intervals (Bentivoglio et al. 1997: 26; filmed clips here: 24).
+_MEDIAN_INTERVAL: Final = 2.2
 _INTERVAL_SPREAD: Final = 0.55
 _SHORTEST_INTERVAL: Final = 0.7
 _FIRST_BLINK: Final = (0.6, 2.2)

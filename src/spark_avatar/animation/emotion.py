@@ -33,7 +33,7 @@ class Manner:
 MANNERS: Final[Mapping[str, Manner]] = {
     "neutral": Manner(),
     "happy": Manner(
-        {"mouthSmile": 0.55, "cheekSquint": 0.50, "eyeSquint": 0.25, "browOuterUp": 0.20, "browInnerUp": 0.15},
+        {"mouthSmile": 0.70, "cheekSquint": 0.60, "eyeSquint": 0.30, "browOuterUp": 0.20, "browInnerUp": 0.15},
         pitch=-0.8,
         mouth=1.05,
         liveliness=1.15,
@@ -51,7 +51,7 @@ MANNERS: Final[Mapping[str, Manner]] = {
         liveliness=1.25,
     ),
     "surprised": Manner(
-        {"browInnerUp": 0.95, "browOuterUp": 0.95, "mouthUpperUp": 0.05, "jawOpen": 0.05},
+        {"browInnerUp": 0.95, "browOuterUp": 0.95, "eyeWide": 0.5, "mouthUpperUp": 0.05, "jawOpen": 0.05},
         pitch=-1.2,
         mouth=1.08,
         liveliness=1.1,
@@ -75,7 +75,7 @@ _PAUSE_SECONDS: Final = 0.9
 # and boredom half (Banse and Scherer 1996; Juslin and Laukka 2003).
 _USUAL_MELODY: Final = 3.0
 _USUAL_DYNAMICS_DB: Final = 6.0
-_AUTO_STRENGTH: Final = 0.5
+_AUTO_STRENGTH: Final = 0.4
 _LEAST_VOICED: Final = 25
 
 

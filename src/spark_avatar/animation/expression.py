@@ -13,6 +13,10 @@ from spark_avatar.media.arrays import Curve
 # phrase begins.
 _ACCENT_CHANCE: Final = 0.4
 _PHRASE_CHANCE: Final = 0.35
+# Raised brows go with most questions (Srinivasan and Massaro 2003), from the last words until after them.
+_QUESTION_CHANCE: Final = 0.8
+_QUESTION_LEAD_SECONDS: Final = 0.3
+_QUESTION_STRENGTH: Final = 1.3
 _RISE: Final = (0.15, 0.4)
 _RISING_SECONDS: Final = 0.14
 _HELD_SECONDS: Final = (0.08, 0.3)
@@ -54,6 +58,7 @@ def _brows(phrasing: Phrasing, times: Times, rng: np.random.Generator) -> NDArra
         (moment, _ACCENT_CHANCE, min(strength, 1.5))
         for moment, strength in zip(phrasing.accents, phrasing.strengths, strict=True)
     ]
+    occasions += [(end - _QUESTION_LEAD_SECONDS, _QUESTION_CHANCE, _QUESTION_STRENGTH) for end in phrasing.ends[phrasing.asks]]
     for moment, chance, strength in occasions:
         happens, rise, held = rng.random() < chance, rng.uniform(*_RISE), rng.uniform(*_HELD_SECONDS)
         if not happens:

@@ -17,6 +17,7 @@ from spark_avatar.animation.blendshapes import (
     UPPER_LIP_RAISE,
 )
 from spark_avatar.animation.closures import closure_of_lips
+from spark_avatar.animation.resting import parted_lips
 from spark_avatar.animation.sampling import Times, sample, smooth
 from spark_avatar.media.arrays import Curve
 from spark_avatar.speech.features import ARTICULATION, FEATURE_RATE, SpeechFeatures
@@ -63,11 +64,6 @@ _TONGUE_OUT: Final = 0.3
 _BEFORE_SECONDS: Final = 0.10
 _AFTER_SECONDS: Final = 0.12
 
-# In a pause for breath the lips stay parted: eight filmed speakers show 0.030-0.076 E there, of which this is the least. In
-# longer pauses the mouth comes to rest.
-_LONGEST_BREATH_SECONDS: Final = 1.0
-_PARTED: Final = 0.03
-
 
 @dataclass(frozen=True, eq=False)
 class MouthCurves:
@@ -79,11 +75,11 @@ class MouthCurves:
     """(n,), inner-lip gap in E before closures."""
 
 
-def animate_mouth(features: SpeechFeatures, times: Times, *, amplitude: float) -> dict[str, Curve]:
-    """Mouth blendshapes, each (frames,), for frames shown at `times`. Closed and relaxed in silence; `amplitude` scales how far
-    the mouth opens.
+def animate_mouth(features: SpeechFeatures, times: Times, rng: np.random.Generator, *, amplitude: float) -> dict[str, Curve]:
+    """Mouth blendshapes, each (frames,), for frames shown at `times`. Relaxed in silence, where `rng` decides how the lips
+    rest; `amplitude` scales how far speech opens the mouth.
     """
-    curves = _opening(features, amplitude)
+    curves = _opening(features, amplitude, rng)
     times = times + LEAD_SECONDS
     closing = closure_of_lips(features.articulation[:, ARTICULATION.index("close")] * curves.presence, times)
     shapes = _gap_shapes(sample(curves.gap, times), closing)
@@ -102,14 +98,14 @@ def animate_mouth(features: SpeechFeatures, times: Times, *, amplitude: float) -
     }
 
 
-def _opening(features: SpeechFeatures, amplitude: float) -> MouthCurves:
+def _opening(features: SpeechFeatures, amplitude: float, rng: np.random.Generator) -> MouthCurves:
     opened, closed = (features.articulation[:, ARTICULATION.index(name)] for name in ("open", "close"))
     presence = _presence(features.activity)
     opening = opened * (1 - closed) + _GAP_OFFSET
     amplitude *= _evening(opening, features.activity)
     gap = _GAP_SCALE * smooth(np.clip(opening, 0, 1), _SMOOTHING_SECONDS) * presence * _loudness_of_passage(features)
-    gap += _PARTED * (1 - presence) * _breathing(features)
-    return MouthCurves(presence, (amplitude * gap).astype(np.float32))
+    resting = parted_lips(features.activity, rng) * (1 - presence)
+    return MouthCurves(presence, (amplitude * gap + resting).astype(np.float32))
 
 
 def _presence(activity: NDArray[np.bool_]) -> Curve:
@@ -119,16 +115,6 @@ def _presence(activity: NDArray[np.bool_]) -> Curve:
     for offset in range(-int(_BEFORE_SECONDS * FEATURE_RATE), int(_AFTER_SECONDS * FEATURE_RATE) + 1):
         around[np.clip(spoken + offset, 0, len(activity) - 1)] = 1
     return smooth(around, 0.03)
-
-
-def _breathing(features: SpeechFeatures) -> NDArray[np.bool_]:
-    """(n,) True in the short pauses between two stretches of speech."""
-    breathing = np.zeros_like(features.activity)
-    spoken = np.flatnonzero(features.activity)
-    pauses = np.diff(spoken) - 1
-    for before in np.flatnonzero((pauses > 0) & (pauses <= _LONGEST_BREATH_SECONDS * FEATURE_RATE)):
-        breathing[spoken[before] + 1 : spoken[before + 1]] = True
-    return breathing
 
 
 def _evening(opening: Curve, activity: NDArray[np.bool_]) -> float:

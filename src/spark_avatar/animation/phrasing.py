@@ -24,6 +24,11 @@ _STANDS_OUT: Final = 0.6
 _FEWEST_SYLLABLES: Final = 3
 _SPACING_SECONDS: Final = 0.5
 _STRENGTH_RANGE: Final = (0.7, 1.6)
+# A question that asks for yes or no ends in a rise, as high as the phrase was or higher, in most languages (Ohala 1984).
+_LAST_SECONDS: Final = 0.5
+_ASKING_SEMITONES: Final = 2.5
+_LEAST_VOICED_SECONDS: Final = 0.08
+_SHORTEST_QUESTION_SECONDS: Final = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +39,8 @@ class Phrasing:
     """(phrases,): speech begins after a pause of at least 0.3 s or at the beginning."""
     ends: Times
     """(phrases,): speech ends before such a pause or at the end."""
+    asks: NDArray[np.bool_]
+    """(phrases,) True where the voice rises at the end, as in a question."""
     accents: Times
     """(accents,): middle of a syllable that stands out by loudness or pitch."""
     strengths: NDArray[np.float64]
@@ -44,7 +51,8 @@ def find_phrasing(features: SpeechFeatures) -> Phrasing:
     """Phrases and accents of a recording."""
     starts, ends = _phrases(features.activity)
     accents, strengths = _accents(features)
-    return Phrasing(starts, ends, accents, strengths)
+    asks = np.array([_rises(features, float(start), float(end)) for start, end in zip(starts, ends, strict=True)], dtype=bool)
+    return Phrasing(starts, ends, asks, accents, strengths)
 
 
 def _phrases(activity: NDArray[np.bool_]) -> tuple[Times, Times]:
@@ -54,6 +62,18 @@ def _phrases(activity: NDArray[np.bool_]) -> tuple[Times, Times]:
     first = np.concatenate([starts[:1], starts[1:][pauses]])
     last = np.concatenate([ends[:-1][pauses], ends[-1:]])
     return first / FEATURE_RATE, last / FEATURE_RATE
+
+
+def _rises(features: SpeechFeatures, start: float, end: float) -> bool:
+    """Whether the voice rises in the last half second of a phrase, to where it was in the rest of it or higher."""
+    first, tail, last = (round(moment * FEATURE_RATE) for moment in (start, end - _LAST_SECONDS, end))
+    before, ending = (part[part > 0] for part in (features.pitch[first:tail], features.pitch[tail:last]))
+    least = int(_LEAST_VOICED_SECONDS * FEATURE_RATE)
+    if end - start < _SHORTEST_QUESTION_SECONDS or min(len(before), len(ending)) < 2 * least:
+        return False
+    final = np.median(ending[-least:])
+    lowest = np.percentile(ending[:-least], 10)
+    return bool(final >= np.median(before) and 12 * np.log2(final / lowest) > _ASKING_SEMITONES)
 
 
 def _accents(features: SpeechFeatures) -> tuple[Times, NDArray[np.float64]]:

@@ -48,8 +48,10 @@ def from_rest(times: Times) -> NDArray[np.float64]:
 def band_limited_noise(times: Times, seconds: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Smooth random motion of unit variance: white noise through a Gaussian of `seconds`, at every time.
 
-    Stationary: it neither loops nor drifts. The same generator gives the same motion at any frame rate.
+    Stationary: it neither loops nor drifts. The same generator gives the same motion at any frame rate, and as many of its
+    numbers are used up.
     """
+    (rng,) = rng.spawn(1)
     margin = 4 * seconds
     step = seconds / 6
     knots = int(np.ceil((float(times[-1]) + 2 * margin) / step)) + 2

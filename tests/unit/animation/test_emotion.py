@@ -61,6 +61,33 @@ def test_closures_are_kept_under_every_emotion(emotion):
     assert (shown.mouth_open[closed] < 0.02).all()
 
 
+def means(track: AnimationTrack) -> np.ndarray:
+    """Mean face of the second half, (52,)."""
+    return track.blendshapes[len(track) // 2 :].mean(axis=0)
+
+
+def test_emotions_are_told_apart_and_none_is_a_grimace():
+    features = talk(8.0)
+    neutral = means(animated(features, "neutral"))
+    offsets = {emotion: means(animated(features, emotion)) - neutral for emotion in SHOWN_BY}
+    shown = [curve for name, curve in offsets.items() if name != "calm"]
+    assert all(np.abs(offset).max() > 0.25 for offset in shown), "hardly visible"
+    assert all(np.abs(offset).max() < 0.95 for offset in shown), "clownish"
+    for i, one in enumerate(shown):
+        for other in shown[i + 1 :]:
+            cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+            assert cosine < 0.8
+    assert 0.05 < np.abs(offsets["calm"]).max() < 0.25
+
+
+@pytest.mark.parametrize("emotion", MANNERS)
+def test_an_emotion_leaves_the_timing_of_the_mouth_alone(emotion):
+    features = talk(8.0)
+    neutral, shown = animated(features, "neutral").mouth_open, animated(features, emotion).mouth_open
+    assert np.corrcoef(neutral, shown)[0, 1] > 0.95
+    assert 0.8 < shown.std() / neutral.std() < 1.25
+
+
 def test_expressiveness_takes_it_back():
     still = animated(talk(8.0), "happy", expressiveness=0.0)
     np.testing.assert_array_equal(still.curve("browOuterUpLeft"), 0)

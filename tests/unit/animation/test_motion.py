@@ -1,6 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_features import made_features, talk
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import butter, sosfiltfilt
 
 from spark_avatar.animation.blinks import animate_blinks
 from spark_avatar.animation.breathing import animate_breath
@@ -41,11 +45,41 @@ def test_phrases_and_accents():
     assert len(find_phrasing(made_features(3.0, phrases=[])).accents) == 0
 
 
+def asking(semitones: float):
+    """Two phrases whose voice ends so much higher than it was, the second over the last 0.3 s only."""
+    features = made_features(8.0, phrases=[(0.5, 3.5), (4.5, 7.5)])
+    time = np.arange(len(features.pitch)) / 50
+    rise = semitones * np.clip((time - 7.2) / 0.2, 0, 1)
+    pitch = np.where(features.activity, 120 * 2 ** (rise / 12), 0).astype(np.float32)
+    return replace(features, pitch=pitch)
+
+
+def test_a_voice_that_rises_at_the_end_asks():
+    assert list(find_phrasing(asking(6.0)).asks) == [False, True]
+    assert list(find_phrasing(asking(1.0)).asks) == [False, False]
+    assert list(find_phrasing(asking(-6.0)).asks) == [False, False]
+    assert list(find_phrasing(made_features(3.0, phrases=[])).asks) == []
+
+
+def test_questions_raise_brows_and_chin():
+    times = np.arange(8 * 25) / 25
+    told, asked = asking(0.0), asking(6.0)
+    at = slice(round(7.4 * 25), round(7.6 * 25))
+    brows, pitch = [], []
+    for seed in range(40):
+        for features in (told, asked):
+            phrasing = find_phrasing(features)
+            brows.append(animate_expression(phrasing, times, rng(seed), amount=1.0)["browInnerUp"][at].max())
+            pitch.append(animate_head(features, phrasing, times, rng(seed), amount=1.0, beats=1.0).rotation[at, 1].mean())
+    assert np.mean(brows[1::2]) > np.mean(brows[::2]) + 0.1
+    assert np.mean(pitch[1::2]) < np.mean(pitch[::2]) - 1.0
+
+
 def test_blinks_are_those_of_a_speaker(phrasing):
     lid = animate_blinks(phrasing, TIMES, rng())["eyeBlinkLeft"]
     starts = onsets(lid)
     intervals = np.diff(starts)
-    assert 15 <= len(starts) / MINUTES <= 27
+    assert 18 <= len(starts) / MINUTES <= 30
     assert 0.4 < intervals.std() / intervals.mean() < 1.0
     assert intervals.min() > 0.25
     assert intervals.max() < 20
@@ -107,6 +141,23 @@ def test_the_head_neither_drifts_nor_loops(speech, phrasing):
     assert np.abs(correlation[10 * 25 :]).max() < 0.35
 
 
+def test_the_head_goes_along_with_syllables(speech, phrasing):
+    with_beats, without = (animate_head(speech, phrasing, TIMES, rng(), amount=1.0, beats=b).rotation[:, 1] for b in (1.0, 0.0))
+    loudness = np.where(speech.activity, speech.loudness, speech.loudness[speech.activity].mean())
+    over = gaussian_filter1d(loudness, 2) - gaussian_filter1d(loudness, 12)
+    at_frames = np.interp(TIMES, np.arange(len(over)) / 50, over)
+    assert np.corrcoef(with_beats - without, at_frames)[0, 1] > 0.2
+
+
+def test_the_head_is_never_quite_still(speech, phrasing):
+    rotation = animate_head(speech, phrasing, TIMES, rng(), amount=1.0, beats=1.0).rotation
+    fast = sosfiltfilt(butter(2, 5, "highpass", fs=25, output="sos"), rotation, axis=0)
+    # Over 5 Hz: what moves the face by one to three thousandths of E, and is not seen as trembling.
+    assert 0.03 < fast[:, 0].std() < 0.12
+    assert 0.03 < fast[:, 1].std() < 0.15
+    assert np.abs(fast).max() < 0.8
+
+
 def test_the_head_can_be_held_still_or_moved_more(speech, phrasing):
     still, usual, lively = (
         animate_head(speech, phrasing, TIMES, rng(), amount=a, beats=1.0).rotation.std(axis=0) for a in (0.0, 1.0, 2.0)
@@ -121,10 +172,10 @@ def test_the_head_dips_on_accents(speech, phrasing):
     assert (with_beats - without)[at].mean() > 3 * abs((with_beats - without).mean())
 
 
-def test_the_eyes_stay_on_the_viewer_when_the_head_turns():
+def test_the_eyes_stay_on_the_viewer_when_the_head_turns(phrasing):
     yaw = 8 * np.sin(2 * np.pi * 0.2 * TIMES)
     rotation = np.stack([yaw, np.zeros_like(yaw), np.zeros_like(yaw)], axis=1).astype(np.float32)
-    shapes = animate_gaze(rotation, TIMES, rng())
+    shapes = animate_gaze(rotation, phrasing, TIMES, rng())
     to_right = SIDE_DEGREES * (shapes["eyeLookOutLeft"] - shapes["eyeLookInLeft"])
     np.testing.assert_array_equal(shapes["eyeLookOutLeft"], shapes["eyeLookInRight"])
     assert np.corrcoef(to_right, -yaw)[0, 1] > 0.9
@@ -132,13 +183,29 @@ def test_the_eyes_stay_on_the_viewer_when_the_head_turns():
     assert to_right[0] == pytest.approx(0, abs=0.01)
 
 
-def test_the_eyes_jump_between_fixations():
-    shapes = animate_gaze(np.zeros((len(TIMES), 3), np.float32), TIMES, rng())
+def test_the_eyes_jump_between_fixations(phrasing):
+    shapes = animate_gaze(np.zeros((len(TIMES), 3), np.float32), phrasing, TIMES, rng())
     side = shapes["eyeLookOutLeft"] - shapes["eyeLookInLeft"]
     moving = np.abs(np.diff(side)) > 1e-4
     assert 0.02 < moving.mean() < 0.15
     jumps = np.flatnonzero(moving[1:] & ~moving[:-1])
     assert 30 < len(jumps) / MINUTES < 90
+
+
+def test_the_eyes_look_away_at_the_start_of_some_phrases_and_come_back(phrasing):
+    still = np.zeros((len(TIMES), 3), np.float32)
+    away = []
+    for seed in range(3):
+        shapes = animate_gaze(still, phrasing, TIMES, rng(seed))
+        side = SIDE_DEGREES * (shapes["eyeLookOutLeft"] - shapes["eyeLookInLeft"])
+        away.append(np.abs(side) > 4.2)
+        edges = np.diff(np.r_[0, away[-1].astype(int), 0])
+        begins, lasts = np.flatnonzero(edges == 1) / 25, (np.flatnonzero(edges == -1) - np.flatnonzero(edges == 1)) / 25
+        assert 0.15 < len(begins) / len(phrasing.starts) < 0.65
+        assert lasts.max() < 1.5
+        assert all(np.abs(phrasing.starts - begin).min() < 0.5 for begin in begins)
+        assert np.abs(side).max() < 9
+    assert np.mean(away) < 0.15
 
 
 def test_brows_rise_on_accents_and_the_face_starts_neutral(phrasing):
