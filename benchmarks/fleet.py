@@ -94,7 +94,7 @@ def latency(fleet: Fleet) -> list[Figure]:
 
 
 def _finish(fleet: Fleet, ids: list[str]) -> None:
-    fleet.settle(ids, seconds=600)
+    fleet.settle(ids, work=600)
 
 
 def _milliseconds(begin: object, end: object) -> float:

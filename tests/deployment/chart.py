@@ -1,6 +1,6 @@
 """Renders the chart's templates: as much of Helm's language as they use, and nothing else, so that no other construct slips in.
 
-Helm itself cannot be installed from a wheel. What this does was compared once with Go's own template engine; see docs/scaling.md.
+Most machines have no Helm; where it is installed, a test has it render the same.
 """
 
 import copy

@@ -1,12 +1,14 @@
 """The Helm chart: rendered, checked against Kubernetes' own schemas, and its query asked of a real database."""
 
 import re
+import shutil
+import subprocess
 from datetime import UTC, datetime, timedelta
 
 import kubernetes_validate
 import pytest
 import yaml
-from chart import CHART, UnknownConstruct, render, render_text
+from chart import CHART, UnknownConstruct, render, render_text, values
 
 from spark_avatar.config import Settings
 
@@ -97,6 +99,22 @@ def test_settings_are_ones_that_the_program_has(changes):
     names |= set(re.findall(r"SPARK_AVATAR_[A-Z_]+[A-Z]", (CHART / "values.yaml").read_text()))
     known = {f"SPARK_AVATAR_{name.upper()}" for name in Settings.model_fields}
     assert {name for name in names if name.startswith("SPARK_AVATAR_")} <= known
+
+
+@EVERY_VARIANT
+def test_helm_finds_no_fault_and_renders_the_same(changes, tmp_path):
+    if (helm := shutil.which("helm")) is None:
+        pytest.skip("Helm itself is not tested: it is not installed")
+    chosen = tmp_path / "values.yaml"
+    chosen.write_text(yaml.safe_dump(values(**changes)))
+    subprocess.run([helm, "lint", "--strict", CHART, "--values", chosen], check=True, capture_output=True)
+    command = [helm, "template", "prod", CHART, "--values", chosen]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert by_name(filter(None, yaml.safe_load_all(told))) == by_name(render(**changes))
+
+
+def by_name(objects):
+    return {(item["kind"], item["metadata"]["name"]): item for item in objects}
 
 
 def test_a_template_that_cannot_be_rendered_here_is_told():

@@ -29,10 +29,28 @@ def _missing() -> str:
 
 
 @pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    """A Redis of the test's own."""
+    pytest.importorskip("redis", reason="shared limits are not tested: Redis' client is not installed")
+    if shutil.which("redis-server") is None:
+        if os.environ.get("CI"):
+            pytest.fail("shared limits cannot be tested: redis-server is not installed")
+        pytest.skip("shared limits are not tested: redis-server is not installed")
+    from fleet_servers import RedisServer
+
+    server = RedisServer(tmp_path / "redis")
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
 def fleet(shared_fleet) -> Iterator[object]:
-    """The fleet of all tests, mended after each."""
+    """The fleet of all tests. After each it must be at work again by itself; then it is mended for the next."""
     yield shared_fleet
-    shared_fleet.mend()
+    try:
+        shared_fleet.wait_until_whole()
+    finally:
+        shared_fleet.mend()
 
 
 @pytest.fixture(scope="session")

@@ -19,12 +19,16 @@ from spark_avatar.media.video import VideoWriter
 SIDE, RATE = 32, 25
 HEAVY = 16_000_000
 """Bytes of padding."""
+LEAK = 200_000_000
+_leaked: list[np.ndarray] = []
 
 
 class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    mode: Literal["plain", "poison", "gate", "heavy", "heavy-gate", "stuck"] = Field(default="plain", description="What it does.")
+    mode: Literal["plain", "poison", "gate", "heavy", "heavy-gate", "stuck", "leak", "listen"] = Field(
+        default="plain", description="What it does."
+    )
     seconds: float = Field(default=0.3, ge=0, le=600, description="How long it takes.")
     name: str = Field(default="", max_length=60, description="What it is called in the tests.")
 
@@ -46,6 +50,14 @@ class FleetEngine:
             os.kill(os.getpid(), signal.SIGKILL)
         if options.mode == "stuck":
             time.sleep(options.seconds)  # it never looks whether it should stop
+        if options.mode == "listen":
+            (Path(os.environ["FLEET_FOLDER"]) / f"{options.name}.reached").write_text(str(os.getpid()))
+            until = time.monotonic() + options.seconds
+            while time.monotonic() < until:
+                monitor.checkpoint()
+                time.sleep(0.02)
+        if options.mode == "leak":
+            _leaked.append(np.ones(LEAK, np.uint8))
         path = job.workdir / "fleet.mp4"
         with VideoWriter(
             path, width=SIDE, height=SIDE, frame_rate=Fraction(RATE), audio=job.motion.path, seconds=job.motion.facts.seconds

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from fleet_house import Machine
+from fleet_machines import Machine
 
 MEGABYTE = 1024 * 1024
 DISK_BYTES = 40 * MEGABYTE

@@ -2,14 +2,14 @@
 as on a machine of its own, on a PostgreSQL and a RabbitMQ that the tests may hurt.
 """
 
+import copy
 import itertools
 import os
-import signal
 import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,8 @@ from pathlib import Path
 import fleet_engine
 import httpx
 import psutil
-from fleet_servers import PATIENCE, PostgresServer, RabbitServer, Wire, eventually, free_port, postgresql_programs
+from fleet_machines import ApiServer, Machine
+from fleet_servers import PostgresServer, RabbitServer, Wire, eventually, postgresql_programs, within
 from kombu import Connection
 from sample_urls import audio_data_url, image_data_url
 from sqlalchemy import Engine, func, select, update
@@ -32,86 +33,9 @@ from spark_avatar.tasks.task import AccountId, TaskId
 
 MODEL = "spark_avatar_picture_omni_v2"
 LEASE_SECONDS = 5.0
-BACK_SECONDS = 120.0
-"""Patience, not a measure: on an idle machine all is at work again within 30 s of a fault. `make chaos` reports how soon."""
+BACK_SECONDS = 30.0
+"""So soon after a fault all is at work again, without a hand."""
 _TESTS = Path(__file__).parents[1]
-
-
-class Machine:
-    """One process of the product, with a data folder and a log of its own."""
-
-    def __init__(self, folder: Path, arguments: list[str], environment: Mapping[str, str], *, inside: Sequence[str] = ()) -> None:
-        """`inside` is a command that runs the one that it is given."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
-        self._arguments = arguments
-        self._inside = inside
-        self._environment = {**environment, "SPARK_AVATAR_DATA_DIR": str(folder)}
-        self.log = folder.parent / f"{folder.name}.log"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [*self._inside, sys.executable, "-m", "spark_avatar", *self._arguments]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
-
-    @property
-    def pid(self) -> int:
-        assert self.process is not None
-        return self.process.pid
-
-    @property
-    def runs(self) -> bool:
-        return self.process is not None and self.process.poll() is None
-
-    def children(self) -> list[psutil.Process]:
-        return psutil.Process(self.pid).children(recursive=True)
-
-    def kill_all(self) -> None:
-        """As when the machine loses its power."""
-        children = self.children()
-        self.kill()
-        for child in children:
-            with suppress(psutil.NoSuchProcess):
-                child.kill()
-
-    def kill(self) -> None:
-        """Of the process alone, as the system does when memory is short."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait(PATIENCE)
-
-    def ask_to_stop(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-
-    def stop(self) -> None:
-        if self.runs:
-            self.ask_to_stop()
-            assert self.process is not None
-            try:
-                self.process.wait(PATIENCE)
-            finally:
-                self.process.kill()
-
-
-class ApiServer(Machine):
-    """`spark-avatar serve` with the broker."""
-
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        self.port = free_port()
-        super().__init__(folder, ["serve", "--port", str(self.port), "--log-json"], environment)
-        self.url = f"http://127.0.0.1:{self.port}"
-
-    def wait_until_ready(self) -> None:
-        eventually(lambda: self._answers() or not self.runs, f"the server at {self.url} is ready")
-        assert self.runs, self.log.read_text()[-3000:]
-
-    def _answers(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
-        except httpx.TransportError:
-            return False
 
 
 class Fleet:
@@ -145,6 +69,7 @@ class Fleet:
         self._names = itertools.count(1)
         self._key = ""
         self.database: Engine = open_database(self.postgresql.url())
+        self._beside: list[Engine] = []
         self._install_engine()
 
     def open(self, *, servers: int, workers: int) -> None:
@@ -201,22 +126,33 @@ class Fleet:
 
     def new_key(self, **settings: str) -> str:
         """Of the database in the settings."""
-        command = [sys.executable, "-m", "spark_avatar", "keys", "create", "--name", "tests"]
+        return self.run_command("keys", "create", "--name", "tests", **settings).strip()
+
+    def run_command(self, *words: str, given: str = "", **settings: str) -> str:
+        """What a command of the product prints, on a machine without a server; `given` is typed to it."""
         environment = self.environment(SPARK_AVATAR_DATA_DIR=str(self.folder / "desk"), **settings)
-        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+        command = [sys.executable, "-m", "spark_avatar", *words]
+        return subprocess.run(command, env=environment, input=given, check=True, capture_output=True, text=True).stdout
 
     @contextmanager
-    def client(self, server: ApiServer) -> Iterator[httpx.Client]:
-        with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {self.key()}"}, timeout=30) as client:
+    def client(self, server: ApiServer, *, key: str = "") -> Iterator[httpx.Client]:
+        with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {key or self.key()}"}, timeout=30) as client:
             yield client
 
     def submit(
-        self, count: int = 1, *, server: ApiServer | None = None, image: str = "", audio: str = "", **params: object
+        self,
+        count: int = 1,
+        *,
+        server: ApiServer | None = None,
+        key: str = "",
+        image: str = "",
+        audio: str = "",
+        **params: object,
     ) -> list[str]:
-        """Ids of accepted tasks."""
+        """Ids of accepted tasks; with a key of the tests unless another one is given."""
         wanted = {"image_url": image or image_data_url(), "audio_url": audio or audio_data_url(), **params}
         body = {"model": MODEL, "input": [{"params": wanted}]}
-        with self.client(server or self.servers[0]) as client:
+        with self.client(server or self.servers[0], key=key) as client:
             answers = [client.post("/model/v1/generation", json=body) for _ in range(count)]
         return [answer.raise_for_status().json()["id"] for answer in answers]
 
@@ -240,6 +176,21 @@ class Fleet:
             return bool(found)
 
         eventually(look, f"{task_id} has a worker")
+        return found[0]
+
+    def held_by(self, pids: Collection[int], ids: Iterable[str]) -> list[str]:
+        """Those of the tasks that one of these processes runs now."""
+        query = select(tasks.c.id).join(workers, tasks.c.worker == workers.c.name)
+        with reading(self.database) as connection:
+            return list(connection.execute(query.where(workers.c.pid.in_(pids), tasks.c.id.in_(list(ids)))).scalars())
+
+    def wait_until_held(self, machine: Machine, ids: Iterable[str]) -> str:
+        """The first of the tasks that the machine has taken."""
+        found: list[str] = []
+        eventually(
+            lambda: found.extend(self.held_by([child.pid for child in machine.children()], ids)) or found,
+            f"{machine.folder.name} has one of the tasks",
+        )
         return found[0]
 
     def wait_until_running(self, ids: Iterable[str], *, stage: str = "render") -> str:
@@ -266,9 +217,22 @@ class Fleet:
     def open_gate(self, name: str) -> None:
         (self.gates / f"{name}.go").touch()
 
-    def settle(self, ids: list[str], *, seconds: float = BACK_SECONDS) -> None:
-        """Every task ends, by itself, within the time that a fault may cost."""
-        eventually(lambda: self._ended(ids), f"{len(ids)} tasks have ended", seconds=seconds + 0.6 * len(ids))
+    def settle(self, ids: list[str], *, work: float | None = None) -> None:
+        """Every task ends by itself, within the time that a fault may cost; `work` are the seconds that the tasks themselves
+        need, by default 0.6 each.
+        """
+        needed = 0.6 * len(ids) if work is None else work
+        within(BACK_SECONDS + needed, lambda: self._ended(ids), f"{len(ids)} tasks have ended")
+
+    def wait_until_whole(self) -> None:
+        """Nothing that a test broke stays broken: each of the fleet's own processes lives and is ready, by itself."""
+        broken = [machine.folder.name for machine in (*self.servers, *self.workers) if not machine.runs]
+        assert not broken, f"these have ended, and only a hand could start them again: {broken}"
+        within(
+            BACK_SECONDS,
+            lambda: all(server.answers() for server in self.servers) and all(self.state_of(w) for w in self.workers),
+            "servers are ready, and every worker has signed in",
+        )
 
     def _ended(self, ids: list[str]) -> bool:
         counts = self.statuses(ids)
@@ -324,6 +288,12 @@ class Fleet:
         with reading(self.database) as connection:
             return set(connection.execute(select(workers.c.state).where(workers.c.pid.in_(pids))).scalars())
 
+    def signed_in(self, machine: Machine) -> set[int]:
+        """The ids of its processes that take tasks."""
+        pids = [child.pid for child in machine.children()]
+        with reading(self.database) as connection:
+            return set(connection.execute(select(workers.c.pid).where(workers.c.pid.in_(pids))).scalars())
+
     def wait_for_workers(self, count: int) -> None:
         eventually(lambda: self.live_workers() >= count, f"{count} workers are there")
 
@@ -343,6 +313,20 @@ class Fleet:
         for _ in range(count):
             app.send_task(LOOK, queue=queue_of(engine))
         app.close()
+
+    def beside(self, name: str, **settings: str) -> "Fleet":
+        """The same servers and broker with a new, empty database and settings of their own; what is started through it is mended
+        with the rest.
+        """
+        self.postgresql.make_database(name)
+        url = self.postgresql.url(database=name)
+        other = copy.copy(self)
+        other.settings = {**self.settings, "SPARK_AVATAR_DATABASE_URL": url, **settings}
+        other.files = settings.get("SPARK_AVATAR_STORAGE_URL", self.files)
+        other.database, other._key = open_database(url), ""
+        other.servers, other.workers = [], []
+        self._beside.append(other.database)
+        return other
 
     def forget_engines(self, ids: list[str]) -> None:
         """As the release stored tasks that knew no such column."""
@@ -369,6 +353,8 @@ class Fleet:
                 self.machines.remove(machine)
             elif not machine.runs:
                 machine.start()
+        while self._beside:
+            self._beside.pop().dispose()
 
     def close(self) -> None:
         for machine in self.machines:

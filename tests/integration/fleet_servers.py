@@ -2,20 +2,24 @@
 that can be cut. They run as any user: what root may not do is done as `postgres`.
 """
 
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 PATIENCE = 120.0
 """Of tests on a machine that has other things to do; not a measure."""
+_PROBES, _START_SECONDS = 5, 0.3
 
 
 def postgresql_programs() -> Path | None:
@@ -38,6 +42,28 @@ def eventually(holds: Callable[[], object], what: str, *, seconds: float = PATIE
     while not holds():
         assert time.monotonic() < until, f"it never came true within {seconds:g} s: {what}"
         bell.wait(0.05)
+
+
+def within(seconds: float, holds: Callable[[], object], what: str) -> None:
+    """Returns when it is true, which it must be in so many seconds on a machine that has little else to do. On one that is slow
+    at the moment it may take longer in proportion.
+    """
+    began = time.monotonic()
+    eventually(holds, what, seconds=seconds + PATIENCE)
+    took = time.monotonic() - began
+    if took > seconds:
+        slow = slowness()
+        assert took <= seconds * slow, f"it took {took:.0f} s, not {seconds:.0f} s, on a machine {slow:.1f} times as slow: {what}"
+
+
+def slowness() -> float:
+    """How many times as long things take here now as where times were promised, but at least 1: the command line's own start
+    may take 0.3 s.
+    """
+    began = time.monotonic()
+    for _ in range(_PROBES):
+        subprocess.run([sys.executable, "-m", "spark_avatar", "--help"], check=True, capture_output=True)
+    return max(1.0, (time.monotonic() - began) / _PROBES / _START_SECONDS)
 
 
 def answers(port: int) -> bool:
@@ -64,8 +90,13 @@ class PostgresServer:
     def url(self, port: int | None = None, database: str = "postgres") -> str:
         return f"postgresql://postgres@127.0.0.1:{port or self.port}/{database}"
 
+    def make_database(self, name: str) -> None:
+        command = [self._programs / "createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", name]
+        subprocess.run(command, check=True, capture_output=True)
+
     def start(self) -> None:
         options = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"]
+        options += ["log_statement=ddl", "log_line_prefix=%d "]
         options.append("fsync=off")  # a process dies here, never the system
         command = [self._programs / "postgres", "-D", self._folder / "data"]
         command += [part for option in options for part in ("-c", option)]
@@ -76,6 +107,10 @@ class PostgresServer:
     @property
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    def log(self) -> str:
+        """Every line begins with the database that it is about."""
+        return (self._folder / "log").read_text()
 
     def stop(self, *, kill: bool = False) -> None:
         """Every connection ends at once; `kill` leaves it no time to say so."""
@@ -127,6 +162,17 @@ class RabbitServer:
             )
         eventually(lambda: answers(self.port), "RabbitMQ accepts connections")
 
+    def says(self, what: str, *columns: str) -> list[dict[str, Any]]:
+        """What the broker itself knows of its `queues`, `channels` or `consumers`, as `rabbitmqctl list_...` tells it."""
+        command = [RABBITMQ.with_name("rabbitmqctl"), "--quiet", "--formatter", "json", f"list_{what}", *columns]
+        told = subprocess.run(command, env=self._environment, check=True, capture_output=True, text=True, timeout=PATIENCE)
+        return list(json.loads(told.stdout))
+
+    def queue(self, name: str, *columns: str) -> dict[str, Any]:
+        """What it knows of one queue."""
+        (found,) = (row for row in self.says("queues", "name", *columns) if row["name"] == name)
+        return found
+
     def stop(self) -> None:
         """As if its machine had lost its power."""
         if self._process is not None:
@@ -139,6 +185,22 @@ class RabbitServer:
         """And its port mapper, which is a process of its own."""
         self.stop()
         subprocess.run(["epmd", "-port", str(self._epmd_port), "-kill"], check=False, capture_output=True)
+
+
+class RedisServer:
+    """A Redis that keeps nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        eventually(lambda: answers(self.port), "Redis accepts connections")
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(PATIENCE)
 
 
 class Wire:

@@ -57,12 +57,10 @@ def test_a_worker_with_a_full_disk_leaves_the_tasks_to_others(fleet: Fleet, smal
     fleet.check(ids)
     rows = [fleet.row(task) for task in ids]
     assert [row["attempts"] for row in rows] == [1] * 6
-    pids = {child.pid for child in small.machine.children()}
     small.clear()
     eventually(lambda: fleet.state_of(small.machine) == {"idle"}, "there is room again")
     again = fleet.submit(6, seconds=0.5)
-    hit: list[str] = []
-    eventually(lambda: hit.extend(i for i in again if fleet.row(i)["worker"] and fleet.worker_of(i) in pids) or hit, "it works")
+    fleet.wait_until_held(small.machine, again)
     fleet.settle(again)
     fleet.check(again)
 

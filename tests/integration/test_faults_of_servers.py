@@ -1,12 +1,18 @@
 """The broker, the database, the API server and the ways between them fail: every accepted task ends once."""
 
+import re
 import threading
 
 import httpx
+import psutil
 import pytest
 from fleet_house import LEASE_SECONDS, MODEL, Fleet
 from fleet_servers import Wire, eventually
 from sample_urls import audio_data_url, image_data_url
+from sqlalchemy import text
+
+from spark_avatar.database.engine import reading
+from spark_avatar.database.migrate import newest_revision
 
 pytestmark = pytest.mark.slow
 OUTAGE_SECONDS = 30.0
@@ -45,8 +51,14 @@ def test_the_broker_dies_and_comes_back(fleet: Fleet):
 
 
 def test_purged_queues_are_filled_again(fleet: Fleet):
-    ids = fleet.submit(8, seconds=0.5)
-    assert fleet.purge() > 0
+    for worker in fleet.workers:
+        psutil.Process(worker.pid).suspend()  # they take no message meanwhile
+    try:
+        ids = fleet.submit(8, seconds=0.5)
+        eventually(lambda: fleet.purge() > 0, "there were wake-ups, and are none now")
+    finally:
+        for worker in fleet.workers:
+            psutil.Process(worker.pid).resume()
     fleet.settle(ids)
     fleet.check(ids)
 
@@ -110,14 +122,27 @@ def test_a_task_is_followed_on_another_server_than_the_one_that_took_it(fleet: F
     assert '"completed"' in told
 
 
-def test_servers_share_their_counts_of_requests(fleet: Fleet):
-    redis = pytest.importorskip("redis")
-    url = "redis://127.0.0.1:6379/0"
-    try:
-        redis.Redis.from_url(url, socket_connect_timeout=2).ping()
-    except redis.RedisError:
-        pytest.skip("no Redis answers on 127.0.0.1:6379")
-    pair = [fleet.server(SPARK_AVATAR_RATE_STORE_URL=url, SPARK_AVATAR_RATE_PER_KEY="7/hour") for _ in range(2)]
+def test_a_session_of_one_server_is_valid_on_all_until_it_is_ended_on_any(fleet: Fleet):
+    password = "correct horse battery staple"
+    fleet.run_command("users", "create", "anna@example.org", "--name", "Anna", given=password)
+    first, second = (f"{server.url}/api/v1/session" for server in fleet.servers)
+    signed_in = httpx.post(first, json={"email": "anna@example.org", "password": password}, timeout=30).raise_for_status()
+    session = {"Cookie": f"spark_session={signed_in.cookies['spark_session']}"}
+    assert httpx.get(second, headers=session, timeout=30).json()["user"]["email"] == "anna@example.org"
+    token = {"X-CSRF-Token": signed_in.json()["csrf_token"]}
+    httpx.delete(second, headers=session | token, timeout=30).raise_for_status()
+    assert [httpx.get(url, headers=session, timeout=30).status_code for url in (first, second)] == [401, 401]
+
+
+def test_processes_that_start_at_once_on_an_empty_database_make_its_tables_once(fleet: Fleet):
+    """Two servers and two workers did so when the fleet was opened."""
+    assert len(re.findall(r"^postgres LOG:.*\s+CREATE TABLE tasks\b", fleet.postgresql.log(), re.MULTILINE)) == 1
+    with reading(fleet.database) as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [newest_revision()]
+
+
+def test_servers_share_their_counts_of_requests(fleet: Fleet, redis_url: str):
+    pair = [fleet.server(SPARK_AVATAR_RATE_STORE_URL=redis_url, SPARK_AVATAR_RATE_PER_KEY="7/hour") for _ in range(2)]
     answers = []
     for number in range(10):
         with fleet.client(pair[number % 2]) as client:

@@ -14,6 +14,8 @@ from spark_avatar.database.schema import segments, workers
 from spark_avatar.media.samples import sample_portrait, sample_speech
 
 pytestmark = pytest.mark.slow
+RENDER_SECONDS = 60
+"""Of a real engine, by two processes on two cores."""
 SETTINGS = {"SPARK_AVATAR_SPLIT_SECONDS": "2", "SPARK_AVATAR_DEFAULT_ENGINE": "portrait"}
 
 
@@ -56,14 +58,14 @@ def test_workers_of_two_machines_share_it_and_one_may_die(fleet: Fleet, inputs: 
     machines = [fleet.worker(engines="portrait", **SETTINGS) for _ in range(2)]
     fleet.wait_for_workers(4)
     ids = fleet.submit(server=server, **inputs)
-    fleet.settle(ids, seconds=120)
+    fleet.settle(ids, work=RENDER_SECONDS)
     fleet.check(ids)
     logs = [machine.log.read_text() for machine in machines]
     assert all("segment rendered" in log for log in logs), "one machine made all of it"
     assert sum(log.count('"segment rendered"') for log in logs) == 5
     again = fleet.submit(server=server, **inputs)
     os.kill(helper_of(fleet, again[0]), signal.SIGKILL)
-    fleet.settle(again, seconds=120)
+    fleet.settle(again, work=RENDER_SECONDS)
     fleet.check(again)
     eventually(lambda: not fleet.storage().list("work"), "nothing is left of what the workers shared")
     eventually(lambda: not rows(fleet), "no segments are left")

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from fleet_house import MODEL, ApiServer, Fleet, Machine
-from fleet_servers import PostgresServer, Wire, eventually, postgresql_programs
+from fleet_house import MODEL, Fleet
+from fleet_machines import ApiServer, Machine
+from fleet_servers import PATIENCE, PostgresServer, Wire, eventually, postgresql_programs
 from sample_urls import audio_data_url, image_data_url
 
 pytestmark = pytest.mark.slow
@@ -67,7 +68,7 @@ def test_a_server_that_waits_can_be_stopped(fleet: Fleet):
     eventually(lambda: said(server, "listens on"), "it waits")
     server.ask_to_stop()
     assert server.process is not None
-    server.process.wait(30)
+    server.process.wait(PATIENCE)
     assert not list((server.folder / "uploads-under-way").iterdir())
     fleet.machines.remove(server)
     wire.close()
@@ -84,9 +85,7 @@ def test_a_worker_that_starts_while_the_broker_is_silent_waits_for_it(fleet: Fle
     fleet.wait_for_workers(3)
     assert said(worker, silence) == 1
     ids = fleet.submit(6, seconds=0.5)
-    pids = {child.pid for child in worker.children()}
-    hit: list[str] = []
-    eventually(lambda: hit.extend(i for i in ids if fleet.row(i)["worker"] and fleet.worker_of(i) in pids) or hit, "it works")
+    fleet.wait_until_held(worker, ids)
     fleet.settle(ids)
     fleet.check(ids)
     fleet.retire(worker)

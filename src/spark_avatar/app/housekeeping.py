@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spark_avatar.dispatch.in_process import WorkerEnd
 from spark_avatar.dispatch.presence import ServerPresence
-from spark_avatar.dispatch.roster import Roster
+from spark_avatar.dispatch.roster import Roster, WorkerRecord
 from spark_avatar.service.recovery import Recovery
 
 KILL_SLACK_SECONDS = 60.0
@@ -35,7 +35,7 @@ class Housekeeping:
     def take_up(self) -> None:
         """Hands back what dead processes and silent workers hold, and removes their files."""
         self.bury_dead()
-        self.recovery.sweep()
+        self.recovery.sweep(overdue={record.name for record in self.roster.all() if self._was_overdue(record)})
         self.roster.forget_silent(_FORGET_SECONDS)
 
     def bury_dead(self) -> int:
@@ -50,9 +50,13 @@ class Housekeeping:
     def _bury(self, server_id: str) -> None:
         workers = [record for record in self.roster.all() if record.name.startswith(f"{server_id}/")]
         for record in workers:
-            if record.busy_seconds - record.seen_ago > self.task_seconds:  # it was still at it when it was last heard
+            if self._was_overdue(record):
                 self.recovery.worker_ended(record.name, overdue=True)
         self.recovery.server_ended(server_id)
         for record in workers:
             self.roster.leave(record.name)
         shutil.rmtree(self.scratch_root / server_id, ignore_errors=True)
+
+    def _was_overdue(self, record: WorkerRecord) -> bool:
+        """Whether it was still at its task when it was last heard of, although the time was over."""
+        return record.busy_seconds - record.seen_ago > self.task_seconds

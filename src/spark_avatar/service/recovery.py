@@ -3,7 +3,7 @@
 import logging
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -53,7 +53,7 @@ class Recovery:
             if claim.worker != worker:
                 continue
             if overdue:
-                self._fail(task, claim, TimedOut.code, "The task took too long, did not answer, and was ended.", dead=True)
+                self._fail_overdue(task, claim, dead=True)
             else:
                 self._give_up(task, claim, counted=counted, dead=True)
 
@@ -63,15 +63,18 @@ class Recovery:
             if claim.worker.startswith(f"{server_id}/"):
                 self._give_up(task, claim, counted=True, dead=True)
 
-    def sweep(self) -> None:
+    def sweep(self, *, overdue: Collection[str] = ()) -> None:
         """Takes up tasks whose lease has lapsed, and removes folders that no running task owns. To be called several times in
-        the length of a lease.
+        the length of a lease. Tasks of the workers in `overdue`, which were last heard of after their time was over, fail.
         """
         claims = self._claims()
         lapsed = self.leases.lapsed((task.id, claim) for task, claim in claims)
         for task, claim in claims:
             if (task.id, claim) in lapsed:
-                self._give_up(task, claim, counted=True, dead=False)
+                if claim.worker in overdue:
+                    self._fail_overdue(task, claim, dead=False)
+                else:
+                    self._give_up(task, claim, counted=True, dead=False)
         self.remove_orphans()
 
     def _claims(self) -> list[tuple[Task, Claim]]:
@@ -91,6 +94,9 @@ class Recovery:
             _log.warning("task queued again", extra={"task_id": task.id, "attempt": claim.attempt, "worker": claim.worker})
             if counted:
                 self._remove_attempt(task, claim, dead=dead)
+
+    def _fail_overdue(self, task: Task, claim: Claim, *, dead: bool) -> None:
+        self._fail(task, claim, TimedOut.code, "The task took too long, did not answer, and was ended.", dead=dead)
 
     def _fail(self, task: Task, claim: Claim, code: str, message: str, *, dead: bool) -> None:
         facts: dict[str, object] = {"attempts": claim.attempt}

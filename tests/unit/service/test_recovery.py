@@ -85,6 +85,16 @@ def test_a_task_that_was_killed_for_its_time_does_not_run_again(house: House):
     assert house.outputs() == []
 
 
+def test_an_overdue_task_fails_also_where_only_its_lease_tells_that_its_worker_is_dead(house: House):
+    task, other = abandoned(house, "server/1"), abandoned(house, "server/2")
+    for seconds in (0, 5, 5, 5):
+        house.seconds += seconds
+        house.recovery.sweep(overdue={"server/1"})
+    assert (house.task(task).status, house.task(task).failure.code) == (TaskStatus.FAILED, "003016032")
+    assert house.task(other).status is TaskStatus.QUEUED
+    assert house.outputs() == []
+
+
 def test_a_lease_that_lapsed_is_taken_up_and_a_live_one_is_not(house: House):
     stale = abandoned(house, "server/1")
     house.sweep(seconds=5)
