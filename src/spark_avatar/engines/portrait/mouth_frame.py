@@ -52,6 +52,13 @@ TEETH_COLUMNS: Final = 17
 TEETH_PALER: Final = 0.55
 """Teeth have less than this share of the lips' saturation."""
 
+CLOSING_SHARES: Final = ((0.35, 0.15, 0.15, 0.35), (0.44, 0.10, 0.16, 0.30))
+"""What the jaw, the upper lip's outer edge, its height and the lower lip do of the closing of a mouth that stands a little open,
+mostly a smile whose upper lip is raised, and of one that stands wide open, mostly a vowel whose jaw has dropped and whose upper
+lip is stretched thin."""
+WIDE_GAPS: Final = (0.10, 0.30)
+"""E: from the one to the other."""
+
 ROW_SHARES: Final = (0.85, 0.60, 0.45)
 """How much of the inner lip's closing residual the rows further out take along."""
 
@@ -200,8 +207,17 @@ def _closing(canvas: Canvas, snapped: Points, down: Points, gap: float, is_open:
         return natural
     if is_open:
         grin = float(np.clip((width / canvas.eye_distance - 0.60) / 0.2, 0.0, 1.0))
+        wide = float(np.clip((gap - WIDE_GAPS[0]) / (WIDE_GAPS[1] - WIDE_GAPS[0]), 0.0, 1.0))
+        little, much = (gap * np.array(shares) for shares in CLOSING_SHARES)
+        jaw, raised, thickened, dropped = (1 - wide) * little + wide * much
         controls = MouthControls(
-            open=-gap, jaw=-0.35 * gap, upper_raise=-0.3 * gap, lower_drop=-0.35 * gap, width=-0.06 * grin, corner=-0.02 * grin
+            open=-gap,
+            jaw=-jaw,
+            upper_raise=-raised,
+            upper_thickness=thickened,
+            lower_drop=-dropped,
+            width=-0.06 * grin,
+            corner=-0.02 * grin,
         )
         natural = natural_displacement(canvas, controls)
     closing = natural.copy()
