@@ -26,7 +26,7 @@ _leaked: list[np.ndarray] = []
 class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    mode: Literal["plain", "poison", "gate", "heavy", "heavy-gate", "leak", "listen"] = Field(
+    mode: Literal["plain", "poison", "gate", "heavy", "heavy-gate", "stuck", "leak", "listen"] = Field(
         default="plain", description="What it does."
     )
     seconds: float = Field(default=0.3, ge=0, le=600, description="How long it takes.")
@@ -48,6 +48,8 @@ class FleetEngine:
         (job.workdir / "scratch").write_bytes(bytes(10_000))
         if options.mode == "poison":
             os.kill(os.getpid(), signal.SIGKILL)
+        if options.mode == "stuck":
+            time.sleep(options.seconds)  # it never looks whether it should stop
         if options.mode == "listen":
             (Path(os.environ["FLEET_FOLDER"]) / f"{options.name}.reached").write_text(str(os.getpid()))
             until = time.monotonic() + options.seconds
@@ -61,7 +63,7 @@ class FleetEngine:
             path, width=SIDE, height=SIDE, frame_rate=Fraction(RATE), audio=job.motion.path, seconds=job.motion.facts.seconds
         ) as video:
             for number in range(video.frames):
-                time.sleep(options.seconds / video.frames)
+                time.sleep(options.seconds / video.frames if options.mode != "stuck" else 0)
                 monitor.checkpoint()
                 monitor.progress(number / video.frames, "render")
                 video.write(np.full((SIDE, SIDE, 3), (number * 9 + job.seed) % 256, np.uint8))

@@ -6,9 +6,11 @@ import os
 import runpy
 import sys
 
+from spark_avatar.app import housekeeping
 from spark_avatar.dispatch.celery_queue import broker
 
 PLACES = {
+    "KILL_SLACK_SECONDS": (housekeeping, float),
     "_CHILD_TASKS": (broker, int),
     "_CHILD_KILOBYTES": (broker, int),
 }

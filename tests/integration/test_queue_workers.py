@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from fleet_house import Fleet
 from fleet_machines import ApiServer, Machine
@@ -110,6 +111,21 @@ def test_a_cancelled_task_is_told_to_its_worker_long_before_the_worker_would_ask
     alone.settle([after])
     assert patient.started_tasks().keys() == {task, after}
     alone.retire(patient)
+
+
+def test_a_child_that_hangs_is_killed_and_its_task_fails_with_a_reason(alone: Fleet):
+    # It signs the roster every 5 s: by that it is known that it hung for longer than it may.
+    limits = {"SPARK_AVATAR_TASK_SECONDS": "6", "FLEET_LIMIT_KILL_SLACK_SECONDS": "11"}
+    limited = worker(alone, inside=LIMITED, **limits)
+    (hung,) = (child.pid for child in limited.children() if child.pid in alone.signed_in(limited))
+    (stuck,) = submit(alone, mode="stuck", seconds=600)
+    alone.settle([stuck], work=17)
+    alone.check([stuck], failed={stuck: "003016032"})
+    assert alone.row(stuck)["attempts"] == 1
+    assert "did not answer" in str(alone.row(stuck)["failure"])
+    eventually(lambda: alone.signed_in(limited) - {hung}, "another child takes tasks")
+    assert not psutil.pid_exists(hung)
+    alone.retire(limited)
 
 
 def test_children_are_replaced_after_so_many_tasks(alone: Fleet):

@@ -180,7 +180,6 @@ class _Child:
 
     def begin(self, control: QueueControl) -> None:
         control.follow_the_parent()
-        signal.signal(signal.SIGTERM, lambda _number, _frame: self._leave(control))
         try:
             self._shift = self._open_shift(control)
         except Exception:  # noqa: BLE001 - Celery would go on with a child that can do nothing, and that takes messages
@@ -192,6 +191,8 @@ class _Child:
         assert self._shift is not None
         if control.draining:
             raise Reject(requeue=True)
+        # Not in `begin`: the pool sets a handler of its own after that, which breaks off whatever is under way.
+        signal.signal(signal.SIGTERM, lambda _number, _frame: self._leave(control))
         self._busy, looked = True, True
         try:
             looked = self._shift.look()
@@ -210,7 +211,9 @@ class _Child:
             shift.end()
 
     def _leave(self, control: QueueControl) -> None:
-        """SIGTERM, which a service manager sends to children too: the task is handed back first."""
+        """SIGTERM, which a service manager sends to children too: the task is handed back first. The pool sends it a moment before
+        it kills a child whose time is over, and whoever buries that one must find what it held.
+        """
         control.leave()
         if not self._busy:
             self._exit()
