@@ -1,5 +1,7 @@
 """What workers and servers have agreed with the broker, as the broker itself tells it; and when a child is replaced."""
 
+import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,6 +128,19 @@ def test_a_child_that_hangs_is_killed_and_its_task_fails_with_a_reason(alone: Fl
     eventually(lambda: alone.signed_in(limited) - {hung}, "another child takes tasks")
     assert not psutil.pid_exists(hung)
     alone.retire(limited)
+
+
+def test_a_child_that_is_told_to_end_hands_its_task_back_without_a_lost_attempt(alone: Fleet):
+    told = worker(alone)
+    (child,) = alone.signed_in(told)
+    (task,) = submit(alone, mode="listen", name="told", seconds=2)
+    alone.gate("told")
+    os.kill(child, signal.SIGTERM)
+    alone.settle([task], work=4)
+    alone.check([task])
+    assert alone.row(task)["attempts"] == 1
+    assert told.started_tasks()[task] != child
+    alone.retire(told)
 
 
 def test_children_are_replaced_after_so_many_tasks(alone: Fleet):

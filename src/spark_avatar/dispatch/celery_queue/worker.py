@@ -211,8 +211,8 @@ class _Child:
             shift.end()
 
     def _leave(self, control: QueueControl) -> None:
-        """SIGTERM, which a service manager sends to children too: the task is handed back first. The pool sends it a moment before
-        it kills a child whose time is over, and whoever buries that one must find what it held.
+        """SIGTERM, which a service manager sends to children too: the task is handed back first. The pool sends it a moment
+        before it kills a child whose time is over, and whoever buries that one must find what it held.
         """
         control.leave()
         if not self._busy:
