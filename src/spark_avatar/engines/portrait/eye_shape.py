@@ -98,7 +98,7 @@ def measure_eye(canvas: Canvas, landmarks: EyeLandmarks) -> EyeShape:
     iris = local(points[list(landmarks.iris)])
     enlarged = width / max(float(np.linalg.norm(points[landmarks.upper[-1]] - points[landmarks.upper[0]])), 1e-6)
     iris_radius = float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean()) * enlarged
-    box = _patch_box(centre, width, canvas.texture.shape)
+    box = _patch_box(centre, width, canvas.eye_distance * TEXTURE_SCALE, canvas.texture.shape)
     x, y = np.meshgrid(np.arange(box[2] - box[0], dtype=np.float32), np.arange(box[3] - box[1], dtype=np.float32))
     to_x, to_y = x + np.float32(box[0] - centre[0]), y + np.float32(box[1] - centre[1])
     along = (to_x * across[0] + to_y * across[1]).astype(np.float32)
@@ -148,10 +148,12 @@ def _lid_curves(upper: Points, lower: Points, width: float) -> LidCurves:
     return LidCurves(along, upper_edge, np.maximum(curve_through(lower, along), upper_edge))
 
 
-def _patch_box(centre: Points, width: float, texture_shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Everything that a blink touches: the eye, its lids up to the brow, the skin beside and below."""
+def _patch_box(centre: Points, width: float, eye_distance: float, texture_shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Everything that a blink touches: the eye, its lids up to the brow, the skin beside and below, of which an eye seen from the
+    side needs as much as the other.
+    """
     x0, y0 = np.floor(centre - np.array([0.74, 0.85]) * width).astype(int)
-    x1, y1 = np.ceil(centre + np.array([0.74, 0.50]) * width).astype(int)
+    x1, y1 = np.ceil(centre + np.array([0.74 * width, max(0.50 * width, 0.19 * eye_distance)])).astype(int)
     height, full = texture_shape[:2]
     x0, y0 = np.clip(x0, 0, full - 8), np.clip(y0, 0, height - 8)
     return int(x0), int(y0), int(np.clip(x1, x0 + 8, full)), int(np.clip(y1, y0 + 8, height))

@@ -11,10 +11,11 @@ from spark_avatar.engines.portrait.picture_traits import luma, smoothstep
 from spark_avatar.media.arrays import FloatArray, RGBImage
 
 GRAIN_START = 0.05
-GRAIN_DEPTH = 0.09
+GRAIN_DEPTH = 0.08
 """E below the lower lid where the skin begins whose grain the lid gets, and how far it goes."""
-_GRAIN_SIZE = 0.022  # sigma in E: what is larger is shading
+_GRAIN_SIZE = 0.012  # sigma in E: what is larger is shading
 _STRONGEST_GRAIN = 24
+_USUAL_GRAIN = 4  # medians of what it is: lashes, drops and folds are more
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +43,8 @@ def take_eyelid_skin(patch: RGBImage, shape: EyeShape, *, clear: bool = True) ->
     v = shape.below_lid
     upper = (v < -0.035 * E) & (v > -0.8 * shape.reach - 0.02 * E) & (shape.beyond < 0.10 * shape.width)
     lower = (v > shape.height + 0.06 * E) & (v < shape.height + 0.17 * E) & (shape.beyond < 0.05 * shape.width)
-    above = _spread(plain, upper, 0.055 * E)
-    under = _spread(plain, lower, 0.055 * E)
+    above = _in_colour_of(_spread(patch, upper, 0.055 * E), _spread(plain, upper, 0.055 * E))
+    under = _in_colour_of(_spread(patch, lower, 0.055 * E), _spread(plain, lower, 0.055 * E))
     lashes = np.clip(luma(patch) / np.maximum(luma(above), 8), 0.25, 1).astype(np.float32)
     filled = cv2.addWeighted(plain, 0.3, cv2.max(plain, above), 0.7, 0).astype(np.uint8, copy=False)
     return EyelidSkin(plain, above, filled, under, lashes, _grain(patch, E) if clear else None)
@@ -54,9 +55,18 @@ def lid_colour(skin: EyelidSkin, mix: FloatArray) -> RGBImage:
     return cv2.blendLinear(skin.above, skin.under, 1 - mix, mix).astype(np.uint8, copy=False)
 
 
+def _in_colour_of(coloured: RGBImage, bright: RGBImage) -> RGBImage:
+    """As bright as `bright`, whose channels were filtered each on its own and so ran towards grey, in the skin's own colour."""
+    most = 255 / np.maximum(coloured.max(axis=-1), 1)  # brighter than that, it would run towards white
+    ratio = np.minimum(luma(bright) / np.maximum(luma(coloured), 1), most).astype(np.float32)
+    return cv2.multiply(coloured, cv2.merge([ratio] * 3), dtype=cv2.CV_8U).astype(np.uint8, copy=False)
+
+
 def _grain(patch: RGBImage, eye_distance: float) -> RGBImage:
     smooth = cv2.GaussianBlur(patch, (0, 0), _GRAIN_SIZE * eye_distance)
-    fine = np.clip(patch.astype(np.int16) - smooth, -_STRONGEST_GRAIN, _STRONGEST_GRAIN)
+    fine = patch.astype(np.int16) - smooth
+    most = min(_STRONGEST_GRAIN, 1 + round(_USUAL_GRAIN * float(np.median(np.abs(fine)))))
+    fine = np.clip(fine, -most, most)
     return (fine + 128).astype(np.uint8)
 
 

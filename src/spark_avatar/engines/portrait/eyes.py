@@ -169,17 +169,21 @@ class EyePatch:
         lid = cv2.addWeighted(lid_colour(self._skin, mix), 0.78, stretched, 0.22, 0)
         if self._skin.grain is None:
             return lid.astype(np.uint8, copy=False)
-        return cv2.addWeighted(lid, 1, self._shifted(self._skin.grain, None, self._below_eye(edge) - v), 1, -128).astype(
+        return cv2.addWeighted(lid, 1, self._shifted(self._skin.grain, *self._from_below_eye(edge)), 1, -128).astype(
             np.uint8, copy=False
         )
 
-    def _below_eye(self, edge: FloatArray) -> FloatArray:
-        """For the moving lid, the skin below the eye that lends it its grain: mirrored at the edge, folded where it ends."""
+    def _from_below_eye(self, edge: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """How far along and over the moving lid's grain comes from the skin below the eye: mirrored at the edge, folded where it
+        ends, every other fold turned side to side, or the eye would see columns.
+        """
         shape = self.shape
-        depth = np.float32(GRAIN_DEPTH * shape.eye_distance)
-        along = np.mod(np.abs(edge - shape.below_lid), 2 * depth)
-        below: FloatArray = shape.height + np.float32(GRAIN_START * shape.eye_distance) + depth - np.abs(depth - along)
-        return below
+        start = np.float32(GRAIN_START * shape.eye_distance)
+        ends = (shape.below_lid - shape.height)[-1, shape.beyond[-1] < 0]  # of the patch, below the lower lid
+        depth = np.float32(np.clip(ends.min(initial=np.inf) - start - 1, 2, GRAIN_DEPTH * shape.eye_distance))
+        folded = np.mod(np.abs(edge - shape.below_lid), 2 * depth)
+        below = shape.height + start + depth - np.abs(depth - folded)
+        return np.where(folded > depth, -2 * shape.along, np.float32(0)), below - shape.below_lid
 
     def _down_the_lid(self, edge: FloatArray) -> FloatArray:
         """0 at the crease, 1 at the moving edge."""

@@ -137,10 +137,14 @@ def test_lid_skin_has_no_jumps():
     assert steps.max() < 12
 
 
-def test_lid_has_the_grain_of_the_skin_around():
+def grainy_canvas(seed):
     canvas = paint.painted_canvas()
-    noise = np.random.default_rng(3).normal(0, 9, canvas.texture.shape[:2])[..., None]
-    grainy = replace(canvas, texture=np.clip(canvas.texture + noise, 0, 255).astype(np.uint8))
+    noise = np.random.default_rng(seed).normal(0, 9, canvas.texture.shape[:2])[..., None]
+    return replace(canvas, texture=np.clip(canvas.texture + noise, 0, 255).astype(np.uint8))
+
+
+def test_lid_has_the_grain_of_the_skin_around():
+    grainy = grainy_canvas(3)
     shut = luma(build_eyes(grainy)[0].render(1, 0, 0))
     shape = _EYES[0].shape
 
@@ -152,6 +156,36 @@ def test_lid_has_the_grain_of_the_skin_around():
     lid = inside & (shape.below_lid > 0) & (shape.below_lid < 0.6 * shape.height)
     cheek = inside & (shape.below_lid > 1.6 * shape.height)
     assert 0.5 < grain(lid) / grain(cheek) < 1.5
+
+
+def test_grain_of_the_lid_does_not_stand_in_columns():
+    eye = build_eyes(grainy_canvas(4))[0]
+    shape = eye.shape
+    shut = luma(eye.render(1, 0, 0))
+    fine = shut - cv2.GaussianBlur(shut, (0, 0), 2)
+    middle = slice(*(shape.x.shape[1] // 2 + np.array([-20, 20])))
+    depth = (shape.below_lid > -0.1 * shape.opening) & (shape.below_lid < 0.6 * shape.height)
+    rows = np.flatnonzero(depth[:, middle].all(axis=1))
+    lid = fine[rows[0] : rows[-1] + 1, middle]
+    # Rows of independent grain would add up to 1; the same grain again and again to as much as there are folds.
+    assert len(lid) * lid.mean(axis=0).var() / lid.var() < 1.5
+
+
+def test_lid_of_a_gaudy_picture_keeps_the_colour_of_the_skin():
+    canvas = paint.painted_canvas()
+    light = np.random.default_rng(5).uniform(0.2, 1.8, canvas.texture.shape[:2])[..., None]
+    gaudy = np.clip((canvas.texture.astype(float) - [0, 30, 60]) * light, 0, 255).astype(np.uint8)
+    eye = build_eyes(replace(canvas, texture=gaudy))[0]
+    shape, shut = eye.shape, eye.render(1, 0, 0).astype(float)
+
+    def saturation(where):
+        red, _, blue = shut[where].mean(axis=0)
+        return (red - blue) / red
+
+    inside = np.abs(shape.along) < 0.3 * shape.width
+    lid = inside & (shape.below_lid > 0) & (shape.below_lid < 0.6 * shape.height)
+    above = inside & (shape.below_lid < -0.6 * shape.reach)
+    assert saturation(lid) > 0.75 * saturation(above)
 
 
 def test_a_rim_that_crosses_the_lid_stays_in_a_blink():
