@@ -18,7 +18,7 @@ PIXELS_PER_SECOND: Final = 240
 WIDTHS: Final = (640, 24_000)
 """Least and greatest width; long recordings are squeezed."""
 _MARGIN: Final = 60
-_HEIGHTS: Final = {"waveform": 90, "mel": 160, "visemes": 28, "curves": 150}
+_HEIGHTS: Final = {"waveform": 90, "mel": 160, "visemes": 44, "curves": 150}
 _GAP: Final = 8
 _PAPER: Final[Colour] = (252, 252, 250)
 _INK: Final[Colour] = (40, 44, 52)
@@ -36,6 +36,7 @@ _DYNAMICS: Final = 13.0
 _WIDEST: Final = 0.3
 """Gap in E that fills the panel: more is rare in speech."""
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
+_FONT_SIZE: Final = 0.38
 
 
 def draw_recording(samples: Samples, track: AnimationTrack, visemes: Sequence[Viseme]) -> RGBImage:
@@ -84,11 +85,16 @@ def _draw_mel(panel: RGBImage, samples: Samples, seconds: float) -> None:
 
 def _draw_visemes(panel: RGBImage, visemes: Sequence[Viseme], seconds: float) -> None:
     height, width = panel.shape[:2]
+    ends = dict.fromkeys((height // 4 + 4, 3 * height // 4 + 4), 0)  # where the last name of each line of names ends, by its foot
     for viseme in visemes:
         left, right = (round(moment / seconds * width) for moment in (viseme.start, viseme.end))
-        if viseme.name != "sil":
-            cv2.rectangle(panel, (left, 0), (right, height - 1), _FAINT, 1)
-            _write(panel, viseme.name, (left + 1, height // 2 + 4), _INK)
+        if viseme.name == "sil":
+            continue
+        cv2.rectangle(panel, (left, 0), (right, height - 1), _FAINT, 1)
+        foot = min(ends, key=lambda line: (ends[line] > left, ends[line]))
+        if ends[foot] <= left:  # names that fit in neither line are left out, as in a squeezed picture
+            _write(panel, viseme.name, (left + 2, foot), _INK)
+            ends[foot] = left + 4 + cv2.getTextSize(viseme.name, _FONT, _FONT_SIZE, 1)[0][0]
 
 
 def _draw_curves(panel: RGBImage, track: AnimationTrack, seconds: float) -> None:
@@ -111,4 +117,4 @@ def _draw_seconds(page: RGBImage, seconds: float) -> None:
 
 
 def _write(image: RGBImage, text: str, place: tuple[int, int], colour: Colour) -> None:
-    cv2.putText(image, text, place, _FONT, 0.38, colour, 1, cv2.LINE_AA)
+    cv2.putText(image, text, place, _FONT, _FONT_SIZE, colour, 1, cv2.LINE_AA)

@@ -31,3 +31,19 @@ def test_every_panel_shows_something():
 def test_an_empty_recording_is_drawn_too():
     track = animate(talk(0.2), frame_rate=Fraction(25), rng=np.random.default_rng(0))
     assert draw_recording(np.zeros(0, np.float32), track, []).shape[2] == 3
+
+
+def test_names_of_short_visemes_do_not_lie_on_each_other():
+    track = animate(talk(2.0), frame_rate=Fraction(25), rng=np.random.default_rng(0))
+    visemes = [Viseme(name, 0.5 + 0.03 * i, 0.53 + 0.03 * i) for i, name in enumerate(["DD", "aa", "SS", "CH", "nn"])]
+
+    def ink(shown: list[Viseme]) -> np.ndarray:
+        return (draw_recording(np.zeros(32000, np.float32), track, shown)[270:320, 60:].max(axis=2) < 150).astype(int)
+
+    alone = sum(ink([viseme]) for viseme in visemes[:2])
+    assert alone.max() == 2  # drawn by themselves all stand in the first line, where there is no room for two
+    assert (ink(visemes) >= ink(visemes[:1])).all()
+    together = ink(visemes)
+    assert together[:22].any()
+    assert together[22:].any()
+    assert together.sum() <= sum(ink([viseme]).sum() for viseme in visemes)
