@@ -64,10 +64,23 @@ def test_a_claim_costs_the_same_however_many_tasks_wait(engine, store):
         connection.execute(schema.tasks.insert(), rows)
         if engine.dialect.name == "postgresql":
             connection.execute(text("ANALYZE tasks"))
-    began = time.perf_counter()
+    took = []
     for number in range(20):
+        began = time.perf_counter()
         assert store.claim_next(f"w{number}", now=START, lease_until=START).id == f"t{number:05}"
-    assert time.perf_counter() - began < 1.0, "50 ms for a claim is the time of a scan"
+        took.append(time.perf_counter() - began)
+    # The quickest of them waited for nobody, however much else the machine has to do.
+    assert min(took) < 0.05, "50 ms for a claim is the time of a scan"
+
+
+def _wait_until_more_are_done(store):
+    def done():
+        return store.queue_facts(now=START).completed
+
+    before, deadline = done(), time.monotonic() + 120
+    while done() == before:
+        assert time.monotonic() < deadline, "the worker does nothing"
+        time.sleep(0.002)
 
 
 def test_workers_killed_at_any_moment_lose_nothing(database_url, engine, store):
@@ -80,7 +93,8 @@ def test_workers_killed_at_any_moment_lose_nothing(database_url, engine, store):
         worker = spawn.Process(target=work_forever, args=(database_url, f"w{life}", working))
         worker.start()
         assert working.wait(timeout=120)
-        time.sleep(moments.uniform(0.01, 0.15))
+        _wait_until_more_are_done(store)
+        time.sleep(moments.uniform(0.0, 0.1))
         worker.kill()
         worker.join()
         _wait_for_the_last_words(engine)
