@@ -16,6 +16,11 @@ def go_on(path: Path, payload: bytes) -> None:
         file.write(payload)
 
 
+def ended(payload: bytes) -> bytes:
+    """Its encoder has written all, and moves it to make room for the index."""
+    return HEAD + struct.pack(">I4s", 8 + len(payload), b"mdat") + payload
+
+
 def finished(payload: bytes, *, index: int = 5_000, tail: int = 900) -> bytes:
     """The same with so long an index, and so much behind: what is stored in the end."""
     front = HEAD + struct.pack(">I4s", index, b"moov") + bytes(index - 8)

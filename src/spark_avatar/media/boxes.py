@@ -44,7 +44,14 @@ def top_boxes(file: BinaryIO) -> Iterator[FileBox]:
 
 
 def payload_of(file: BinaryIO) -> FileBox | None:
-    """The box with the encoded pictures and sound; None where there is none yet. FFmpeg leaves its end open until all of it is
-    written; only then does it put the index in front, and moves the contents of this box, without changing them.
+    """The box with the encoded pictures and sound; None where there is none, and while its contents are moved.
+
+    FFmpeg leaves its end open as long as it grows. Then it sets the end, moves the contents back, unchanged, and writes the index
+    in front of them.
     """
-    return next((box for box in top_boxes(file) if box.kind == b"mdat"), None)
+    indexed = False
+    for box in top_boxes(file):
+        if box.kind == b"mdat":
+            return box if indexed or box.end is None else None
+        indexed = indexed or box.kind == b"moov"
+    return None

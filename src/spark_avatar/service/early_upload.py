@@ -110,8 +110,8 @@ class _Video:
         """Of the blocks that were sent, as parts 2, 3, ..."""
 
     def send_next(self, path: Path) -> bool:
-        """Sends the next block of a growing file; False where it is not there yet. Raises `StorageUnavailable`."""
-        block = growing_block(path, len(self._digests))
+        """Sends the next block of the file; False where it is not there yet. Raises `StorageUnavailable`."""
+        block = block_of(path, len(self._digests))
         if block is None:
             return False
         if self._upload is None:
@@ -154,20 +154,18 @@ class _Video:
         return True
 
 
-def growing_block(path: Path, number: int) -> bytes | None:
-    """A block, numbered from 0, of a file that is being written; None as long as it is not there, and when the file is finished:
-    the encoder then moves what is in it.
-    """
+def block_of(path: Path, number: int) -> bytes | None:
+    """A block, numbered from 0, of a file that is being written or finished; None as long as it is not there."""
     with suppress(FileNotFoundError), path.open("rb", buffering=0) as file:
         payload = payload_of(file)
-        if payload is None or payload.end is not None:
+        if payload is None:
             return None
         start = payload.content + PART_BYTES + number * PART_BYTES
-        if path.stat().st_size < start + PART_BYTES:
+        if (payload.end or path.stat().st_size) < start + PART_BYTES:
             return None
         file.seek(start)
         block = file.read(PART_BYTES)
-        # The end is written before anything is moved: as long as it is not, nothing was.
+        # Where the box did not change, nothing in it was moved meanwhile: its end is set before that.
         if len(block) == PART_BYTES and payload_of(file) == payload:
             return block
     return None

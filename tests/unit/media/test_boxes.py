@@ -30,9 +30,16 @@ def test_boxes_follow_one_another():
 
 
 def test_a_box_of_more_than_four_gigabytes_has_its_size_behind_its_name():
-    content = FTYP + struct.pack(">I4sQ", 1, b"mdat", 5_000_000_000)
+    content = FTYP + struct.pack(">I4s", 8, b"moov") + struct.pack(">I4sQ", 1, b"mdat", 5_000_000_000)
     payload = payload_of(io.BytesIO(content))
-    assert (payload.content, payload.end) == (32, 16 + 5_000_000_000)
+    assert (payload.content, payload.end) == (40, 24 + 5_000_000_000)
+
+
+def test_a_payload_that_has_ended_is_none_until_the_index_stands_in_front_of_it():
+    """Meanwhile it is moved."""
+    payload = struct.pack(">I4s", 16, b"mdat") + b"pictures"
+    assert payload_of(io.BytesIO(FTYP + payload)) is None
+    assert payload_of(io.BytesIO(FTYP + struct.pack(">I4s", 8, b"moov") + payload)).end == 40
 
 
 def test_the_payload_of_a_growing_file_has_no_end_yet():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from spark_avatar.errors import StorageUnavailable
 from spark_avatar.service import early_upload
-from spark_avatar.service.early_upload import EarlyUpload, growing_block, missing_parts
+from spark_avatar.service.early_upload import EarlyUpload, block_of, missing_parts
 from spark_avatar.storage.storage import ObjectKey, StoredObject
 
 KEY = ObjectKey("outputs/anna/task/1.mp4")
@@ -103,6 +103,23 @@ def test_blocks_that_were_not_sent_in_time_follow_in_the_end(path):
         path.write_bytes(growing_video.finished(content))  # all the rest at once
         assert early.finish(KEY, path) is not None
     assert parts.stored == path.read_bytes()
+
+
+def test_what_the_encoder_held_back_is_sent_while_the_file_is_finished(path, tmp_path):
+    """It is tagged and signed then, which takes a while."""
+    parts, content = Parts(), payload(6 * PART)
+    with upload(parts) as early:
+        early.follow(path)
+        growing_video.begin(path, content[: 2 * PART])
+        arrived(parts, 1)
+        path.write_bytes(growing_video.ended(content))
+        assert not parts.arrived.acquire(timeout=0.1)
+        path.write_bytes(growing_video.finished(content))
+        arrived(parts, 4)
+        signed = tmp_path / "signed.mp4"
+        signed.write_bytes(growing_video.finished(content, index=9_000))
+        assert early.finish(KEY, signed) is not None
+    assert parts.stored == signed.read_bytes()
 
 
 def test_a_short_video_is_nobody_s_upload(path):
@@ -234,20 +251,30 @@ def test_only_the_first_video_of_a_task_is_followed(path, tmp_path):
         arrived(parts, 2)
 
 
-class TestGrowingBlocks:
+class TestBlocks:
     def test_a_block_is_there_when_all_of_it_is(self, path: Path):
         content = payload(3 * PART)
-        assert growing_block(path, 0) is None
+        assert block_of(path, 0) is None
         growing_video.begin(path, content[: 2 * PART - 1])
-        assert growing_block(path, 0) is None
+        assert block_of(path, 0) is None
         growing_video.go_on(path, content[2 * PART - 1 :])
-        assert growing_block(path, 0) == content[PART : 2 * PART]
-        assert growing_block(path, 1) == content[2 * PART :]
-        assert growing_block(path, 2) is None
+        assert block_of(path, 0) == content[PART : 2 * PART]
+        assert block_of(path, 1) == content[2 * PART :]
+        assert block_of(path, 2) is None
 
-    def test_a_finished_file_has_none(self, path: Path):
-        path.write_bytes(growing_video.finished(payload(4 * PART)))
-        assert growing_block(path, 0) is None
+    def test_a_finished_file_has_them_behind_its_index(self, path: Path):
+        content = payload(4 * PART)
+        path.write_bytes(growing_video.finished(content))
+        assert [block_of(path, number) for number in range(4)] == [
+            content[PART : 2 * PART],
+            content[2 * PART : 3 * PART],
+            content[3 * PART :],
+            None,
+        ]
+
+    def test_nothing_is_read_while_it_is_moved(self, path: Path):
+        path.write_bytes(growing_video.ended(payload(4 * PART)))
+        assert block_of(path, 0) is None
 
 
 @given(front=st.integers(PART, 3 * PART), sent=st.integers(1, 50), rest=st.integers(0, 40 * PART))
