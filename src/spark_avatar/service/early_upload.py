@@ -19,6 +19,7 @@ from typing import Final
 
 from spark_avatar.errors import SparkAvatarError
 from spark_avatar.media.boxes import payload_of
+from spark_avatar.storage.keys import VIDEO_SUFFIXES
 from spark_avatar.storage.parts import PART_BYTES, PartedStorage, PartedUpload
 from spark_avatar.storage.storage import ObjectKey, StoredObject
 
@@ -59,7 +60,7 @@ class EarlyUpload:
 
     def follow(self, path: Path) -> None:
         """A video will be written there, front to back. Only the first one counts."""
-        if self._storage is not None and self._thread is None:
+        if self._storage is not None and self._thread is None and path.suffix in VIDEO_SUFFIXES:
             self._thread = Thread(target=self._run, args=(self._storage, path), name="early-upload", daemon=True)
             self._thread.start()
 

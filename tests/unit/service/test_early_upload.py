@@ -242,6 +242,16 @@ def test_without_a_storage_nothing_is_followed(path):
         assert early.finish(KEY, path) is None
 
 
+def test_a_file_of_an_unknown_kind_is_not_followed(path, tmp_path):
+    parts, content = Parts(), payload(4 * PART)
+    with upload(parts) as early:
+        early.follow(tmp_path / "draft.tmp")
+        growing_video.begin(tmp_path / "draft.tmp", content)
+        path.write_bytes(growing_video.finished(content))
+        assert early.finish(KEY, path) is None
+    assert parts.key is None
+
+
 def test_only_the_first_video_of_a_task_is_followed(path, tmp_path):
     parts, content = Parts(), payload(3 * PART)
     with upload(parts) as early:
