@@ -16,6 +16,8 @@ from spark_avatar.pipeline import Pipeline
 from spark_avatar.provenance.manifest import read_manifest
 from spark_avatar.service import early_upload
 from spark_avatar.service.monitor import HandedBack
+from spark_avatar.service.recovery import Recovery
+from spark_avatar.storage.keys import output_key
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.tasks.task import TaskStatus
 
@@ -149,6 +151,16 @@ def test_a_canceled_task_leaves_no_part(workshop, small_parts):
     assert (task.status, task.failure.code) == (TaskStatus.FAILED, "003016031")
     assert workshop.server.unfinished_uploads(workshop.bucket) == []
     assert workshop.server.keys(workshop.bucket) == []
+
+
+def test_what_a_killed_worker_sent_is_removed_with_its_claim(workshop):
+    house = workshop.house
+    house.submit(image_url=workshop.image_url, audio_url=tone_data_url(1))
+    task = house.runner().claim()
+    workshop.storage.parts.begin(output_key(task.account_id, task.id, 1)).send(2, b"of a video")
+    Recovery(house.store, workshop.storage, house.work_dir).worker_ended("server/1")
+    assert house.task(task).status is TaskStatus.QUEUED
+    assert workshop.server.unfinished_uploads(workshop.bucket) == []
 
 
 @pytest.mark.parametrize("reason", [HandedBack, StorageUnavailable, ValueError])
