@@ -7,7 +7,7 @@ LOCK := uv pip compile pyproject.toml requirements/build.in --override requireme
 	--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint format bench soak chaos lock clean test-training train
+.PHONY: help setup setup-dev demo test test-faults lint format bench soak chaos lock clean test-training train
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -20,6 +20,11 @@ demo: setup ## render the sample portrait speaking; says where the video is
 
 test: setup-dev ## run all tests, two files at a time: many of them wait for servers
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+FAULT_FLEETS ?= 4
+
+test-faults: setup-dev ## run the fault tests alone and say how long they took (FAULT_FLEETS=4 at a time; they mostly wait)
+	$(BIN)/python -m pytest -n $(FAULT_FLEETS) --dist worksteal --durations=10 -rs tests/integration
 
 lint: setup-dev ## ruff, mypy strict, import-linter
 	$(BIN)/ruff format --check .

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,11 +132,13 @@ class Pipeline:
         preview: Path | None = None,
         background: Path | None = None,
         notebook: Notebook = _NO_NOTES,
+        announce: Callable[[Path], None] | None = None,
         identity: str | None = None,
         label: bool = False,
         consent: bool = False,
     ) -> Rendition:
         """As `render` above. `notebook` lets a later attempt at the same task take up a job that is under way elsewhere;
+        `announce` is told where the video grows, if it does so here, front to back; only its front is other in the end;
         `identity` is the task's id, a UUID, for the marks of the video; by default it follows from what is rendered.
         `consent` says that the person shown agreed. Raises `ConfigurationError` too where videos cannot be marked.
         """
@@ -162,6 +164,8 @@ class Pipeline:
             probed = time.perf_counter()
             behind = None if background is None else self._probe_background(background)
             job = RenderJob(portrait, motion, checked, seed, Path(scratch), notebook, marks, behind)
+            if announce is not None:
+                job = replace(job, announce=announce)
             rendition = self.engines.engine(engine).render(job, monitor)
             rendered = time.perf_counter()
             _verify(rendition, has_sound=isinstance(motion, Speech))

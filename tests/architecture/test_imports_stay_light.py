@@ -12,7 +12,7 @@ HEAVY = {"cv2", "mediapipe", "onnxruntime", "av", "scipy", "skimage", "matplotli
     ("module", "forbidden"),
     [
         ("spark_avatar.cli.app", HEAVY | {"fastapi", "sqlalchemy", "numpy", "pydantic"}),
-        ("spark_avatar.app.services", HEAVY),
+        ("spark_avatar.app.services", HEAVY | {"botocore"}),
         ("spark_avatar", HEAVY | {"numpy"}),
         # SciPy takes a tenth of a job's set-up to import, HTTP clients as much: rendering here needs neither.
         ("spark_avatar.engines.portrait.engine", {"mediapipe", "scipy", "skimage", "matplotlib", "httpx"}),

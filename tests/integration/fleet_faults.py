@@ -13,17 +13,19 @@ _MOUNT = (
     'mkdir -p "$SPARK_AVATAR_DATA_DIR/work" && '
     f'mount -t tmpfs -o size={DISK_BYTES} tmpfs "$SPARK_AVATAR_DATA_DIR/work" && exec "$@"'
 )
-_NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
-ON_A_SMALL_DISK = (*_NAMESPACE, _MOUNT, "sh")
-"""Runs a worker whose scratch folder is a file system of its own."""
+_NAMESPACES = (("unshare", "--user", "--map-root-user", "--mount"), ("unshare", "--mount"))
+"""Ways to a mount table of one's own: as any user, where the system lets users have namespaces; as root."""
 
 
-def can_mount() -> bool:
-    """Whether this system lets a process mount a file system for itself."""
-    if shutil.which("unshare") is None:
-        return False
-    probe = [*_NAMESPACE, "mount -t tmpfs tmpfs /mnt"]
-    return subprocess.run(probe, check=False, capture_output=True).returncode == 0
+def on_a_small_disk() -> tuple[str, ...]:
+    """The command that runs a worker whose scratch folder is a file system of its own; empty where this system lets nobody mount
+    one for himself.
+    """
+    for namespace in _NAMESPACES if shutil.which("unshare") else ():
+        probe = [*namespace, "sh", "-c", "mount -t tmpfs tmpfs /mnt"]
+        if subprocess.run(probe, check=False, capture_output=True).returncode == 0:
+            return (*namespace, "sh", "-c", _MOUNT, "sh")
+    return ()
 
 
 class SmallDisk:

@@ -6,45 +6,57 @@ from collections.abc import Iterator
 import httpx
 import psutil
 import pytest
-from fleet_faults import DISK_BYTES, MEGABYTE, ON_A_SMALL_DISK, SmallDisk, can_mount
+from fleet_faults import DISK_BYTES, MEGABYTE, SmallDisk, on_a_small_disk
 from fleet_house import Fleet
 from fleet_servers import eventually
+from not_here import not_here
 
 pytestmark = pytest.mark.slow
 LEAST = 8 * MEGABYTE
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _namespaces() -> None:
-    if not can_mount():
-        pytest.skip("full disks are not tested: this system lets nobody mount a file system of his own")
+@pytest.fixture(scope="module")
+def third(shared_fleet: Fleet) -> Iterator[SmallDisk]:
+    """A third worker, whose scratch folder is a file system of 40 MB; the others have all the room."""
+    inside = on_a_small_disk()
+    if not inside:
+        not_here("small disks", "this system lets nobody mount a file system of his own")
+    machine = shared_fleet.worker(inside=inside, SPARK_AVATAR_MIN_FREE_BYTES=str(LEAST))
+    shared_fleet.workers.append(machine)
+    disk = SmallDisk(machine)
+    shared_fleet.wait_for_workers(3)
+    eventually(lambda: machine.children() and disk.free <= DISK_BYTES, "it has its disk")
+    yield disk
+    shared_fleet.workers.remove(machine)
+    machine.kill_all()
+    shared_fleet.machines.remove(machine)
 
 
 @pytest.fixture
-def small(fleet: Fleet) -> Iterator[SmallDisk]:
-    """A third worker, whose scratch folder is a file system of 40 MB; the others have all the room."""
-    machine = fleet.worker(inside=ON_A_SMALL_DISK, SPARK_AVATAR_MIN_FREE_BYTES=str(LEAST))
-    disk = SmallDisk(machine)
-    fleet.wait_for_workers(3)
-    eventually(lambda: machine.children() and disk.free <= DISK_BYTES, "it has its disk")
-    yield disk
-    machine.kill_all()
-    fleet.machines.remove(machine)
+def small(fleet: Fleet, third: SmallDisk) -> Iterator[SmallDisk]:
+    """It, with an empty disk."""
+    assert third.machine in fleet.workers
+    eventually(lambda: fleet.state_of(third.machine) == {"idle"}, "it takes tasks")
+    yield third
+    third.clear()
 
 
 @pytest.fixture
 def alone(fleet: Fleet, small: SmallDisk) -> SmallDisk:
     """The same, while the others sleep."""
-    for worker in fleet.workers:
-        for process in (psutil.Process(worker.pid), *worker.children()):
-            process.suspend()
+    for process in others(fleet, small):
+        process.suspend()
     return small
 
 
-def wake(fleet: Fleet) -> None:
-    for worker in fleet.workers:
-        for process in (psutil.Process(worker.pid), *worker.children()):
-            process.resume()
+def wake(fleet: Fleet, small: SmallDisk) -> None:
+    for process in others(fleet, small):
+        process.resume()
+
+
+def others(fleet: Fleet, small: SmallDisk) -> list[psutil.Process]:
+    workers = [worker for worker in fleet.workers if worker is not small.machine]
+    return [process for worker in workers for process in (psutil.Process(worker.pid), *worker.children())]
 
 
 def test_a_worker_with_a_full_disk_leaves_the_tasks_to_others(fleet: Fleet, small: SmallDisk):
@@ -72,7 +84,7 @@ def test_a_task_whose_disk_fills_up_is_finished_elsewhere_and_loses_no_attempt(f
     fleet.open_gate("disk")
     eventually(lambda: fleet.row(task)["status"] == "queued", "the task is handed back")
     assert fleet.row(task)["attempts"] == 0
-    wake(fleet)
+    wake(fleet, alone)
     fleet.settle([task])
     fleet.check([task])
     assert fleet.row(task)["attempts"] == 1
@@ -84,6 +96,6 @@ def test_a_task_that_is_too_large_for_the_disk_fails_with_a_reason(fleet: Fleet,
     alone.fill(but=LEAST + 2 * MEGABYTE)
     (task,) = fleet.submit(1, mode="heavy", seconds=0.1)
     eventually(lambda: fleet.row(task)["status"] == "failed", "it has failed")
-    wake(fleet)
+    wake(fleet, alone)
     fleet.check([task], failed={task: "003016095"})
     assert "disk space" in str(fleet.row(task)["failure"])

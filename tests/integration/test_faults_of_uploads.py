@@ -6,8 +6,6 @@ from collections.abc import Iterator
 import pytest
 from fleet_house import Fleet
 from fleet_servers import Wire, eventually
-
-pytest.importorskip("moto", reason="uploads to S3 are not tested: moto is not installed")
 from s3_server import ENVIRONMENT, FaultyProxy, S3Server, s3_server
 
 pytestmark = pytest.mark.slow

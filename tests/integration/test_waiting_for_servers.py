@@ -8,6 +8,7 @@ import pytest
 from fleet_house import MODEL, Fleet
 from fleet_machines import ApiServer, Machine
 from fleet_servers import PATIENCE, PostgresServer, Wire, eventually, postgresql_programs
+from s3_server import ENVIRONMENT, FaultyProxy, s3_server
 from sample_urls import audio_data_url, image_data_url
 
 pytestmark = pytest.mark.slow
@@ -93,9 +94,6 @@ def test_a_worker_that_starts_while_the_broker_is_silent_waits_for_it(fleet: Fle
 
 
 def test_a_server_whose_storage_fails_is_ready_when_it_works_again(fleet: Fleet):
-    pytest.importorskip("moto", reason="S3 is not tested: moto is not installed")
-    from s3_server import ENVIRONMENT, FaultyProxy, s3_server
-
     with s3_server() as s3:
         store = FaultyProxy(s3.port)
         store.sicken(503)

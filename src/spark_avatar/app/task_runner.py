@@ -74,5 +74,6 @@ def open_runner(
         task_seconds=settings.task_seconds,
         most_running=settings.max_running_per_account or None,
         engines=engines,
+        parts=storage.parts,
         room=work_room_of(settings),
     )

@@ -1,5 +1,6 @@
 """The seam between the service and whatever makes videos: a job in, a file out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -37,6 +38,10 @@ class Speech:
     facts: AudioFacts
 
 
+def _tell_nobody(path: Path) -> None:
+    del path
+
+
 @dataclass(frozen=True)
 class RenderJob:
     """Everything that an engine needs; it may read the inputs and write below `workdir`, nothing else."""
@@ -56,6 +61,8 @@ class RenderJob:
     """What the video's frames are to carry: for `VideoWriter` and `take_over`."""
     background: Portrait | None = None
     """A picture to put behind the person, for engines that can: a file that was probed and is within the limits."""
+    announce: Callable[[Path], None] = _tell_nobody
+    """To be told where the video will stand, by engines that write it front to back while they render, as `VideoWriter` does."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Final
 from uuid import UUID
 
 from spark_avatar import __version__
+from spark_avatar.media.boxes import top_boxes
 from spark_avatar.media.rewrap import retag
 from spark_avatar.media.video_format import MP4, VideoFormat
 
@@ -97,23 +98,13 @@ def _quoted(text: str) -> str:
 
 
 def _packet(path: Path) -> str | None:
-    """Walks over the boxes of the file."""
-    end = path.stat().st_size
     with path.open("rb") as file:
-        place = 0
-        while place + 24 <= end:
-            file.seek(place)
-            head = file.read(32)
-            size, kind = struct.unpack_from(">I4s", head)
-            header = 8
-            if size == 1 and len(head) >= 16:
-                size, header = struct.unpack_from(">Q", head, 8)[0], 16
-            elif size == 0:
-                size = end - place
-            if size < header:
-                return None
-            if kind == b"uuid" and head[header : header + 16] == _XMP_BOX and size <= _LARGEST:
-                file.seek(place + header + 16)
-                return file.read(size - header - 16).decode("utf-8", "replace")
-            place += size
+        size = path.stat().st_size
+        for box in top_boxes(file):
+            end = size if box.end is None else box.end
+            if box.kind != b"uuid" or end - box.start > _LARGEST:
+                continue
+            file.seek(box.content)
+            if file.read(len(_XMP_BOX)) == _XMP_BOX:
+                return file.read(end - box.content - len(_XMP_BOX)).decode("utf-8", "replace")
     return None

@@ -19,6 +19,7 @@ from spark_avatar.media.image import shrink_image
 from spark_avatar.pipeline import Pipeline
 from spark_avatar.provenance.provenance import Origin
 from spark_avatar.service.clock import Clock, utc_now
+from spark_avatar.service.early_upload import EarlyUpload
 from spark_avatar.service.fetch import InputFetcher
 from spark_avatar.service.models import ModelCatalog
 from spark_avatar.service.monitor import ClaimLost, HandedBack, Heartbeat, TaskMonitor
@@ -29,6 +30,7 @@ from spark_avatar.service.room import WorkRoom, is_disk_full
 from spark_avatar.service.splitting import SplitRenderer
 from spark_avatar.service.workdirs import workdir_name
 from spark_avatar.storage.keys import attempt_keys, output_key, poster_key, preview_key
+from spark_avatar.storage.parts import PartedStorage
 from spark_avatar.storage.storage import Storage
 from spark_avatar.tasks.store import StoreAway, TaskStore
 from spark_avatar.tasks.task import PREVIEW, THUMBNAIL, Claim, Task, TaskFailure, TaskOutput, TaskUsage
@@ -74,6 +76,8 @@ class TaskRunner:
     """What this worker can run; by default everything."""
     split: SplitRenderer | None = None
     """Renders long recordings in parts, with other workers; by default all are rendered in one go."""
+    parts: PartedStorage | None = None
+    """Of the storage: takes videos while they are rendered; by default they are stored when they are finished."""
     room: WorkRoom | None = None
     """Where it is short, what failed for want of disk space is handed back; by default it fails."""
     clock: Clock = utc_now
@@ -148,7 +152,8 @@ class TaskRunner:
             start=_FETCHED,
             end=_RENDERED,
         )
-        with monitor, self._workdir(task, claim) as folder:
+        key = partial(output_key, task.account_id, task.id, claim.attempt)
+        with monitor, self._workdir(task, claim) as folder, EarlyUpload(self.parts, key) as early:
             started = time.perf_counter()
             with tracing.span("fetch"):
                 fetch = partial(self.fetcher.fetch, given_at=task.created_at, checkpoint=monitor.checkpoint)
@@ -174,13 +179,14 @@ class TaskRunner:
                 monitor=monitor,
                 workdir=folder,
                 notebook=TaskNotebook(self.store, task, claim),
+                announce=early.follow,
                 identity=task.id,
                 label=task.request.label,
                 consent=CONSENT in task.metadata,
             )
             monitor.checkpoint()
             with tracing.span("upload"):
-                output = self._store_output(task, claim, rendition)
+                output = self._store_output(task, claim, rendition, early)
         rendition.timings["fetch"] = fetched
         cost = min(price.charge(rendition.seconds, rendition.compute_units), set_aside)
         return rendition, output, TaskUsage(plain(cost), float(price.discount), rendition.compute_units)
@@ -205,9 +211,9 @@ class TaskRunner:
             raise ClaimLost
         return amount
 
-    def _store_output(self, task: Task, claim: Claim, rendition: Rendition) -> TaskOutput:
+    def _store_output(self, task: Task, claim: Claim, rendition: Rendition, early: EarlyUpload) -> TaskOutput:
         key = output_key(task.account_id, task.id, claim.attempt, rendition.format.suffix)
-        stored = self.storage.put(key, rendition.path)
+        stored = early.finish(key, rendition.path) or self.storage.put(key, rendition.path)
         if rendition.thumbnail is not None:
             poster = rendition.thumbnail.with_name("poster.jpg")
             shrink_image(rendition.thumbnail, poster, longest=_POSTER_SIDE)

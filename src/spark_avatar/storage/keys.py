@@ -19,6 +19,8 @@ from spark_avatar.storage.storage import ObjectKey
 _PART: Final = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,128}")
 """One step of a key: safe in a file name, a URL and a shell, and never `.`, `..` or hidden."""
 _SUFFIX: Final = re.compile(r"(\.[a-z0-9]{1,8})?")
+KINDS: Final = ("uploads", "inputs", "outputs", "work")
+"""What keys begin with."""
 VIDEO_SUFFIXES: Final = (".mp4", ".webm", ".mov")
 _MOST_PARTS: Final = 8
 _PARTS_OF_TASK_FILES: Final = 3
@@ -88,7 +90,7 @@ def task_prefix(account: AccountId, task_id: TaskId) -> str:
 
 def account_prefixes(account: AccountId) -> tuple[str, ...]:
     """What the keys of all files of an account start with."""
-    return tuple(_key(kind, account) + "/" for kind in ("uploads", "inputs", "outputs", "work"))
+    return tuple(_key(kind, account) + "/" for kind in KINDS)
 
 
 def owner_of(key: str) -> tuple[AccountId, TaskId]:

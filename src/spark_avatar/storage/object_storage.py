@@ -12,6 +12,8 @@ from obstore.store import LocalStore, MemoryStore, ObjectStore
 from spark_avatar.errors import ConfigurationError, ObjectNotFound
 from spark_avatar.storage import clouds, staging
 from spark_avatar.storage.faults import told
+from spark_avatar.storage.parts import PartedStorage
+from spark_avatar.storage.s3_parts import parts_of
 from spark_avatar.storage.storage import ObjectKey, StoredObject
 
 if TYPE_CHECKING:
@@ -44,6 +46,12 @@ class ObjectStorage:
             self._store = MemoryStore()
         else:
             self._store = clouds.open_cloud(url, retry_seconds=retry_seconds)
+        self._parts = parts_of(self._store)
+
+    @property
+    def parts(self) -> PartedStorage | None:
+        """Takes files in parts, in any order; None where the storage cannot."""
+        return self._parts
 
     def check(self) -> None:
         """Asks the storage once, without patience. Raises `ConfigurationError` for a bucket that is not there or refuses the
@@ -111,9 +119,11 @@ class ObjectStorage:
 
     def sweep(self, prefix: str = "", *, older_than: timedelta = timedelta(hours=1)) -> int:
         """Removes what a killed `put` left behind under a prefix, and returns how many files those were. One that was
-        written to more recently than `older_than` may still be at work; 0 is right where none can be. Clouds show no
-        unfinished uploads: give the bucket a lifecycle rule that aborts them.
+        written to more recently than `older_than` may still be at work; 0 is right where none can be. Of clouds only S3 shows
+        unfinished uploads, to botocore: give the bucket a lifecycle rule that aborts them.
         """
+        if self._parts is not None:
+            return self._parts.sweep(prefix, older_than=older_than)
         return 0 if self._folder is None else staging.sweep(self._folder, prefix, older_than)
 
     def list(self, prefix: str) -> "list[StoredObject]":

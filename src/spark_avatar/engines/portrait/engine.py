@@ -188,6 +188,7 @@ class PortraitEngine:
         height, width = rig.canvas.base.shape[:2]
         audio = job.motion.path if isinstance(job.motion, Speech) else None
         shown, thumbnail = _good_frame(track), rig.canvas.base
+        job.announce(path)
         with VideoWriter(
             path,
             width=width,

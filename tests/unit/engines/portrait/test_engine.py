@@ -82,9 +82,10 @@ def test_frames_can_be_left_half_way(rig):
 
 
 def test_a_track_becomes_a_video(engine, job):
-    monitor = CountingMonitor()
-    rendition = engine.render(job, monitor)
+    monitor, announced = CountingMonitor(), []
+    rendition = engine.render(replace(job, announce=lambda path: announced.append((path, path.exists()))), monitor)
     facts = probe_video(rendition.path)
+    assert announced == [(rendition.path, False)], "before it is written"
     assert rendition.path.parent == job.workdir
     assert (rendition.frames, facts.frames) == (12, 12)
     assert (rendition.width, rendition.height, facts.width, facts.height) == (360, 360, 360, 360)
