@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 LOCK := uv pip compile pyproject.toml requirements/build.in --override requirements/overrides.txt --universal \
 	--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
+# Tests and benchmarks start the program hundreds of times: where the environment forbids bytecode, each would compile it anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo test test-faults lint format bench soak chaos lock clean test-training train
 
@@ -18,8 +21,8 @@ setup-dev: $(VENV)/.development ## the same, with what tests and linters need
 demo: setup ## render the sample portrait speaking; says where the video is
 	$(BIN)/spark-avatar demo -o output/demo.mp4
 
-test: setup-dev ## run all tests, two files at a time: many of them wait for servers
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: setup-dev ## run all tests, three files at a time: many of them wait for servers
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 FAULT_FLEETS ?= 4
 

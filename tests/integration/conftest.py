@@ -1,4 +1,3 @@
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -7,9 +6,6 @@ from pathlib import Path
 import pytest
 from not_here import not_here
 from sample_urls import audio_data_url, image_data_url
-
-# Processes start here by the hundred: without bytecode each of them would compile the program anew, 1.5 s of a processor each.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session")
