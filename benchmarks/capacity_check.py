@@ -73,8 +73,8 @@ class Site:
 @contextmanager
 def site(workers: int) -> Iterator[Site]:
     """A fresh server with so many workers, all of them warm."""
-    with tempfile.TemporaryDirectory() as folder, server(Path(folder), workers=workers) as (url, _):
-        running = Site(url, Path(folder))
+    with tempfile.TemporaryDirectory() as folder, server(Path(folder), workers=workers) as served:
+        running = Site(served.url, Path(folder))
         try:
             running.ended([running.submit() for _ in range(2 * workers)])
             yield running

@@ -93,8 +93,8 @@ def key_in(header: str) -> str:
 
 def _prove(request: Request, ports: Ports) -> Caller:
     header = request.headers.get("authorization", "")
-    secret = session_secret(request, ports)
-    if header.strip() or secret is None:
+    secret = None if header.strip() else session_secret(request, ports)
+    if secret is None:
         return ports.authenticate(key_in(header), address_of(request))
     caller = ports.accounts.sign_in.find(secret).caller
     refuse_forgery(request, ports, secret)

@@ -12,7 +12,7 @@ from spark_avatar.accounts.roles import Scope
 from spark_avatar.api.auth import authenticate, current_caller
 from spark_avatar.api.bodies import Received, idempotency_key_of, open_body, received_body
 from spark_avatar.api.openapi import TAKES_GENERATION, needs
-from spark_avatar.api.ports import Ports, base_url, ports_of
+from spark_avatar.api.ports import Ports, base_url, ports_behind, ports_of
 from spark_avatar.api.problems import error_body, status_of
 from spark_avatar.api.request_ids import request_id_of
 from spark_avatar.api.task_view import view_task
@@ -35,7 +35,8 @@ Body = Annotated[Received, Depends(received_body)]
 
 def task_response(task: Task, ports: Ports, request: Request) -> Response:
     """The task object as an answer."""
-    return Response(task_json(task, ports, base_url(ports, request)), media_type="application/json")
+    view = view_task(task, link=lambda key: ports.files.link(key, base_url=base_url(ports, request)))
+    return Response(view.to_json(), media_type="application/json")
 
 
 def task_json(task: Task, ports: Ports, base: str) -> bytes:
@@ -43,12 +44,22 @@ def task_json(task: Task, ports: Ports, base: str) -> bytes:
     return view_task(task, link=lambda key: ports.files.link(key, base_url=base)).to_json()
 
 
-# The handlers return finished responses: `response_model` would validate every answer a second time.
+# The handlers return finished responses: `response_model` would validate every answer a second time. Those that are called most
+# ask for the ports themselves: each dependency of a route costs more than what it does.
 @routes.post("", responses={200: {"model": TaskView}}, openapi_extra=TAKES_GENERATION)
-def create(request: Request, body: Body, ports: PortsOf) -> Response:
+async def create(request: Request) -> Response:
     """Accepts a generation and returns its task at once."""
-    _, task = _submit(request, body, ports)
-    return task_response(task, ports, request)
+    ports = ports_behind(request)
+    body = await received_body(request, ports)
+    return await run_in_threadpool(_create, request, body, ports)
+
+
+@routes.get("/task/{task_id}", responses={200: {"model": TaskView}}, openapi_extra=needs(Scope.READ))
+def poll(request: Request, task_id: str) -> Response:
+    """The task as it stands. A failed task is a good answer: HTTP 200 and `status: "failed"`."""
+    ports = ports_behind(request)
+    caller = authenticate(request, ports)
+    return task_response(ports.generation.get(task_id, caller=caller), ports, request)
 
 
 @routes.post("/sync", responses={200: {"model": TaskView}, 504: {"model": SyncTimeoutBody}}, openapi_extra=TAKES_GENERATION)
@@ -64,13 +75,6 @@ async def create_and_wait(request: Request, body: Body, ports: PortsOf) -> Respo
     if not task.status.ended:
         return _still_running(task, request)
     return task_response(task, ports, request)
-
-
-@routes.get("/task/{task_id}", responses={200: {"model": TaskView}}, openapi_extra=needs(Scope.READ))
-def poll(request: Request, task_id: str, ports: PortsOf) -> Response:
-    """The task as it stands. A failed task is a good answer: HTTP 200 and `status: "failed"`."""
-    caller = authenticate(request, ports)
-    return task_response(ports.generation.get(task_id, caller=caller), ports, request)
 
 
 @routes.post("/precharge", responses={200: {"model": ChargeAnswer}}, openapi_extra=TAKES_GENERATION)
@@ -96,6 +100,11 @@ def precharge(
         highest_cost=plain(quote.highest),
     )
     return Response(ChargeAnswer(data=charge).model_dump_json(), media_type="application/json")
+
+
+def _create(request: Request, body: Received, ports: Ports) -> Response:
+    _, task = _submit(request, body, ports)
+    return task_response(task, ports, request)
 
 
 def _submit(request: Request, body: Received, ports: Ports) -> tuple[Caller, Task]:

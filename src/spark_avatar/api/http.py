@@ -55,8 +55,12 @@ def build_api(*, registry: CollectorRegistry, lifespan: Lifespan | None = None) 
         docs_url=None,
         redoc_url=None,
         responses=_ERRORS,
+        # `tracing` and `HttpMetrics` do this: the framework need not look for it at every request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    # Paths are compared one after the other: those that are called most come first.
     for part in (
+        generation,
         sessions,
         provider_sign_in,
         members,
@@ -69,7 +73,6 @@ def build_api(*, registry: CollectorRegistry, lifespan: Lifespan | None = None) 
         analysis,
         task_cards,
         system,
-        generation,
         tasks,
         stream,
         queue,

@@ -78,10 +78,15 @@ class Ports:
     """Set when the server is about to stop: long answers end soon, and say how to go on."""
 
 
-async def ports_of(request: Request) -> Ports:
+def ports_behind(request: Request) -> Ports:
     """The ports of the app that serves this request."""
     ports: Ports = request.app.state.ports
     return ports
+
+
+async def ports_of(request: Request) -> Ports:
+    """As `ports_behind`, for routes that depend on them."""
+    return ports_behind(request)
 
 
 def base_url(ports: Ports, request: Request) -> str:

@@ -14,7 +14,6 @@ from typing import Final
 
 import limits
 from limits.storage import RedisStorage, Storage
-from limits.strategies import FixedWindowRateLimiter
 
 from spark_avatar.errors import ConfigurationError, RateLimited, SparkAvatarError
 
@@ -117,7 +116,7 @@ class Rate:
         except ValueError:
             raise ConfigurationError(f"{rule!r} is no rate limit: write a count and a time, such as 600/minute.") from None
         self._purpose = purpose
-        self._strategy = FixedWindowRateLimiter(_store(store_url))
+        self._store = _store(store_url)
         self._away_until = float("-inf")
 
     def spend(self, name: str, rule: str | None = None) -> tuple[bool, Standing | None]:
@@ -127,15 +126,16 @@ class Rate:
         item = self._item if rule is None else _parsed(rule)
         if time.monotonic() < self._away_until:
             return True, None
+        key = item.key_for(self._purpose, name)
         try:
-            within = self._strategy.hit(item, self._purpose, name)
-            window = self._strategy.get_window_stats(item, self._purpose, name)
+            count = self._store.incr(key, item.get_expiry())
+            end = self._store.get_expiry(key)
         except Exception:  # noqa: BLE001 - each store has its own exceptions, and none may stop the service
             _log.exception("rate limits cannot be counted; nobody is limited for a while")
             self._away_until = time.monotonic() + _AWAY_SECONDS
             return True, None
-        seconds = max(1, math.ceil(window.reset_time - time.time()))
-        return within, Standing(item.amount, window.remaining, seconds)
+        seconds = max(1, math.ceil(end - time.time()))
+        return count <= item.amount, Standing(item.amount, max(0, item.amount - count), seconds)
 
 
 @dataclass(frozen=True)
@@ -179,6 +179,7 @@ def refusal_headers(error: SparkAvatarError) -> dict[str, str]:
     return {"Retry-After": str(reset), **Standing(limit, 0, reset).headers}
 
 
+@lru_cache(maxsize=1024)
 def network_of(address: str) -> str:
     """Whom an address stands for: a host has an IPv4 address, but a whole IPv6 network of 64 bits."""
     try:

@@ -23,7 +23,9 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._reading: asyncio.TimerHandle | None = None
+        self._waiting = False
+        self._timer: asyncio.TimerHandle | None = None
+        """Set for the first wait, and kept from one request to the next: it looks at what is waited for when it goes off."""
         self._writing: asyncio.TimerHandle | None = None
         self._latest: RequestResponseCycle | None = None
         self._since = 0.0
@@ -37,13 +39,15 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is waited for any more."""
-        self._stop_reading()
+        self._waiting = False
+        if self._timer is not None:
+            self._timer.cancel()
         self._stop_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Some of a request; the first of it after another one begins to count."""
-        if self._reading is None and (self._latest is None or self._latest.response_complete):
+        if not self._waiting and (self._latest is None or self._latest.response_complete):
             self._expect(body=False)
         self._received += len(data)
         super().data_received(data)
@@ -52,13 +56,12 @@ class ImpatientProtocol(HttpToolsProtocol):
         """The head is there, the body may follow."""
         super().on_headers_complete()
         self._latest = self.cycle
-        self._stop_reading()
         self._expect(body=True)
 
     def on_message_complete(self) -> None:
         """All of the request is there: from now on the client waits."""
         super().on_message_complete()
-        self._stop_reading()
+        self._waiting = False
 
     def pause_writing(self) -> None:
         """The client does not take what it is sent."""
@@ -74,17 +77,22 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     def _expect(self, *, body: bool) -> None:
         self._since, self._received, self._in_body = self.loop.time(), 0, body
-        self._reading = self.loop.call_later(self.timeout_keep_alive, self._look)
+        self._waiting = True
+        if self._timer is None:
+            self._timer = self.loop.call_later(self.timeout_keep_alive, self._look)
 
     def _look(self) -> None:
+        self._timer = None
+        if not self._waiting:
+            return
         allowed = self.timeout_keep_alive + (self._received / SLOWEST_BODY if self._in_body else 0.0)
         left = self._since + allowed - self.loop.time()
         if self.flow.read_paused:  # it is we who do not read
             left = max(left, self.timeout_keep_alive)
         if left > 0:
-            self._reading = self.loop.call_later(left, self._look)
+            self._timer = self.loop.call_later(left, self._look)
             return
-        self._reading = None
+        self._waiting = False
         self._hang_up()
 
     def _hang_up(self) -> None:
@@ -93,11 +101,6 @@ class ImpatientProtocol(HttpToolsProtocol):
         if unanswered if self._in_body else self._received:
             self.transport.write(_refusal())
         self.transport.close()
-
-    def _stop_reading(self) -> None:
-        if self._reading is not None:
-            self._reading.cancel()
-            self._reading = None
 
     def _stop_writing(self) -> None:
         if self._writing is not None:

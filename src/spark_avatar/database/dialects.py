@@ -1,8 +1,8 @@
 """Statements that SQLite and PostgreSQL both know, but SQLAlchemy spells per dialect."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, Insert, Table, text
+from sqlalchemy import ColumnElement, Connection, Insert, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -11,6 +11,20 @@ def insert_if_missing(connection: Connection, table: Table) -> Insert:
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()
     return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def insert_or_replace(table: Table, *, where: ColumnElement[bool]) -> Mapping[str, Insert]:
+    """By the dialect's name: an insert that replaces the row that is there already where that meets the condition, and does
+    nothing where not.
+    """
+    key, others = table.primary_key, [column.name for column in table.c if not column.primary_key]
+    into, new = postgresql.insert(table), sqlite.insert(table)
+    return {
+        "postgresql": into.on_conflict_do_update(
+            index_elements=key, set_={name: into.excluded[name] for name in others}, where=where
+        ),
+        "sqlite": new.on_conflict_do_update(index_elements=key, set_={name: new.excluded[name] for name in others}, where=where),
+    }
 
 
 def insert_or_add(connection: Connection, table: Table, columns: Sequence[str]) -> Insert:

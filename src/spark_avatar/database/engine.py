@@ -52,19 +52,24 @@ def open_database(url: str) -> Engine:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that changes something: committed at the end, rolled back on any exception."""
-    with engine.begin() as connection:
+    if engine.dialect.name != "sqlite":
+        with engine.begin() as connection:
+            yield connection
+        return
+    with sqlite.turn(engine), engine.begin() as connection:
+        sqlite.begin_writing(connection)
         yield connection
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Only reads: on SQLite it waits for nobody. On PostgreSQL each statement is a transaction of its own; they would see the
-    same in a common one (READ COMMITTED), whose begin and end cost two more round trips.
+    """Only reads: on SQLite it waits for nobody. Each statement is a transaction of its own: in a common one they would see the
+    same on PostgreSQL (READ COMMITTED), and its begin and end cost two more statements.
     """
     with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection.execution_options(isolation_level="AUTOCOMMIT")
-        yield connection.execution_options(**{sqlite.READ_ONLY: True})
+        yield connection
 
 
 @contextmanager
@@ -73,7 +78,9 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
     with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        yield connection.execution_options(**{sqlite.READ_ONLY: True})
+        else:
+            sqlite.begin_reading(connection)
+        yield connection
 
 
 def _to_json(value: object) -> str:

@@ -1,14 +1,15 @@
 """What SQLite needs to serve several threads and processes at once."""
 
 import sqlite3
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import URL, Connection, Engine, event
-
-READ_ONLY: Final = "spark_avatar_read_only"
-"""Execution option of connections that only read."""
 
 _PATIENCE: Final = 10.0
 """Seconds to wait for another process's transaction. Those take milliseconds; a slow disk's checkpoint may take longer."""
@@ -19,6 +20,8 @@ _PRAGMAS: Final = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
 )
+
+_turns: Final[WeakKeyDictionary[Engine, threading.Lock]] = WeakKeyDictionary()
 
 
 def is_file(url: URL) -> bool:
@@ -33,9 +36,35 @@ def make_folder(url: URL) -> None:
 
 
 def configure(engine: Engine) -> None:
-    """Sets every new connection up, and begins transactions explicitly."""
+    """Sets every new connection up. Nothing begins a transaction but `begin_writing` and `begin_reading`."""
     event.listen(engine, "connect", _set_up)
-    event.listen(engine, "begin", _begin)
+    _turns[engine] = threading.Lock()
+
+
+@contextmanager
+def turn(engine: Engine) -> Iterator[None]:
+    """Lets one thread of this process write at a time. SQLite would let the others ask again and again, with ever longer pauses
+    between, and whoever asks at the right moment goes first.
+    """
+    lock = _turns[engine]
+    mine = lock.acquire(timeout=_PATIENCE)  # who waits for longer fails as it does when another process is in the way
+    try:
+        yield
+    finally:
+        if mine:
+            lock.release()
+
+
+def begin_writing(connection: Connection) -> None:
+    """Takes the write lock at once. A transaction that began as a reader and wrote later would fail, without waiting, when
+    another had written in between (SQLITE_BUSY_SNAPSHOT).
+    """
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def begin_reading(connection: Connection) -> None:
+    """Until the connection is closed, it sees the database as it is at its first statement."""
+    connection.exec_driver_sql("BEGIN")
 
 
 def _set_up(connection: sqlite3.Connection, _record: object) -> None:
@@ -60,10 +89,3 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.01)
         else:
             return
-
-
-def _begin(connection: Connection) -> None:
-    # A writer takes the write lock at once. One that began as a reader and wrote later would fail, without waiting, when
-    # another had written in between (SQLITE_BUSY_SNAPSHOT).
-    read_only = connection.get_execution_options().get(READ_ONLY, False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

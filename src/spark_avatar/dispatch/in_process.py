@@ -92,8 +92,10 @@ class InProcessDispatcher:
 
     def wake(self, engine: str) -> None:  # noqa: ARG002 - every worker here takes every task
         """Says that a task was queued; never blocks or raises."""
-        self._woken = True
-        self._ring()
+        # A wake-up that is not passed on yet will be heard for this task too, which is stored.
+        if self._slots and not self._woken:
+            self._woken = True
+            self._ring()
 
     def top_up(self, waiting: Mapping[str, int]) -> None:
         """Nothing: workers of this process look by themselves, twice a second."""

@@ -47,3 +47,11 @@ class Admission:
                 )
             self._waiting[account_id] = own + 1
             self._total += 1
+
+    def withdraw(self, account_id: AccountId) -> None:
+        """Counts one less: what was admitted did not become a task."""
+        with self._lock:
+            own = self._waiting.get(account_id, 0)
+            if own:
+                self._waiting[account_id] = own - 1
+                self._total -= 1

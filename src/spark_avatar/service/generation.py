@@ -12,12 +12,12 @@ from hashlib import sha256
 from spark_avatar import tracing
 from spark_avatar.accounts.keys import Caller
 from spark_avatar.dispatch.dispatcher import Dispatcher
-from spark_avatar.errors import NotAllowed, SparkAvatarError, TaskCreationError
+from spark_avatar.errors import AccountQueueFull, NotAllowed, QueueFull, SparkAvatarError, TaskCreationError
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.schemas.generation import GenerationRequest
 from spark_avatar.service.admission import Admission
 from spark_avatar.service.clock import Clock, utc_now
-from spark_avatar.service.inputs import RequestInputs
+from spark_avatar.service.inputs import RequestInputs, holds_inputs
 from spark_avatar.service.models import Model, ModelCatalog
 from spark_avatar.service.parameters import CONSENT, CheckedRequest, check_request
 from spark_avatar.service.prices import CURRENCY, Price, PriceList
@@ -102,10 +102,7 @@ class GenerationService:
         task = self._task(model, checked, caller=caller, request_id=request_id)
         key = self._submission_key(request, idempotency_key)
         try:
-            made = self._store.made_with(task.account_id, key) if key is not None else None
-            if made is None:
-                self._admission.admit(caller.account_id)
-                made = self._store_task(task, key)
+            made = self._make(task, key)
         except SparkAvatarError:
             raise
         except Exception as error:
@@ -145,20 +142,41 @@ class GenerationService:
             highest=price.highest(self._limits.audio_seconds if seconds is None else length),
         )
 
-    def _store_task(self, task: Task, key: SubmissionKey | None) -> Task:
+    def _make(self, task: Task, key: SubmissionKey | None) -> Task:
+        """The task, stored, or the one that was made with the key: the queue need not take that again, and its inputs are not
+        stored again. Few requests repeat another, so the others do not pay for a look at what was made.
+        """
+        staged = holds_inputs(task.request)
+        if staged and (made := self._made_with(task, key)) is not None:
+            return made
+        try:
+            self._admission.admit(task.account_id)
+        except (QueueFull, AccountQueueFull):
+            if (made := self._made_with(task, key)) is None:
+                raise
+            return made
+        made = self._store_task(task, key, staged=staged)
+        if made.id != task.id:
+            self._admission.withdraw(task.account_id)
+        return made
+
+    def _made_with(self, task: Task, key: SubmissionKey | None) -> Task | None:
+        return None if key is None else self._store.made_with(task.account_id, key)
+
+    def _store_task(self, task: Task, key: SubmissionKey | None, *, staged: bool) -> Task:
         """With its inputs first: a task that is stored can run. Another's task comes back where that was first."""
         # The worker, which measures the recording, sets aside what that costs before it renders.
         hold = self._prices.of_model(task.request.model).highest(self._usual_seconds)
         stored = None
         try:
-            kept = self._inputs.keep(task)
+            kept = self._inputs.keep(task) if staged else task
             if key is None:
-                self._store.add(kept, hold=hold)
+                self._store.add(kept, hold=hold, staged=staged)
                 stored = kept
             else:
-                stored = self._store.add_once(kept, key, hold=hold)
+                stored = self._store.add_once(kept, key, hold=hold, staged=staged)
         finally:
-            if stored is None or stored.id != task.id:
+            if staged and (stored is None or stored.id != task.id):
                 self._inputs.drop(task)
         return stored
 

@@ -13,7 +13,7 @@ from spark_avatar.service.urls import is_data_url
 from spark_avatar.storage.keys import input_key, parse_key
 from spark_avatar.storage.storage import ObjectKey, Storage
 from spark_avatar.tasks.staging import StagedTasks
-from spark_avatar.tasks.task import AccountId, Task, TaskId
+from spark_avatar.tasks.task import AccountId, Task, TaskId, TaskRequest
 
 _SCHEME: Final = "stored:"
 """No request may name it: an address has to be http, https or data."""
@@ -30,6 +30,11 @@ def stored_key(url: str) -> ObjectKey | None:
         return None
 
 
+def holds_inputs(request: TaskRequest) -> bool:
+    """Whether inputs came inside the request, and are there for `keep` to store."""
+    return any(map(is_data_url, _addresses(request).values()))
+
+
 @dataclass(frozen=True)
 class RequestInputs:
     """Keeps the inputs that came inside requests. Those that are fetched from elsewhere are never kept."""
@@ -44,9 +49,7 @@ class RequestInputs:
         or holds too many bytes: nothing is stored then.
         """
         request = task.request
-        addresses: dict[InputKind, str] = {"image": request.image_url, "audio": request.audio_url}
-        if request.background_url:
-            addresses["background"] = request.background_url
+        addresses = _addresses(request)
         contents = {
             kind: decode_data_url(url, faults_of(kind, self.limits)) for kind, url in addresses.items() if is_data_url(url)
         }
@@ -67,6 +70,13 @@ class RequestInputs:
         """Removes what `keep` stored for a task that is not stored; nothing happens where it stored nothing."""
         remove_inputs(self.storage, task.account_id, task.id)
         self.staged.forget(task.id)
+
+
+def _addresses(request: TaskRequest) -> dict[InputKind, str]:
+    addresses: dict[InputKind, str] = {"image": request.image_url, "audio": request.audio_url}
+    if request.background_url:
+        addresses["background"] = request.background_url
+    return addresses
 
 
 def remove_inputs(storage: Storage, account_id: AccountId, task_id: TaskId) -> None:

@@ -12,7 +12,7 @@ from spark_avatar.errors import AudioUrlMissing, ConsentMissing, ImageUrlMissing
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.schemas.generation import GenerationRequest
 from spark_avatar.service.faults import InputFaults, faults_of
-from spark_avatar.service.urls import is_data_url, parse_url
+from spark_avatar.service.urls import check_url, is_data_url
 
 MAX_URL_CHARACTERS: Final = 8192
 _DATA_HEADER_CHARACTERS = 256
@@ -92,7 +92,7 @@ def _check_url(url: str, faults: InputFaults) -> None:
         kind = "data: URL" if is_data else "address"
         raise faults.invalid(f"is {len(url)} characters long; a {kind} may have {longest}", characters=len(url), limit=longest)
     if not is_data:
-        parse_url(url, faults)
+        check_url(url, faults)
 
 
 class _WebhookFaults:
@@ -106,7 +106,7 @@ def _webhook_url(value: object) -> str:
         return ""
     if not isinstance(value, str) or len(value) > MAX_URL_CHARACTERS or not value.lower().startswith(("http://", "https://")):
         raise faults.invalid(f"must be one http(s) address of at most {MAX_URL_CHARACTERS} characters")
-    parse_url(value, faults)
+    check_url(value, faults)
     return value
 
 

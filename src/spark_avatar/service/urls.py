@@ -1,5 +1,6 @@
 """The syntax of addresses. Where parsers disagree about one, it is refused."""
 
+import re
 from typing import Final, Protocol
 
 import httpx
@@ -10,6 +11,8 @@ from spark_avatar.service.addresses import is_misspelt_ipv4
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _FORBIDDEN: Final = frozenset(map(chr, (*range(33), 127))) | {"\\"}
 """Control characters, the space and the backslash."""
+_USUAL: Final = re.compile(r"https?://(?:[a-z0-9][a-z0-9-]*\.)+[a-z]{2,}(?:/[A-Za-z0-9._~/-]*)?(?:\?[A-Za-z0-9._~=&-]*)?")
+"""Addresses of which there can be no two opinions: most are of this form."""
 
 
 class UrlFaults(Protocol):
@@ -23,6 +26,12 @@ class UrlFaults(Protocol):
 def is_data_url(url: str) -> bool:
     """Whether the file stands in the URL itself."""
     return url[:5].lower() == "data:"
+
+
+def check_url(url: str, faults: UrlFaults) -> None:
+    """Raises what `parse_url` raises."""
+    if not _USUAL.fullmatch(url):
+        parse_url(url, faults)
 
 
 def parse_url(url: str, faults: UrlFaults) -> httpx.URL:

@@ -81,12 +81,12 @@ class TaskStore(Protocol):
     the claim is no longer the task's (another worker has it, or it has ended).
     """
 
-    def add(self, task: Task, *, hold: Decimal = NOTHING) -> None:
-        """Stores a new task, durably, before it returns, and sets aside what it may cost. Raises `InsufficientBalance` and
-        `BudgetSpent`.
+    def add(self, task: Task, *, hold: Decimal = NOTHING, staged: bool = True) -> None:
+        """Stores a new task, durably, before it returns, and sets aside what it may cost. Raises `InsufficientBalance`,
+        `BudgetSpent`, and `TaskCreationError` for a task that may be `staged`, when its inputs were given up.
         """
 
-    def add_once(self, task: Task, key: SubmissionKey, *, hold: Decimal = NOTHING) -> Task:
+    def add_once(self, task: Task, key: SubmissionKey, *, hold: Decimal = NOTHING, staged: bool = True) -> Task:
         """Stores a new task as `add` does, unless its account used the key already; returns the task that was made with the
         key. Of several calls at the same moment, one stores its task. Raises `IdempotencyConflict` too.
         """

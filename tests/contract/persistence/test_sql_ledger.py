@@ -10,7 +10,7 @@ import pytest
 from ledger_house import LedgerHouse
 from ledger_moves import check_ledger_moves
 from ledger_processes import add_many
-from sqlalchemy import text, update
+from sqlalchemy import event, text, update
 from sqlalchemy.exc import IntegrityError
 from task_store_contract import ANNA, FAILURE, KEY, OTTO, OUTPUT, claim, fail, later, task
 
@@ -222,6 +222,27 @@ def test_a_repeated_request_is_held_for_once(house):
     with pytest.raises(InsufficientBalance):
         house.store.add_once(task("c"), replace(KEY, key="other"), hold=Decimal(1))
     assert house.store.made_with(ANNA, replace(KEY, key="other")) is None
+
+
+def test_storing_a_task_with_all_that_it_may_have_takes_eight_statements(house, engine):
+    house.account(balance="1")
+    house.key(budget="1")
+    house.store.add(task("first"), hold=Decimal("0.1"))
+    statements = []
+    event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    told = replace(task("t"), request=replace(task().request, webhook_url="https://example.org/hook"))
+    house.store.add_once(told, KEY, hold=Decimal("0.1"), staged=False)
+    written = [statement.split()[:3] for statement in statements if not statement.startswith("BEGIN")]
+    assert [" ".join(words) for words in written] == [
+        "INSERT INTO idempotency_keys",
+        "INSERT INTO tasks",
+        "INSERT INTO webhooks",
+        "UPDATE balances SET",
+        "UPDATE key_spending SET",
+        "INSERT INTO holds",
+        "INSERT INTO ledger_entries",
+        "INSERT INTO ledger_postings",
+    ]
 
 
 def test_fifty_requests_at_once_spend_a_balance_for_ten_exactly(house):

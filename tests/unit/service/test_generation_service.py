@@ -122,6 +122,24 @@ def test_a_full_queue_takes_nothing_more(tmp_path):
     house.database.dispose()
 
 
+def test_a_full_queue_still_knows_the_task_of_a_repeated_request(tmp_path):
+    house = House(tmp_path, max_queued=1)
+    task = house.generation.submit(request(), caller=CALLER, idempotency_key="w")
+    assert house.generation.submit(request(), caller=CALLER, idempotency_key="w") == task
+    with pytest.raises(QueueFull):
+        house.generation.submit(request(), caller=CALLER, idempotency_key="another")
+    house.database.dispose()
+
+
+def test_repeated_requests_take_no_place_in_the_queue(tmp_path):
+    house = House(tmp_path, max_queued=2)
+    task = house.generation.submit(request(), caller=CALLER, idempotency_key="w")
+    for _ in range(5):
+        assert house.generation.submit(request(), caller=CALLER, idempotency_key="w") == task
+    assert house.submit()
+    house.database.dispose()
+
+
 def test_one_accounts_full_queue_is_not_anothers(tmp_path):
     house = House(tmp_path, max_queued_of_account=2)
     for _ in range(2):

@@ -61,6 +61,16 @@ _OF_OTHERS = (
 )
 
 _budget = select(api_keys.c.monthly_budget).where(api_keys.c.id == bindparam("the_key")).scalar_subquery()
+_SET_ASIDE_OF_LONE_KEY = (
+    update(key_spending)
+    .where(
+        *_of_key,
+        _LINEAGE.scalar_subquery().is_(None),
+        or_(_budget.is_(None), _spending.spent + _spending.held + _money("the_amount") <= _budget),
+    )
+    .values(held=_spending.held + _money("the_amount"))
+)
+"""Of a key that shares its budget with none. The key is locked first, as by `_LINEAGE` alone."""
 _SET_ASIDE_OF_KEY = (
     update(key_spending)
     .where(
@@ -84,12 +94,20 @@ class SqlBookkeeper:
     mode: BillingMode = BillingMode.POSTPAID
 
     def set_aside(
-        self, connection: Connection, *, task_id: TaskId, account_id: AccountId, key_id: str, amount: Decimal, now: datetime
+        self,
+        connection: Connection,
+        *,
+        task_id: TaskId,
+        account_id: AccountId,
+        key_id: str,
+        amount: Decimal,
+        now: datetime,
+        new: bool = False,
     ) -> None:
-        """Holds exactly this amount for the task, instead of what was held for it before. Raises `InsufficientBalance` (prepaid
-        only) and `BudgetSpent` where more is to be held than there is.
+        """Holds exactly this amount for the task, instead of what was held for it before: nothing, for a `new` one. Raises
+        `InsufficientBalance` (prepaid only) and `BudgetSpent` where more is to be held than there is.
         """
-        before = connection.execute(_HOLD_OF, {"the_task": task_id}).one_or_none()
+        before = None if new else connection.execute(_HOLD_OF, {"the_task": task_id}).one_or_none()
         more = amount - (before.amount if before else _NOTHING)
         if not more:
             return
@@ -205,6 +223,10 @@ def _move_of_key(connection: Connection, key_id: str, month: str, *, spent: Deci
 
 
 def _take_of_key(connection: Connection, key_id: str, month: str, amount: Decimal) -> None:
+    # Most keys were never rotated, and have begun their month: for them one statement does.
+    alone = {"the_key": key_id, "the_month": month, "the_amount": amount}
+    if connection.execute(_SET_ASIDE_OF_LONE_KEY, alone).rowcount:
+        return
     others = _of_others(connection, key_id, month)
     asked = {"the_key": key_id, "the_month": month, "the_amount": amount, "the_others": others}
     if connection.execute(_SET_ASIDE_OF_KEY, asked).rowcount:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, bindparam, func, insert, or_, select, update
@@ -215,9 +216,14 @@ def _row_of(key: ApiKey) -> dict[str, Any]:
     }
 
 
+@cache
+def _scopes_of(column: str | None) -> frozenset[Scope]:
+    return USUAL_SCOPES if column is None else frozenset(map(Scope, column.split()))
+
+
 def _key_of(row: Row[Any]) -> ApiKey:
     terms = KeyTerms(
-        scopes=USUAL_SCOPES if row.scopes is None else frozenset(map(Scope, row.scopes.split())),
+        scopes=_scopes_of(row.scopes),
         expires_at=row.expires_at,
         models=frozenset(row.models) if row.models is not None else None,
         rate_limit=row.rate_limit,

@@ -13,10 +13,18 @@ class Bookkeeper(Protocol):
     """Works in the caller's transaction. What it raises undoes the move."""
 
     def set_aside(
-        self, connection: Connection, *, task_id: TaskId, account_id: AccountId, key_id: str, amount: Decimal, now: datetime
+        self,
+        connection: Connection,
+        *,
+        task_id: TaskId,
+        account_id: AccountId,
+        key_id: str,
+        amount: Decimal,
+        now: datetime,
+        new: bool = False,
     ) -> None:
-        """Holds exactly this amount for the task, instead of what was held for it before. Raises `InsufficientBalance` and
-        `BudgetSpent`.
+        """Holds exactly this amount for the task, instead of what was held for it before: nothing, for a `new` one, which is
+        stored in this transaction. Raises `InsufficientBalance` and `BudgetSpent`.
         """
 
     def capture(

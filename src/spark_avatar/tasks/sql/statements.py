@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from spark_avatar.database.dialects import insert_or_replace
 from spark_avatar.database.schema import idempotency_keys, tasks
 from spark_avatar.tasks.store import TaskFilter
 from spark_avatar.tasks.task import TaskStatus
@@ -45,7 +46,9 @@ ADD = insert(tasks)
 _used = idempotency_keys.c
 _this_key = and_(_used.account_id == bindparam("the_account"), _used.key == bindparam("the_key"))
 
-FORGET_LAPSED_KEY = delete(idempotency_keys).where(_this_key, _used.created_at < bindparam("the_used_since"))
+_use = insert_or_replace(idempotency_keys, where=_used.created_at < bindparam("the_used_since"))
+USE_KEY = {dialect: insert.returning(_used.key) for dialect, insert in _use.items()}
+"""By the dialect's name; returns nothing where the key stands for a task already."""
 FORGET_KEY_OF_TASK = delete(idempotency_keys).where(_used.task_id == bindparam("the_id"))
 
 MADE_WITH = (

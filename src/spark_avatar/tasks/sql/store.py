@@ -8,9 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Delete, Engine, Row, Select, Update
 from sqlalchemy.exc import SQLAlchemyError
 
-from spark_avatar.database.dialects import insert_if_missing
 from spark_avatar.database.engine import reading, writing
-from spark_avatar.database.schema import idempotency_keys
 from spark_avatar.errors import IdempotencyConflict, TaskNotFound
 from spark_avatar.tasks.sql import documents, statements, turns
 from spark_avatar.tasks.sql.books import Bookkeeper, NoBooks
@@ -44,14 +42,14 @@ class SqlTaskStore:
             return False
         return True
 
-    def add(self, task: Task, *, hold: Decimal = NOTHING) -> None:
-        """Stores a new task, durably, before it returns, and sets aside what it may cost. Raises `InsufficientBalance` and
-        `BudgetSpent`.
+    def add(self, task: Task, *, hold: Decimal = NOTHING, staged: bool = True) -> None:
+        """Stores a new task, durably, before it returns, and sets aside what it may cost. Raises `InsufficientBalance`,
+        `BudgetSpent`, and `TaskCreationError` for a task that may be `staged`, when its inputs were given up.
         """
         with writing(self._engine) as connection:
-            self._add(connection, task, hold)
+            self._add(connection, task, hold, staged=staged)
 
-    def add_once(self, task: Task, key: SubmissionKey, *, hold: Decimal = NOTHING) -> Task:
+    def add_once(self, task: Task, key: SubmissionKey, *, hold: Decimal = NOTHING, staged: bool = True) -> Task:
         """Stores a new task as `add` does, unless its account used the key already; returns the task that was made with the
         key. Of several calls at the same moment, one stores its task. Raises `IdempotencyConflict` too.
         """
@@ -61,16 +59,14 @@ class SqlTaskStore:
             "fingerprint": key.fingerprint,
             "task_id": task.id,
             "created_at": task.created_at,
+            "the_used_since": key.used_since,
         }
-        asked = _asked(task.account_id, key)
         with writing(self._engine) as connection:
-            connection.execute(statements.FORGET_LAPSED_KEY, asked)
             # PostgreSQL waits here for a transaction that is using the key; SQLite has one writer anyway.
-            first_use = insert_if_missing(connection, idempotency_keys).returning(idempotency_keys.c.key)
-            if connection.execute(first_use, use).one_or_none() is not None:
-                self._add(connection, task, hold)
+            if connection.execute(statements.USE_KEY[connection.dialect.name], use).one_or_none() is not None:
+                self._add(connection, task, hold, staged=staged)
                 return task
-            return _made_with(connection.execute(statements.MADE_WITH, asked).one(), key)
+            return _made_with(connection.execute(statements.MADE_WITH, _asked(task.account_id, key)).one(), key)
 
     def made_with(self, account_id: AccountId, key: SubmissionKey) -> Task | None:
         """The task that the account made with the key, if any; raises `IdempotencyConflict`."""
@@ -193,7 +189,8 @@ class SqlTaskStore:
         with writing(self._engine) as connection:
             row = connection.execute(statements.FACTS_OF_HELD, _held(task_id, claim)).one_or_none()
             if row is not None:
-                self._set_aside(connection, task_id, AccountId(row.account_id), row.key_id, amount, now)
+                owner, key = AccountId(row.account_id), row.key_id
+                self._books.set_aside(connection, task_id=task_id, account_id=owner, key_id=key, amount=amount, now=now)
         return row is not None
 
     def complete(
@@ -283,17 +280,14 @@ class SqlTaskStore:
         with writing(self._engine) as connection:
             return _changed(connection, statement, parameters)
 
-    def _add(self, connection: Connection, task: Task, hold: Decimal) -> None:
-        end_staging(connection, task.id)
+    def _add(self, connection: Connection, task: Task, hold: Decimal, *, staged: bool) -> None:
+        if staged:
+            end_staging(connection, task.id)
         connection.execute(statements.ADD, row_of(task))
         promise_delivery(connection, task)
         if hold:
-            self._set_aside(connection, task.id, task.account_id, task.key_id, hold, task.created_at)
-
-    def _set_aside(
-        self, connection: Connection, task_id: TaskId, account_id: AccountId, key_id: str, amount: Decimal, now: datetime
-    ) -> None:
-        self._books.set_aside(connection, task_id=task_id, account_id=account_id, key_id=key_id, amount=amount, now=now)
+            owner, key, now = task.account_id, task.key_id, task.created_at
+            self._books.set_aside(connection, task_id=task.id, account_id=owner, key_id=key, amount=hold, now=now, new=True)
 
     def _end(
         self,
