@@ -3,9 +3,10 @@
 import threading
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine
 from task_store_contract import START, claim, later, task
 
+from spark_avatar.database import sqlite
 from spark_avatar.database.engine import open_database
 from spark_avatar.database.migrate import upgrade
 from spark_avatar.tasks.segments import Segment
@@ -33,9 +34,9 @@ def back(path):
 
 def unpooled(path):
     """Every transaction opens the file anew."""
-    from sqlalchemy.pool import NullPool
-
-    return create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    sqlite.configure(engine)
+    return engine
 
 
 def test_what_comes_back_in_time_was_only_slow(file):
