@@ -23,7 +23,7 @@ from pathlib import Path
 
 import httpx
 import psutil
-from fleet_faults import MEGABYTE, ON_A_SMALL_DISK, SkewedClock, SmallDisk, can_mount, clock_library
+from fleet_faults import MEGABYTE, SkewedClock, SmallDisk, clock_library, on_a_small_disk
 from fleet_house import Fleet
 from s3_server import ENVIRONMENT, FaultyProxy, S3Server, s3_server
 from sqlalchemy import select
@@ -231,8 +231,8 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # moto would log every request
     folder = Path(tempfile.mkdtemp(prefix="spark-avatar-chaos-"))
-    library = clock_library()
-    if library is None or not can_mount():
+    library, inside = clock_library(), on_a_small_disk()
+    if library is None or not inside:
         raise SystemExit("chaos needs libfaketime, and a system that lets a process mount a file system for itself")
     clock = SkewedClock(library, folder / "clock")
     with s3_server() as s3:
@@ -242,7 +242,7 @@ def main() -> None:
             fleet.servers.append(fleet.server(**clock.environment))
             fleet.workers.append(fleet.worker(**clock.environment))
             least = {"SPARK_AVATAR_MIN_FREE_BYTES": str(LEAST_FREE_BYTES)}
-            fleet.workers.append(fleet.worker(inside=ON_A_SMALL_DISK, **least))
+            fleet.workers.append(fleet.worker(inside=inside, **least))
             fleet.wait_for_workers(4)
             chaos = Chaos(fleet, arguments.seed, store, clock, SmallDisk(fleet.workers[-1]))
             chaos.run(arguments.minutes)
