@@ -21,7 +21,7 @@ setup-dev: $(VENV)/.development ## the same, with what tests and linters need
 demo: setup ## render the sample portrait speaking; says where the video is
 	$(BIN)/spark-avatar demo -o output/demo.mp4
 
-test: setup-dev ## run all tests, three files at a time, in the order of their folders: those that wait for servers come first
+test: setup-dev ## run all tests, three files at a time: many of them wait for servers
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 FAULT_FLEETS ?= 4
