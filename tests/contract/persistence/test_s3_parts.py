@@ -5,7 +5,7 @@ import sys
 from datetime import timedelta
 
 import pytest
-from s3_server import ENVIRONMENT, FaultyProxy, s3_server
+from s3_fixtures import bucket, proxy, server
 from storage_contract import KEY, content_of, source
 
 from spark_avatar.errors import StorageUnavailable
@@ -14,31 +14,9 @@ from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.storage.parts import PART_BYTES
 from spark_avatar.storage.storage import ObjectKey
 
-__all__ = ["source"]
+__all__ = ["bucket", "proxy", "server", "source"]  # fixtures
 FRONT, BLOCK, END = b"f" * (PART_BYTES + 5000), b"b" * PART_BYTES, b"end"
 VIDEO = FRONT + BLOCK + END
-
-
-@pytest.fixture(scope="module")
-def server():
-    with s3_server() as running:
-        yield running
-
-
-@pytest.fixture
-def bucket(server, monkeypatch):
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint)
-    return server.new_bucket()
-
-
-@pytest.fixture
-def proxy(server, bucket, monkeypatch):
-    running = FaultyProxy(server.port)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", running.endpoint)
-    yield running
-    running.close()
 
 
 def send_all(upload):

@@ -5,7 +5,7 @@ import time
 import urllib.request
 
 import pytest
-from s3_server import ENVIRONMENT, FaultyProxy, s3_server
+from s3_fixtures import bucket, proxy, server
 from storage_contract import KEY, LARGE, StorageContract, content_of, source
 
 from spark_avatar.errors import ConfigurationError, ObjectNotFound, StorageUnavailable
@@ -13,29 +13,7 @@ from spark_avatar.storage import clouds
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.storage.storage import ObjectKey
 
-__all__ = ["source"]  # the contract's fixture
-
-
-@pytest.fixture(scope="module")
-def server():
-    with s3_server() as running:
-        yield running
-
-
-@pytest.fixture
-def bucket(server, monkeypatch):
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint)
-    return server.new_bucket()
-
-
-@pytest.fixture
-def proxy(server, bucket, monkeypatch):
-    running = FaultyProxy(server.port)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", running.endpoint)
-    yield running
-    running.close()
+__all__ = ["bucket", "proxy", "server", "source"]  # fixtures
 
 
 class TestBucket(StorageContract):

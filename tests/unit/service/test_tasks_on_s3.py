@@ -1,33 +1,14 @@
 """A task whose video goes to S3, while that fails: it completes afterwards, or fails with a reason; nothing is left behind."""
 
 import pytest
-from s3_server import ENVIRONMENT, FaultyProxy, s3_server
+from s3_fixtures import bucket, proxy, server
 from service_house import House
 
 from spark_avatar.storage.keys import output_key, shown_keys
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.tasks.task import TaskStatus
 
-
-@pytest.fixture(scope="module")
-def server():
-    with s3_server() as running:
-        yield running
-
-
-@pytest.fixture
-def proxy(server):
-    running = FaultyProxy(server.port)
-    yield running
-    running.close()
-
-
-@pytest.fixture
-def bucket(server, proxy, monkeypatch):
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
-    return server.new_bucket()
+__all__ = ["bucket", "proxy", "server"]  # fixtures
 
 
 def submitted(house: House, image_url, audio_url):

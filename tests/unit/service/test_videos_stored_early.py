@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from noise_engine import NoiseEngine
-from s3_server import ENVIRONMENT, FaultyProxy, s3_server
+from s3_fixtures import bucket, proxy, server
 from sample_urls import tone_data_url
 from service_house import CALLER
 
@@ -21,29 +21,10 @@ from spark_avatar.storage.keys import output_key
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.tasks.task import TaskStatus
 
+__all__ = ["bucket", "proxy", "server"]  # fixtures
+
 SMALL = 100_000
 """Instead of 5 MiB, where no upload is to be completed: the server too wants parts of that size."""
-
-
-@pytest.fixture(scope="module")
-def server():
-    with s3_server() as running:
-        yield running
-
-
-@pytest.fixture
-def proxy(server):
-    running = FaultyProxy(server.port)
-    yield running
-    running.close()
-
-
-@pytest.fixture
-def bucket(server, proxy, monkeypatch):
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
-    return server.new_bucket()
 
 
 @dataclass(frozen=True)
@@ -59,7 +40,7 @@ class RememberingPipeline(Pipeline):
 
 
 @pytest.fixture
-def workshop(house, server, bucket, image_url):
+def workshop(house, server, proxy, bucket, image_url):
     return Workshop(house, server, bucket, image_url)
 
 
