@@ -15,6 +15,8 @@ GRAIN_DEPTH = 0.08
 """E below the lower lid where the skin begins whose grain the lid gets, and how far it goes."""
 _GRAIN_SIZE = 0.012  # sigma in E: what is larger is shading
 _STRONGEST_GRAIN = 24
+_RIM_GONE = 0.1  # share of a rim from which on a pixel says nothing about the skin
+_RIM_SPREAD = 0.02  # E
 _USUAL_GRAIN = 4  # medians of what it is: lashes, drops and folds are more
 
 
@@ -22,8 +24,10 @@ _USUAL_GRAIN = 4  # medians of what it is: lashes, drops and folds are more
 class EyelidSkin:
     """What a blink draws with, (h, w[, 3]) over the eye's patch."""
 
+    bare: RGBImage
+    """The patch without glasses."""
     plain: RGBImage
-    """The patch without lashes, crease and other thin lines, dark or bright."""
+    """The patch without glasses, lashes, crease and other thin lines, dark or bright."""
     above: RGBImage
     """Skin of the upper lid, spread over the whole patch."""
     temple: RGBImage
@@ -32,13 +36,17 @@ class EyelidSkin:
     """Skin below the eye, spread over the whole patch."""
     lashes: FloatArray
     """Brightness against the lid's skin, 0.25..1: dark where lashes are."""
-    grain: RGBImage | None
-    """Pores, wrinkles, film grain or brush strokes below the eye, 128 where there are none; None behind glasses."""
+    grain: RGBImage
+    """Pores, wrinkles, film grain or brush strokes below the eye, 128 where there are none."""
 
 
-def take_eyelid_skin(patch: RGBImage, shape: EyeShape, *, clear: bool = True) -> EyelidSkin:
-    """Gathers the skin around the eye, never the eyeball; unless the view is `clear`, glasses may hide a part of it."""
+def take_eyelid_skin(patch: RGBImage, shape: EyeShape, rims: FloatArray | None = None) -> EyelidSkin:
+    """Gathers the skin around the eye, never the eyeball nor what `rims` (h, w), 0..1, says is not skin but glasses."""
     E = shape.eye_distance
+    grain = _grain(patch, E)
+    if rims is not None:
+        grain = _without_edges(grain, rims, E)
+        patch = _without(patch, rims, E)
     plain = _filtered(_filtered(patch, cv2.MORPH_CLOSE, 0.075 * E), cv2.MORPH_OPEN, 0.03 * E)
     v = shape.below_lid
     upper = (v < -0.035 * E) & (v > -0.8 * shape.reach - 0.02 * E) & (shape.beyond < 0.10 * shape.width)
@@ -47,7 +55,7 @@ def take_eyelid_skin(patch: RGBImage, shape: EyeShape, *, clear: bool = True) ->
     under = _in_colour_of(_spread(patch, lower, 0.055 * E), _spread(plain, lower, 0.055 * E))
     lashes = np.clip(luma(patch) / np.maximum(luma(above), 8), 0.25, 1).astype(np.float32)
     filled = cv2.addWeighted(plain, 0.3, cv2.max(plain, above), 0.7, 0).astype(np.uint8, copy=False)
-    return EyelidSkin(plain, above, filled, under, lashes, _grain(patch, E) if clear else None)
+    return EyelidSkin(patch, plain, above, filled, under, lashes, grain)
 
 
 def lid_colour(skin: EyelidSkin, mix: FloatArray) -> RGBImage:
@@ -60,6 +68,17 @@ def _in_colour_of(coloured: RGBImage, bright: RGBImage) -> RGBImage:
     most = 255 / np.maximum(coloured.max(axis=-1), 1)  # brighter than that, it would run towards white
     ratio = np.minimum(luma(bright) / np.maximum(luma(coloured), 1), most).astype(np.float32)
     return cv2.multiply(coloured, cv2.merge([ratio] * 3), dtype=cv2.CV_8U).astype(np.uint8, copy=False)
+
+
+def _without(patch: RGBImage, rims: FloatArray, eye_distance: float) -> RGBImage:
+    """The patch with the skin beside the rims spread over them."""
+    bare = _spread(patch, rims < _RIM_GONE, _RIM_SPREAD * eye_distance)
+    return cv2.blendLinear(bare, patch, rims, 1 - rims).astype(np.uint8, copy=False)
+
+
+def _without_edges(grain: RGBImage, rims: FloatArray, eye_distance: float) -> RGBImage:
+    wide = cv2.GaussianBlur(rims, (0, 0), _GRAIN_SIZE * eye_distance)
+    return np.where((wide < _RIM_GONE / 2)[..., None], grain, np.uint8(128))
 
 
 def _grain(patch: RGBImage, eye_distance: float) -> RGBImage:

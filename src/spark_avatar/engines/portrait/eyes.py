@@ -19,7 +19,6 @@ _BLINK_STEPS = 20
 _GAZE_STEPS = 100
 _CACHED_STATES = 64
 _MOST_GAZE = 0.35
-_MOST_BLINK_BEHIND_GLASSES = 0.95  # beyond it the lower lid drags the rim's reflections along
 _LID_FOLLOWS = 0.8  # of the iris' way down
 _MOST_LOWERED = 0.4
 _BELOW_CATCHLIGHT = np.cos(np.radians(15)), np.sin(np.radians(15))  # along, over: where the iris' sides are looked up
@@ -51,18 +50,14 @@ class _Maps:
 class EyePatch:
     """One eye of the texture in any state."""
 
-    def __init__(
-        self, source: RGBImage, shape: EyeShape, skin: EyelidSkin, rims: FloatArray | None, softness: float, most_blink: float
-    ) -> None:
-        """`softness` is the picture's blur in texture pixels, `most_blink` how far this eye may close."""
+    def __init__(self, source: RGBImage, shape: EyeShape, skin: EyelidSkin, rims: FloatArray | None, softness: float) -> None:
+        """`softness` is the picture's blur in texture pixels."""
         self.shape = shape
         self.source = source
         self._skin = skin
         self._rims = rims
         self._softness = softness
-        self._most_blink = most_blink
         self._maps = _state_free_maps(shape)
-        self._bare = source if rims is None else _blend(skin.plain, source, rims)
         self._cache: OrderedDict[tuple[int, int, int], RGBImage] = OrderedDict()
 
     @property
@@ -87,7 +82,7 @@ class EyePatch:
             self._cache.move_to_end(state)
             return self._cache[state]
         eyeball = self._look(state[1] / _GAZE_STEPS, state[2] / _GAZE_STEPS)
-        closed = 1 - (1 - state[0] / _BLINK_STEPS * self._most_blink) * (1 - self._lowered(state[2] / _GAZE_STEPS))
+        closed = 1 - (1 - state[0] / _BLINK_STEPS) * (1 - self._lowered(state[2] / _GAZE_STEPS))
         drawn = self._close(eyeball, closed) if closed > 0 else eyeball
         patch = _blend(drawn, self.source, self._maps.border)
         self._cache[state] = patch
@@ -145,13 +140,18 @@ class EyePatch:
         between = np.clip((lower_edge - edge) / antialias, 0, 1) * np.clip(shape.height / antialias, 0, 1)
         lower_lid = (1 - between * np.clip((lower_edge - v) / antialias + 0.5, 0, 1)).astype(np.float32)
         skin_share = self._skin_share(edge, band, blink)
-        bare = _blend(self._skin.temple, self._bare, maps.temple * np.float32(min(1.0, 1.3 * blink)))
+        bare = _blend(self._skin.temple, self._skin.bare, maps.temple * np.float32(min(1.0, 1.3 * blink)))
         lid = _blend(self._lid_skin(edge, shift), self._shifted(bare, None, shift), skin_share)
         below = _blend(self._shifted(bare, None, lower_shift), eyeball, lower_lid)
         shade = (1 - upper_lid) * self._eyeball_shade(edge, lower_lid, blink) + upper_lid * self._lid_shade(edge, skin_share)
         shade *= 1 - np.float32(0.40 * blink) * maps.contact * np.exp(-(((v - edge) / self._contact_width()) ** 2))
         out = _shaded(_blend(lid, below, upper_lid), shade)
-        return out if self._rims is None else _blend(self.source, out, self._rims)
+        if self._rims is None:
+            return out
+        # Where no skin moves the picture stands as it is, with what else of the glasses there is: reflections, shadows.
+        moved = np.clip(np.maximum(np.abs(shift), lower_shift * (1 - upper_lid)) / _EDGE, 0, 1)
+        moved = np.maximum(np.maximum(moved, skin_share), shape.eyeball)
+        return _blend(out, self.source, moved * (1 - self._rims))
 
     def _skin_share(self, edge: FloatArray, band: np.float32, blink: float) -> FloatArray:
         """Where the stretched lid is replaced by drawn skin: between the lash line and halfway to the brow."""
@@ -167,8 +167,6 @@ class EyePatch:
         above_lashes = np.minimum(v + shift, np.float32(-0.045 * self.shape.eye_distance)) - v
         stretched = self._shifted(self._skin.plain, None, above_lashes)
         lid = cv2.addWeighted(lid_colour(self._skin, mix), 0.78, stretched, 0.22, 0)
-        if self._skin.grain is None:
-            return lid.astype(np.uint8, copy=False)
         return cv2.addWeighted(lid, 1, self._shifted(self._skin.grain, *self._from_below_eye(edge)), 1, -128).astype(
             np.uint8, copy=False
         )
@@ -249,9 +247,9 @@ def eye_whites_luma(eyes: tuple[EyePatch, EyePatch]) -> float | None:
 def _build_eye(canvas: Canvas, shape: EyeShape, glasses: bool, softness: float) -> EyePatch:
     x0, y0, x1, y1 = shape.box
     source = canvas.texture[y0:y1, x0:x1].copy()
-    skin = take_eyelid_skin(source, shape, clear=not glasses)
     rims = find_rims(source, shape) if glasses else None
-    return EyePatch(source, shape, skin, rims, softness, _MOST_BLINK_BEHIND_GLASSES if glasses else 1.0)
+    skin = take_eyelid_skin(source, shape, rims)
+    return EyePatch(source, shape, skin, rims, softness)
 
 
 def _state_free_maps(shape: EyeShape) -> _Maps:

@@ -14,6 +14,10 @@ Mask = NDArray[np.bool_]
 
 _NASION = 168
 _GLASSES = 0.7  # contrast of the darkest line across the nasion: bare 0.2 at most, joined brows 0.46, glasses above 0.7
+_WIRE, _FRAME = 0.045, 0.10  # E across at most
+_WIRE_DARKNESS, _FRAME_DARKNESS = 0.35, 0.65  # share of the surroundings' brightness
+_MARGIN = 0.015  # E, across the margin that is kept around a rim
+_SOFT_EDGE = 0.03  # E, across the middle of a rim and its soft edges
 
 
 def wears_glasses(canvas: Canvas) -> bool:
@@ -32,23 +36,34 @@ def wears_glasses(canvas: Canvas) -> bool:
 
 
 def find_rims(patch: RGBImage, shape: EyeShape) -> FloatArray:
-    """(h, w), 0..1: dark thin structures around the eye of somebody who wears glasses; the eye itself left out.
+    """(h, w), 0..1: dark structures around the eye of somebody who wears glasses; the eye itself left out.
 
-    Close to the lids only what goes on from a rim further out is one: the rest are lashes.
+    A rim is thin, or nearly black: shaded lids and bags under the eye are neither. Close to the lids only what goes on from a rim
+    further out is one: the rest are lashes.
     """
     E = shape.eye_distance
-    size = max(3, round(0.10 * E)) | 1
     grey = luma(patch)
-    lines = cv2.morphologyEx(
-        grey, cv2.MORPH_BLACKHAT, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), borderType=cv2.BORDER_REPLICATE
-    )
-    contrast = np.clip((lines / np.maximum(grey + lines, 20) - 0.22) / 0.15, 0, 1)
+    wire, frame = (_darkness(grey, width * E) for width in (_WIRE, _FRAME))
     v = shape.below_lid
     around = (v < -0.045 * E) | (v > shape.height + 0.035 * E) | (shape.beyond > 0.06 * shape.width)
     near = (v < -0.018 * E) | (v > shape.height + 0.02 * E) | (shape.beyond > 0.0)
-    rims = contrast * (around | (near & _continued(contrast * near > 0.5, contrast * around > 0.5, E)))
-    rims = cv2.dilate(rims.astype(np.float32), np.ones((3, 3), np.uint8))
-    return cv2.GaussianBlur(rims, (0, 0), 0.8).astype(np.float32, copy=False)
+    dark = (wire > _WIRE_DARKNESS) | (frame > _FRAME_DARKNESS)
+    middle = dark & (around | (near & _continued(dark & near, dark & around, E)))
+    side = max(3, round(_SOFT_EDGE * E)) | 1
+    beside = cv2.dilate(middle.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))) > 0
+    rims = np.clip((frame - 0.22) / 0.15, 0, 1) * (beside & near)
+    side = max(3, round(_MARGIN * E)) | 1
+    rims = cv2.dilate(rims.astype(np.float32), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    return cv2.GaussianBlur(rims, (0, 0), max(0.8, side / 6)).astype(np.float32, copy=False)
+
+
+def _darkness(grey: FloatArray, width: float) -> FloatArray:
+    """(h, w), 0..1: what structures up to `width` pixels across take of the brightness around them."""
+    size = max(3, round(width)) | 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    lines = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, kernel, borderType=cv2.BORDER_REPLICATE)
+    darkness: FloatArray = lines / np.maximum(grey + lines, 20)
+    return darkness
 
 
 def _continued(lines: Mask, rims: Mask, eye_distance: float) -> Mask:

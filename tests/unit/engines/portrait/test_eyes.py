@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_avatar.engines.portrait.eyes import build_eyes, eye_whites_luma
-from spark_avatar.engines.portrait.glasses import wears_glasses
+from spark_avatar.engines.portrait.glasses import find_rims, wears_glasses
 from spark_avatar.engines.portrait.picture_traits import luma
 
 _CANVAS = paint.painted_canvas()
@@ -230,3 +230,26 @@ def test_glasses_are_seen_and_keep_their_rims():
     shut = luma(eye.render(1, 0, 0))
     assert above.sum() > 100
     assert (shut[above] < 70).mean() > 0.9
+
+
+def test_a_bag_under_the_eye_is_no_rim():
+    canvas = paint.painted_canvas(glasses=True)
+    eye = build_eyes(canvas)[0]
+    x0, y0, x1, y1 = eye.box
+    below = (eye.shape.below_lid - eye.shape.height) / eye.shape.eye_distance
+    bag = (np.abs(below - 0.04) < 0.03) & (eye.shape.beyond < -0.1 * eye.shape.width)
+    texture = canvas.texture.copy()
+    texture[y0:y1, x0:x1][bag] = (0.6 * texture[y0:y1, x0:x1][bag]).astype(np.uint8)
+    assert bag.sum() > 200
+    assert (
+        find_rims(texture[y0:y1, x0:x1], eye.shape)[bag & (below < 0.03)] > 0.1
+    ).mean() < 0.02  # further down begins the margin of the rim
+    assert (find_rims(eye.source, eye.shape)[luma(eye.source) < 40] > 0.5).sum() > 100
+
+
+def test_behind_glasses_only_what_moves_is_drawn_anew():
+    eye = build_eyes(paint.painted_canvas(glasses=True))[0]
+    shape = eye.shape
+    far = (shape.below_lid < -1.1 * shape.reach) | (shape.beyond > 0.25 * shape.width)
+    assert far.sum() > 500
+    assert np.array_equal(eye.render(0.5, 0, 0)[far], eye.source[far])
