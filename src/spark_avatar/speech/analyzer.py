@@ -76,7 +76,7 @@ def analyze_samples(samples: Samples, facts: AudioFacts) -> SpeechFeatures:
         channels=facts.channels,
         loudness_db=levels.loud,
         noise_db=levels.noise,
-        clipped_share=float(np.mean(np.abs(samples) >= _FULL_SCALE)),
+        clipped_share=(np.count_nonzero(samples >= _FULL_SCALE) + np.count_nonzero(samples <= -_FULL_SCALE)) / len(samples),
         speech_seconds=speech_seconds,
     )
     return SpeechFeatures(
@@ -93,11 +93,10 @@ def analyze_samples(samples: Samples, facts: AudioFacts) -> SpeechFeatures:
 
 def _articulate(samples: Samples, loudness: Curve, levels: Levels) -> Articulation:
     """Runs the network on the recording at a standard loudness."""
-    frames = len(loudness)
-    gain = np.float32(10 ** ((REFERENCE_DB - levels.loud) / 20))
-    padded = np.pad(samples, (0, frames * _STEP - len(samples))) * gain
-    heard = np.repeat(audible_neighbourhood(loudness, levels), MEL_RATE // FEATURE_RATE)
-    return articulation_network().run(normalise(log_mel(padded), heard))
+    per_frame = MEL_RATE // FEATURE_RATE
+    mel = log_mel(samples, frames=len(loudness) * per_frame, gain=10 ** ((REFERENCE_DB - levels.loud) / 20))
+    heard = np.repeat(audible_neighbourhood(loudness, levels), per_frame)
+    return articulation_network().run(normalise(mel, heard))
 
 
 def _is_tonal(pitch: Curve, loudness: Curve, levels: Levels) -> bool:

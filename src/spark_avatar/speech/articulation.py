@@ -75,13 +75,16 @@ def normalise(mel: FloatArray, heard: NDArray[np.bool_]) -> FloatArray:
     the loudest 60 % of them, so that a long silence in a recording changes nothing. `mel` is that of speech whose loud level
     is `REFERENCE_DB`.
     """
-    mel = np.maximum(mel, _LOWEST_LOG)
-    level = mel.mean(axis=1)
+    relative: FloatArray = np.maximum(mel, _LOWEST_LOG)
+    level = relative.mean(axis=1)
     candidates = heard if heard.any() else np.ones_like(heard)
     loud = candidates & (level >= np.quantile(level[candidates], 1 - _LOUD_SHARE))
     typical = np.interp(np.arange(BANDS), [*range(0, BANDS, 5), BANDS - 1], _TYPICAL)
-    mean = (mel[loud].sum(axis=0) + _TYPICAL_FRAMES * typical) / (loud.sum() + _TYPICAL_FRAMES)
-    relative: FloatArray = np.maximum(mel - mean.astype(np.float32), _LOWEST_RELATIVE) / np.float32(_SCALE)
+    mean = (relative.sum(axis=0, where=loud[:, None]) + _TYPICAL_FRAMES * typical) / (loud.sum() + _TYPICAL_FRAMES)
+    # In place: of a long recording this is a good part of all memory.
+    relative -= mean.astype(np.float32)
+    np.maximum(relative, _LOWEST_RELATIVE, out=relative)
+    relative /= np.float32(_SCALE)
     return relative
 
 

@@ -31,10 +31,12 @@ class Levels:
 
 def short_time_level(samples: Samples, frames: int) -> Curve:
     """(frames,) at `FEATURE_RATE`: RMS of 40 ms around each frame's time in dB re full scale, at least `FLOOR_DB`."""
-    blocks = np.zeros((frames + 1) * _HOP, np.float32)
-    count = min(len(samples), frames * _HOP)
-    blocks[_HOP : _HOP + count] = samples[:count]
-    energy = np.square(blocks.reshape(frames + 1, _HOP)).mean(axis=1)
+    energy = np.zeros(frames + 1, np.float32)
+    whole = min(len(samples) // _HOP, frames)
+    hops = samples[: whole * _HOP].reshape(whole, _HOP)
+    energy[1 : whole + 1] = np.einsum("ij,ij->i", hops, hops) / _HOP
+    if whole < frames:
+        energy[whole + 1] = np.square(samples[whole * _HOP :]).sum() / _HOP
     power = (energy[:-1] + energy[1:]) / 2
     level: Curve = (10 * np.log10(power + 10 ** (FLOOR_DB / 10))).astype(np.float32)
     return level

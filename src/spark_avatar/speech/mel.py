@@ -22,23 +22,31 @@ _POWER_FLOOR: Final = 1e-7
 _BLOCK: Final = 2000
 
 
-def log_mel(samples: Samples) -> FloatArray:
-    """Natural logarithm of the power in `BANDS` mel bands, (len(samples) // 160, 80), of 16 kHz samples.
+def log_mel(samples: Samples, *, frames: int | None = None, gain: float = 1.0) -> FloatArray:
+    """Natural logarithm of the power in `BANDS` mel bands, (frames, 80), of 16 kHz samples that are `gain` times as loud.
 
     The values are those that the network was trained on: triangles of unit sum on the HTK mel scale, 25 ms periodic Hann
-    window every 10 ms, silence around the recording.
+    window every 10 ms, silence around the recording. Without `frames` they are len(samples) // 160.
     """
-    frames = len(samples) // _HOP
+    frames = len(samples) // _HOP if frames is None else frames
     result = np.empty((frames, BANDS), np.float32)
-    padded = np.pad(samples.astype(np.float32, copy=False), (_WINDOW // 2, _WINDOW + _HOP))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     hann = np.hanning(_WINDOW + 1)[:_WINDOW].astype(np.float32)
     for first in range(0, frames, _BLOCK):
         last = min(first + _BLOCK, frames)
-        spectrum = np.fft.rfft(windows[first:last] * hann, _FFT_SIZE, axis=1)
+        start = first * _HOP - _WINDOW // 2
+        heard = stretch(samples, start, start + (last - 1 - first) * _HOP + _WINDOW) * np.float32(gain)
+        windows = np.lib.stride_tricks.sliding_window_view(heard, _WINDOW)[::_HOP]
+        spectrum = np.fft.rfft(windows * hann, _FFT_SIZE, axis=1)
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         result[first:last] = np.log(power @ _mel_filters() + _POWER_FLOOR)
     return result
+
+
+def stretch(samples: Samples, start: int, end: int) -> Samples:
+    """samples[start:end] with silence before the first and after the last one: no copy of a long recording needs be padded."""
+    inside = samples[max(start, 0) : max(end, 0)].astype(np.float32, copy=False)
+    before = max(-start, 0)
+    return np.pad(inside, (before, end - start - before - len(inside)))
 
 
 def _to_mel(hertz: float) -> float:

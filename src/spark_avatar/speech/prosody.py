@@ -8,7 +8,7 @@ import numpy as np
 from spark_avatar.media.arrays import Curve, FloatArray, Samples
 from spark_avatar.speech import curve_filters
 from spark_avatar.speech.features import FEATURE_RATE
-from spark_avatar.speech.mel import SAMPLE_RATE
+from spark_avatar.speech.mel import SAMPLE_RATE, stretch
 
 _RATE: Final = 4000
 """Enough for the fundamental and its first harmonics, and a quarter of the work."""
@@ -53,9 +53,12 @@ def _slowed(samples: Samples) -> Samples:
     reach = _FILTER_PERIODS * step
     taps = np.sinc(np.arange(-reach, reach + 1) / step) * np.kaiser(2 * reach + 1, _KAISER_BETA)
     taps = (taps / taps.sum()).astype(np.float32)
-    padded = np.pad(samples.astype(np.float32, copy=False), (reach, reach))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, len(taps))[::step]
-    return np.concatenate([windows[first : first + _BLOCK] @ taps for first in range(0, len(windows), _BLOCK)])
+    low = np.empty(-(-len(samples) // step), np.float32)
+    for first in range(0, len(low), _BLOCK):
+        last = min(first + _BLOCK, len(low))
+        heard = stretch(samples, first * step - reach, (last - 1) * step + reach + 1)
+        low[first:last] = np.lib.stride_tricks.sliding_window_view(heard, len(taps))[::step] @ taps
+    return low
 
 
 @cache

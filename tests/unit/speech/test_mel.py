@@ -29,3 +29,10 @@ def test_long_recordings_are_the_same_piece_by_piece():
     assert len(sound) > 21 * RATE
     whole = log_mel(sound)
     np.testing.assert_allclose(whole[1990:2010], log_mel(sound[1900 * 160 :])[90:110], atol=1e-4)
+
+
+def test_louder_and_longer_is_what_louder_and_padded_samples_give():
+    sound = sentence(3, syllables=3)[: RATE + 77]
+    np.testing.assert_array_equal(
+        log_mel(sound, frames=104, gain=3.0), log_mel(np.pad(sound * np.float32(3.0), (0, 104 * 160 - len(sound))))
+    )

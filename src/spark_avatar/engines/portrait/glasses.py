@@ -49,21 +49,22 @@ def find_rims(patch: RGBImage, shape: EyeShape) -> FloatArray:
     near = (v < -0.018 * E) | (v > shape.height + 0.02 * E) | (shape.beyond > 0.0)
     dark = (wire > _WIRE_DARKNESS) | (frame > _FRAME_DARKNESS)
     middle = dark & (around | (near & _continued(dark & near, dark & around, E)))
-    side = max(3, round(_SOFT_EDGE * E)) | 1
-    beside = cv2.dilate(middle.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))) > 0
-    rims = np.clip((frame - 0.22) / 0.15, 0, 1) * (beside & near)
-    side = max(3, round(_MARGIN * E)) | 1
-    rims = cv2.dilate(rims.astype(np.float32), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
-    return cv2.GaussianBlur(rims, (0, 0), max(0.8, side / 6)).astype(np.float32, copy=False)
+    beside = cv2.dilate(middle.astype(np.uint8), _disc(_SOFT_EDGE * E)) > 0
+    rims: FloatArray = (np.clip((frame - 0.22) / 0.15, 0, 1) * (beside & near)).astype(np.float32)
+    widened = cv2.dilate(rims, _disc(_MARGIN * E))
+    return cv2.GaussianBlur(widened, (0, 0), max(0.8, _MARGIN * E / 6)).astype(np.float32, copy=False)
 
 
 def _darkness(grey: FloatArray, width: float) -> FloatArray:
     """(h, w), 0..1: what structures up to `width` pixels across take of the brightness around them."""
-    size = max(3, round(width)) | 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    lines = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, kernel, borderType=cv2.BORDER_REPLICATE)
+    lines = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, _disc(width), borderType=cv2.BORDER_REPLICATE)
     darkness: FloatArray = lines / np.maximum(grey + lines, 20)
     return darkness
+
+
+def _disc(width: float) -> NDArray[np.uint8]:
+    side = max(3, round(width)) | 1
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8, copy=False)
 
 
 def _continued(lines: Mask, rims: Mask, eye_distance: float) -> Mask:
