@@ -78,24 +78,21 @@ $(VENV)/.development: $(VENV)/.runtime requirements/development.txt
 
 # The articulation network anew, from synthesised speech; see training/README.md. Debian 12's synthesisers must be installed.
 # 22 hours of speech (Festival 12, Flite 5, eSpeak NG 4.8) and 0.5 hours of noise, each in two versions, seed 0; versions pinned in
-# training/requirements.txt. The shipped weights are the mean of three trainings. On one core about 15 minutes of synthesis, 11 of
-# features and 3 x 30 of training.
+# training/requirements.txt. The shipped weights are the mean of three trainings. On two cores about 5 minutes of synthesis, 6 of
+# features, and 45 for each of the trainings, of which two may run at once (TRAIN_SEEDS="0 1" in one shell, 2 in another).
 TRAINING ?= output/training
 TRAIN = PYTHONPATH=src:. OMP_NUM_THREADS=1 $(TRAINING)/venv/bin/python -m training
-TRAIN_STEPS ?= 7000
-TRAIN_SECOND_STEPS ?= 5000
+TRAIN_STEPS ?= 25000
 TRAIN_SEEDS ?= 0 1 2
 
 train: $(TRAINING)/venv/.ready ## train the articulation network (needs espeak-ng, festival, flite; two hours)
-	$(TRAIN).synthesis --out $(TRAINING)/corpora --espeak-hours 4.8 --festival-hours 12 --flite-hours 5 --held-out-hours 0.15 --seed 0
+	$(TRAIN).synthesis --out $(TRAINING)/corpora --espeak-hours 4.8 --festival-hours 12 --flite-hours 5 --held-out-hours 0.15 --seed 0 --jobs 2
 	$(TRAIN).noises --out $(TRAINING)/noise --hours 0.5 --seed 0
-	$(TRAIN).features --corpora $(TRAINING)/corpora --out $(TRAINING)/features --versions 1 2
+	$(TRAIN).features --corpora $(TRAINING)/corpora --out $(TRAINING)/features --versions 1 2 --jobs 2
 	$(TRAIN).features --corpora $(TRAINING)/noise --out $(TRAINING)/features-noise --versions 1 2
 	for seed in $(TRAIN_SEEDS); do \
 		$(TRAIN).train --features $(TRAINING)/features $(TRAINING)/features-noise --bfloat16 \
-			--out $(TRAINING)/first$$seed.pt --steps $(TRAIN_STEPS) --seed $$seed && \
-		$(TRAIN).train --features $(TRAINING)/features $(TRAINING)/features-noise --bfloat16 --start $(TRAINING)/first$$seed.pt \
-			--out $(TRAINING)/seed$$seed.pt --steps $(TRAIN_SECOND_STEPS) --seed 1$$seed || exit; \
+			--out $(TRAINING)/seed$$seed.pt --steps $(TRAIN_STEPS) --seed $$seed || exit; \
 	done
 	$(TRAIN).export $(TRAIN_SEEDS:%=$(TRAINING)/seed%.pt) $(TRAINING)/articulation.onnx --halved
 

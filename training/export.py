@@ -1,6 +1,7 @@
 """PyTorch weights -> ONNX: python -m training.export WEIGHTS ... OUT.onnx. Both must agree to 1e-4.
 
-Several weights become one network that gives their mean. What was exported before (.onnx) may be among them. `--halved`
+Several weights become one network that gives their mean. What was exported before may be among them, whole (FILE.onnx) or one
+network of it (FILE.onnx:0 for the first). `--halved`
 then stores the weights in half precision, in half the space; the runtime turns them back as it loads them.
 """
 
@@ -20,8 +21,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from spark_avatar.speech.mel import BANDS
-from training.network import Committee, restored
-from training.resume import exported_members
+from training.network import Committee
+from training.resume import saved_members
 
 _OPSET: Final = 17
 _LARGEST_DIFFERENCE: Final = 1e-4
@@ -98,15 +99,11 @@ def halve(path: Path) -> float:
 def main() -> None:
     """Exports saved weights."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("weights", type=Path, nargs="+")
+    parser.add_argument("weights", nargs="+")
     parser.add_argument("out", type=Path)
     parser.add_argument("--halved", action="store_true")
     given = parser.parse_args()
-    members = [
-        member
-        for path in given.weights
-        for member in (exported_members(path) if path.suffix == ".onnx" else [restored(torch.load(path, weights_only=True))])
-    ]
+    members = [member for name in given.weights for member in saved_members(name)]
     network = members[0] if len(members) == 1 else Committee(members)
     print(f"{given.out}: ONNX differs from PyTorch by at most {export(network, given.out):.1e}")
     if given.halved:

@@ -73,11 +73,18 @@ def renormalised(network: ArticulationNet, crops: Iterable[Tensor]) -> None:
             norm.bias.copy_(offset + norm.running_mean * scale)
 
 
-def saved_network(name: str, crops: Iterable[Tensor]) -> ArticulationNet:
-    """`WEIGHTS.pt`, or `FILE.onnx:MEMBER` (0 for the first), ready to be trained on."""
+def saved_members(name: str) -> list[ArticulationNet]:
+    """The networks of `WEIGHTS.pt`, of `FILE.onnx`, or the one of `FILE.onnx:MEMBER` (0 for the first), in evaluation mode."""
     path, _, member = name.partition(":")
-    if not member:
-        return restored(torch.load(path, weights_only=True))
-    network = exported_members(Path(path))[int(member)]
-    renormalised(network, crops)
+    if not path.endswith(".onnx"):
+        return [restored(torch.load(path, weights_only=True))]
+    found = exported_members(Path(path))
+    return [found[int(member)]] if member else found
+
+
+def saved_network(name: str, crops: Iterable[Tensor]) -> ArticulationNet:
+    """`WEIGHTS.pt`, or `FILE.onnx:MEMBER`, ready to be trained on."""
+    network = saved_members(name)[0]
+    if ":" in name:
+        renormalised(network, crops)
     return network

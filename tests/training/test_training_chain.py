@@ -278,7 +278,7 @@ def test_exported_networks_can_join_a_committee(tmp_path):
 
     from training.export import export, halve
     from training.network import Committee
-    from training.resume import exported_members
+    from training.resume import exported_members, saved_members
 
     exported = tmp_path / "two.onnx"
     export(Committee([first, second]), exported)
@@ -291,6 +291,8 @@ def test_exported_networks_can_join_a_committee(tmp_path):
             return [float((after(logmel)[0] - before(logmel)[0]).abs().max()) for before, after in pairs]
 
     assert max(differences()) < 1e-4
+    (picked,) = saved_members(f"{exported}:1")
+    torch.testing.assert_close(picked(logmel), exported_members(exported)[1](logmel))
     halve(exported)
     assert exported.stat().st_size < 0.75 * whole
     assert max(differences()) < 1e-3
