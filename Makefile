@@ -78,14 +78,14 @@ $(VENV)/.development: $(VENV)/.runtime requirements/development.txt
 
 # The articulation network anew, from synthesised speech; see training/README.md. Debian 12's synthesisers must be installed.
 # 22 hours of speech (Festival 12, Flite 5, eSpeak NG 4.8) and 0.5 hours of noise, each in two versions, seed 0; versions pinned in
-# training/requirements.txt. The shipped weights are the mean of three trainings. On two cores about 5 minutes of synthesis, 6 of
-# features, and 45 for each of the trainings, of which two may run at once (TRAIN_SEEDS="0 1" in one shell, 2 in another).
+# training/requirements.txt. The shipped weights join two of these trainings with two earlier ones. On two cores about 5 minutes of
+# synthesis, 6 of features, and 40 for each training.
 TRAINING ?= output/training
 TRAIN = PYTHONPATH=src:. OMP_NUM_THREADS=1 $(TRAINING)/venv/bin/python -m training
 TRAIN_STEPS ?= 25000
 TRAIN_SEEDS ?= 0 1 2
 
-train: $(TRAINING)/venv/.ready ## train the articulation network (needs espeak-ng, festival, flite; two hours)
+train: $(TRAINING)/venv/.ready ## train the articulation network (needs espeak-ng, festival, flite; over two hours)
 	$(TRAIN).synthesis --out $(TRAINING)/corpora --espeak-hours 4.8 --festival-hours 12 --flite-hours 5 --held-out-hours 0.15 --seed 0 --jobs 2
 	$(TRAIN).noises --out $(TRAINING)/noise --hours 0.5 --seed 0
 	$(TRAIN).features --corpora $(TRAINING)/corpora --out $(TRAINING)/features --versions 1 2 --jobs 2
