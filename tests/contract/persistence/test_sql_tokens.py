@@ -1,6 +1,8 @@
 """Tokens, on each database: they expire, rotate, and end together when one is stolen."""
 
+import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -127,6 +129,25 @@ def test_of_uses_at_once_one_gets_a_pair_and_the_login_ends(store):
         pairs = [pair for pair in threads.map(use, range(5)) if pair is not None]
     assert len(pairs) == 1
     assert refused(store, pairs[0].access_token)
+
+
+def test_uses_in_close_succession_do_not_wait_for_each_other_for_ever(store):
+    choose = random.Random(0)
+    for _ in range(30):
+        first = issue(store)
+        start = threading.Barrier(8)
+
+        def use(delay, first=first, start=start):
+            start.wait()
+            time.sleep(delay)
+            try:
+                return store.refresh(first.refresh_token)
+            except NotAuthenticated:
+                return None
+
+        with ThreadPoolExecutor(8) as threads:
+            pairs = list(threads.map(use, [choose.uniform(0, 0.012) for _ in range(8)]))
+        assert sum(pair is not None for pair in pairs) == 1
 
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])

@@ -83,13 +83,15 @@ class SqlTokenStore:
             # Of several uses at the same moment one finds it unused; the others are what a thief's use would be.
             use = update(tokens).where(*live).values(used_at=now).returning(_token.family)
             family = connection.execute(use).scalar_one_or_none()
-            if family is None:
-                _end_families(connection, [*this, _token.used_at.is_not(None)], now)
-            else:
+            if family is not None:
                 holder = connection.execute(_OF_MEMBERS.where(_token.secret_hash == hashed)).one_or_none()
                 if holder is not None:
                     account_id = AccountId(holder.account_id)
                     pair = self._issue(connection, family=family, user_id=holder.user_id, account_id=account_id)
+        if family is None:
+            # In a transaction of its own: PostgreSQL has locked the token of those who waited for the one, out of turn.
+            with writing(self._engine) as connection:
+                _end_families(connection, [*this, _token.used_at.is_not(None)], now)
         if pair is None:
             raise NotAuthenticated(_REFUSED)
         return pair
