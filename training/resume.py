@@ -85,6 +85,6 @@ def saved_members(name: str) -> list[ArticulationNet]:
 def saved_network(name: str, crops: Iterable[Tensor]) -> ArticulationNet:
     """`WEIGHTS.pt`, or `FILE.onnx:MEMBER`, ready to be trained on."""
     network = saved_members(name)[0]
-    if ":" in name:
+    if name.partition(":")[0].endswith(".onnx"):
         renormalised(network, crops)
     return network

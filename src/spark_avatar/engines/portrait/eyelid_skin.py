@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_avatar.engines.portrait.eye_shape import EyeShape
-from spark_avatar.engines.portrait.picture_traits import luma, smoothstep
+from spark_avatar.engines.portrait.picture_traits import disc, luma, smoothstep
 from spark_avatar.media.arrays import FloatArray, RGBImage
 
 GRAIN_START = 0.05
@@ -90,9 +90,7 @@ def _grain(patch: RGBImage, eye_distance: float) -> RGBImage:
 
 
 def _filtered(image: RGBImage, operation: int, size: float) -> RGBImage:
-    side = max(3, round(size)) | 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return cv2.morphologyEx(image, operation, kernel, borderType=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+    return cv2.morphologyEx(image, operation, disc(size), borderType=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
 
 
 def _spread(image: RGBImage, where: NDArray[np.bool_], sigma: float) -> RGBImage:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from spark_avatar.engines.portrait.canvas import Canvas
 from spark_avatar.engines.portrait.eye_shape import EyeShape
-from spark_avatar.engines.portrait.picture_traits import luma
+from spark_avatar.engines.portrait.picture_traits import disc, luma
 from spark_avatar.face.landmarks import OUTER_EYE_CORNERS
 from spark_avatar.media.arrays import FloatArray, RGBImage
 
@@ -49,22 +49,17 @@ def find_rims(patch: RGBImage, shape: EyeShape) -> FloatArray:
     near = (v < -0.018 * E) | (v > shape.height + 0.02 * E) | (shape.beyond > 0.0)
     dark = (wire > _WIRE_DARKNESS) | (frame > _FRAME_DARKNESS)
     middle = dark & (around | (near & _continued(dark & near, dark & around, E)))
-    beside = cv2.dilate(middle.astype(np.uint8), _disc(_SOFT_EDGE * E)) > 0
+    beside = cv2.dilate(middle.astype(np.uint8), disc(_SOFT_EDGE * E)) > 0
     rims: FloatArray = (np.clip((frame - 0.22) / 0.15, 0, 1) * (beside & near)).astype(np.float32)
-    widened = cv2.dilate(rims, _disc(_MARGIN * E))
+    widened = cv2.dilate(rims, disc(_MARGIN * E))
     return cv2.GaussianBlur(widened, (0, 0), max(0.8, _MARGIN * E / 6)).astype(np.float32, copy=False)
 
 
 def _darkness(grey: FloatArray, width: float) -> FloatArray:
     """(h, w), 0..1: what structures up to `width` pixels across take of the brightness around them."""
-    lines = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, _disc(width), borderType=cv2.BORDER_REPLICATE)
+    lines = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, disc(width), borderType=cv2.BORDER_REPLICATE)
     darkness: FloatArray = lines / np.maximum(grey + lines, 20)
     return darkness
-
-
-def _disc(width: float) -> NDArray[np.uint8]:
-    side = max(3, round(width)) | 1
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8, copy=False)
 
 
 def _continued(lines: Mask, rims: Mask, eye_distance: float) -> Mask:

@@ -5,6 +5,7 @@ import zlib
 import cv2
 import numpy as np
 from cv2.typing import MatLike
+from numpy.typing import NDArray
 
 from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE, Canvas
 from spark_avatar.media.arrays import FloatArray, Points, RGBImage
@@ -88,6 +89,12 @@ def patch_median(canvas: Canvas, points: Points, radius: float) -> FloatArray:
 def head_turn(canvas: Canvas) -> float:
     """Angle of the face out of the picture plane, radians, positive to the picture's right, at most 30 degrees."""
     return float(np.arcsin(np.clip(-canvas.rotation[0, 2], -0.5, 0.5)))
+
+
+def disc(width: float) -> NDArray[np.uint8]:
+    """A round structuring element about `width` pixels across, at least 3."""
+    side = max(3, round(width)) | 1
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8, copy=False)
 
 
 def smoothstep(values: FloatArray, low: float | FloatArray, high: float | FloatArray) -> FloatArray:
