@@ -31,18 +31,22 @@ _SMOOTHING_SECONDS: Final = 0.026
 
 # Gap in E from the network's open * (1 - close). Scale and offset put the distribution where that of filmed speech is (mean
 # 0.05-0.11, 95th percentile 0.11-0.23 E; lips under 0.025 E apart in 0.10-0.44 of the frames): on the sound of four filmed
-# speakers they give 0.06, 0.16 and 0.28. The offset undoes the soft floor of the training's targets.
-_GAP_SCALE: Final = 0.300
-_GAP_OFFSET: Final = -0.05
+# speakers they give 0.07, 0.15 and 0.18. The offset undoes the soft floor of the training's targets. Filmed mouths tell small
+# openings apart rather than large ones, hence the exponent.
+_GAP_SCALE: Final = 0.256
+_GAP_OFFSET: Final = -0.07
+_GAP_EXPONENT: Final = 0.8
 
 # Half of what a clip opens less or more than usual is evened out: noise and reverberation flatten the network's curves.
 _USUAL_LOUD_OPENING: Final = 0.48
 _EVENING: Final = 0.5
 _EVENING_RANGE: Final = (0.8, 1.25)
 
-# Loud passages are spoken with a wider mouth: 1 % per dB over the recording's median.
+# Loud passages are spoken with a wider mouth, 1 % per dB over the recording's median, and so are passages of open sounds: of
+# what they open more than the recording on average, this share is added once more.
 _PASSAGE_SECONDS: Final = 1.0
 _PER_DB: Final = 0.01
+_PASSAGE_SHARE: Final = 0.3
 _PASSAGE_RANGE_DB: Final = 10.0
 
 # Who opens the mouth.
@@ -103,7 +107,9 @@ def _opening(features: SpeechFeatures, amplitude: float, rng: np.random.Generato
     presence = _presence(features.activity)
     opening = opened * (1 - closed) + _GAP_OFFSET
     amplitude *= _evening(opening, features.activity)
-    gap = _GAP_SCALE * smooth(np.clip(opening, 0, 1), _SMOOTHING_SECONDS) * presence * _loudness_of_passage(features)
+    opening = np.clip(opening, 0, 1)
+    gap = smooth(opening**_GAP_EXPONENT * _width_of_passage(opening, features), _SMOOTHING_SECONDS)
+    gap *= _GAP_SCALE * presence
     resting = parted_lips(features.activity, rng) * (1 - presence)
     return MouthCurves(presence, (amplitude * gap + resting).astype(np.float32))
 
@@ -124,15 +130,16 @@ def _evening(opening: Curve, activity: NDArray[np.bool_]) -> float:
     return float(np.clip((_USUAL_LOUD_OPENING / loud) ** _EVENING, *_EVENING_RANGE))
 
 
-def _loudness_of_passage(features: SpeechFeatures) -> Curve:
+def _width_of_passage(opening: Curve, features: SpeechFeatures) -> Curve:
     """About 1: how wide the passage is spoken."""
     active = features.activity.astype(np.float32)
     if not features.activity.any():
         return np.ones_like(active)
     weight = smooth(active, _PASSAGE_SECONDS) + 1e-3
     median = float(np.median(features.loudness[features.activity]))
-    over = smooth((features.loudness - median) * active, _PASSAGE_SECONDS) / weight
-    factor: Curve = 1 + _PER_DB * np.clip(over, -_PASSAGE_RANGE_DB, _PASSAGE_RANGE_DB)
+    louder = smooth((features.loudness - median) * active, _PASSAGE_SECONDS) / weight
+    wider = smooth(opening * active, _PASSAGE_SECONDS) / weight / max(float(opening[features.activity].mean()), 0.05) - 1
+    factor: Curve = (1 + _PER_DB * np.clip(louder, -_PASSAGE_RANGE_DB, _PASSAGE_RANGE_DB)) * (1 + _PASSAGE_SHARE * wider)
     return factor
 
 
