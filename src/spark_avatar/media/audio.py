@@ -1,5 +1,6 @@
 """Recordings: measured by decoding them, since headers lie, then read as the speech analysis wants them."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -60,9 +61,15 @@ def probe_audio(path: Path, limits: MediaLimits) -> AudioFacts:
 
 def read_samples(path: Path, rate: int = ANALYSIS_RATE) -> Samples:
     """The whole recording as mono at `rate` Hz: `seconds * rate` samples, rounded. Raises `AudioUnreadable`."""
-    with Recording(path) as recording:
-        blocks = [block[0] for block in recording.blocks(rate=rate, channels=1)]
+    blocks = [*sample_blocks(path, rate)]
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+
+
+def sample_blocks(path: Path, rate: int = ANALYSIS_RATE) -> Iterator[Samples]:
+    """The same block by block, decoded as it is asked for. Raises `AudioUnreadable`."""
+    with Recording(path) as recording:
+        for block in recording.blocks(rate=rate, channels=1):
+            yield block[0]
 
 
 def _too_long(recording: Recording, limit: float) -> AudioTooLong:

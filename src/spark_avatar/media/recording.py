@@ -172,8 +172,10 @@ class _Converter:
 
 def _arrays(frames: list[AudioFrame]) -> list[FloatArray]:
     """Samples of converted frames, without the infinities and non-numbers that float files may hold."""
-    arrays = (np.asarray(frame.to_ndarray(), dtype=np.float32) for frame in frames)
-    return [np.clip(np.nan_to_num(array, nan=0.0), -1.0, 1.0) for array in arrays]
+    arrays = [np.clip(np.asarray(frame.to_ndarray(), dtype=np.float32), -1.0, 1.0) for frame in frames]
+    for array in arrays:
+        array[np.isnan(array)] = 0.0
+    return arrays
 
 
 def _fitted(blocks: list[FloatArray], length: int) -> FloatArray:
