@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from spark_avatar.media.arrays import Curve
 from spark_avatar.speech import curve_filters
-from spark_avatar.speech.articulation import Articulation
 from spark_avatar.speech.features import FEATURE_RATE, SpeechFeatures
 from spark_avatar.speech.levels import Levels
 
@@ -29,19 +28,19 @@ _SHORTEST_PAUSE: Final = int(0.2 * FEATURE_RATE)
 _SHORTEST_SPEECH: Final = int(0.08 * FEATURE_RATE)
 
 
-def speech_activity(loudness: Curve, levels: Levels, articulation: Articulation) -> NDArray[np.bool_]:
-    """(n,) True where somebody speaks, from the level and from what the network hears.
+def speech_activity(loudness: Curve, levels: Levels, *, silence: Curve, certainty: Curve) -> NDArray[np.bool_]:
+    """(n,) True where somebody speaks, from the level and from what the network hears: see `Articulation`.
 
     The level alone takes music and noise for speech, the network alone takes the noise floor of a studio for a whisper:
     both must agree.
     """
     threshold = max(levels.loud - _DYNAMIC_DB, levels.noise + min(_ABOVE_NOISE_DB, _ABOVE_NOISE * (levels.loud - levels.noise)))
     audible = curve_filters.maximum(loudness, _SMOOTHING) > threshold
-    speech = curve_filters.mean(1 - articulation.silence, _SMOOTHING) * audible
+    speech = curve_filters.mean(1 - silence, _SMOOTHING) * audible
     active = _with_hysteresis(speech)
     active = ~_keep_longer(~active, _SHORTEST_PAUSE, touching_ends=True)
     active = _keep_longer(active, _SHORTEST_SPEECH)
-    return _keep_certain(active, articulation.certainty)
+    return _keep_certain(active, certainty)
 
 
 def pauses(speech: SpeechFeatures) -> tuple[tuple[float, float], ...]:

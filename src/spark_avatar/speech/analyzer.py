@@ -1,6 +1,7 @@
 """A recording -> everything the animation needs to know of it."""
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -8,18 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_avatar.errors import AudioSilent
-from spark_avatar.media.arrays import Curve, Samples
-from spark_avatar.media.audio import AudioFacts, read_samples
+from spark_avatar.media.arrays import Curve, FloatArray, Samples
+from spark_avatar.media.audio import AudioFacts, sample_blocks
 from spark_avatar.media.quality import QualityWarning
 from spark_avatar.speech.activity import audible_neighbourhood, speech_activity
-from spark_avatar.speech.articulation import REFERENCE_DB, Articulation, articulation_network, normalise
-from spark_avatar.speech.features import FEATURE_RATE, SpeechDiagnostics, SpeechFeatures
-from spark_avatar.speech.levels import Levels, measure_levels, short_time_level
-from spark_avatar.speech.mel import MEL_RATE, SAMPLE_RATE, log_mel
-from spark_avatar.speech.prosody import fundamental_frequency
+from spark_avatar.speech.articulation import REFERENCE_DB, articulation_network, loud_means, relative_to
+from spark_avatar.speech.blocks import Blocks, kept, overlapping
+from spark_avatar.speech.features import ARTICULATION, FEATURE_RATE, SpeechDiagnostics, SpeechFeatures
+from spark_avatar.speech.levels import Levels, hop_power, level_of_power, measure_levels
+from spark_avatar.speech.mel import MEL_RATE, SAMPLE_RATE, log_mel_blocks
+from spark_avatar.speech.prosody import PITCH_MARGIN, pitch_of_stretch, settled_pitch
 from spark_avatar.speech.quality import judge_recording
 from spark_avatar.speech.transcript import sharpened
-from spark_avatar.speech.visemes import viseme_probabilities
+from spark_avatar.speech.visemes import VISEMES, viseme_probabilities
 
 _SILENT_DB: Final = -65.0
 _FULL_SCALE: Final = 0.985
@@ -27,7 +29,10 @@ _SHORTEST_SPEECH_SECONDS: Final = 0.1
 # A tone, a song or music is no speech, but it is not nothing either: it is animated, with a warning.
 _TONAL_SHARE: Final = 0.2
 _STEP: Final = SAMPLE_RATE // FEATURE_RATE
-
+_STRETCH: Final = 5 * SAMPLE_RATE
+_KEPT_SECONDS: Final = 60.0
+"""Up to this length a recording is decoded once and kept, 6 MB with its spectrogram. A longer one is decoded anew for each of the
+four ways through it, so that memory stays flat; of an MP3 a minute takes half a second rather than a fifth."""
 
 _IGNORED: Final = QualityWarning(
     "transcript_ignored",
@@ -42,7 +47,11 @@ def analyze_speech(path: Path, facts: AudioFacts, transcript: str = "") -> Speec
 
     Raises `AudioUnreadable` if it cannot be decoded, `AudioSilent` if nothing or only noise is to be heard.
     """
-    features = analyze_samples(read_samples(path, rate=SAMPLE_RATE), facts)
+
+    def decoded() -> Iterator[Samples]:
+        return sample_blocks(path, rate=SAMPLE_RATE)
+
+    features = analyze_blocks(kept(decoded) if facts.seconds <= _KEPT_SECONDS else decoded, facts)
     if not transcript.strip():
         return features
     told = sharpened(features, transcript)
@@ -51,21 +60,22 @@ def analyze_speech(path: Path, facts: AudioFacts, transcript: str = "") -> Speec
 
 def analyze_samples(samples: Samples, facts: AudioFacts) -> SpeechFeatures:
     """The same for decoded 16 kHz samples."""
-    frames = -(-len(samples) // _STEP)
-    if frames == 0:
-        raise AudioSilent("The recording holds no sound. Give a recording of speech.", facts={"seconds": 0.0})
-    loudness = short_time_level(samples, frames)
-    levels = measure_levels(loudness)
+    return analyze_blocks(lambda: (samples,), facts)
+
+
+def analyze_blocks(sound: Blocks, facts: AudioFacts) -> SpeechFeatures:
+    """The same for 16 kHz samples in blocks, with the same result. Of a long recording it asks four times for the blocks."""
+    measured = _measure(sound)
+    loudness, levels = measured.loudness, measure_levels(measured.loudness)
     if levels.loud < _SILENT_DB:
         raise AudioSilent(
             f"The recording is silent: its level is {levels.loud:.0f} dB, speech lies above {_SILENT_DB:.0f} dB.",
-            facts={"loudness_db": round(levels.loud, 1), "seconds": round(len(samples) / SAMPLE_RATE, 3)},
+            facts={"loudness_db": round(levels.loud, 1), "seconds": round(measured.samples / SAMPLE_RATE, 3)},
         )
-    articulation = _articulate(samples, loudness, levels)
-    activity = speech_activity(loudness, levels, articulation)
-    pitch = fundamental_frequency(samples, loudness)
+    heard = _listen(sound, loudness, levels)
+    activity = speech_activity(loudness, levels, silence=heard.silence, certainty=heard.certainty)
     speech_seconds = float(activity.sum() / FEATURE_RATE)
-    if speech_seconds < _SHORTEST_SPEECH_SECONDS and not _is_tonal(pitch, loudness, levels):
+    if speech_seconds < _SHORTEST_SPEECH_SECONDS and not _is_tonal(measured.pitch, loudness, levels):
         raise AudioSilent(
             f"The recording holds noise at {levels.loud:.0f} dB but no speech. Give a recording of speech.",
             facts={"loudness_db": round(levels.loud, 1), "noise_db": round(levels.noise, 1), "speech_seconds": 0.0},
@@ -76,27 +86,84 @@ def analyze_samples(samples: Samples, facts: AudioFacts) -> SpeechFeatures:
         channels=facts.channels,
         loudness_db=levels.loud,
         noise_db=levels.noise,
-        clipped_share=(np.count_nonzero(samples >= _FULL_SCALE) + np.count_nonzero(samples <= -_FULL_SCALE)) / len(samples),
+        clipped_share=measured.clipped / measured.samples,
         speech_seconds=speech_seconds,
     )
     return SpeechFeatures(
         seconds=facts.seconds,
-        articulation=articulation.channels,
+        articulation=heard.articulation,
         loudness=loudness,
         activity=activity,
-        visemes=viseme_probabilities(articulation.sounds),
-        pitch=pitch,
+        visemes=heard.visemes,
+        pitch=measured.pitch,
         diagnostics=diagnostics,
         warnings=judge_recording(diagnostics),
     )
 
 
-def _articulate(samples: Samples, loudness: Curve, levels: Levels) -> Articulation:
-    """Runs the network on the recording at a standard loudness."""
-    per_frame = MEL_RATE // FEATURE_RATE
-    mel = log_mel(samples, frames=len(loudness) * per_frame, gain=10 ** ((REFERENCE_DB - levels.loud) / 20))
-    heard = np.repeat(audible_neighbourhood(loudness, levels), per_frame)
-    return articulation_network().run(normalise(mel, heard))
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """What the samples tell without the network; curves are (n,) at `FEATURE_RATE`."""
+
+    samples: int
+    clipped: int
+    loudness: Curve
+    pitch: Curve
+
+
+def _measure(sound: Blocks) -> _Measured:
+    """The first way through a recording. Raises `AudioSilent` where there is none."""
+    samples = clipped = 0
+    power: list[Curve] = []
+    pitch: list[Curve] = []
+    for before, around in overlapping(sound(), _STRETCH, PITCH_MARGIN):
+        stretch = around[before : before + _STRETCH]
+        samples += len(stretch)
+        clipped += np.count_nonzero(stretch >= _FULL_SCALE) + np.count_nonzero(stretch <= -_FULL_SCALE)
+        power.append(hop_power(stretch))
+        pitch.append(pitch_of_stretch(around, before, len(power[-1])))
+    if samples == 0:
+        raise AudioSilent("The recording holds no sound. Give a recording of speech.", facts={"seconds": 0.0})
+    loudness = level_of_power(np.concatenate(power), -(-samples // _STEP))
+    return _Measured(samples, clipped, loudness, settled_pitch(np.concatenate(pitch), loudness))
+
+
+@dataclass(frozen=True, eq=False)
+class _Heard:
+    """What the network hears; see `SpeechFeatures` and `Articulation`."""
+
+    articulation: FloatArray
+    visemes: FloatArray
+    silence: Curve
+    certainty: Curve
+
+
+def _listen(sound: Blocks, loudness: Curve, levels: Levels) -> _Heard:
+    """Runs the network on the recording at a standard loudness. Goes three times through what is longer than is kept."""
+    frames, per_frame = len(loudness), MEL_RATE // FEATURE_RATE
+    gain = 10 ** ((REFERENCE_DB - levels.loud) / 20)
+
+    def spectrogram() -> Iterator[FloatArray]:
+        return log_mel_blocks(sound(), frames=frames * per_frame, gain=gain)
+
+    mel = kept(spectrogram) if frames <= _KEPT_SECONDS * FEATURE_RATE else spectrogram
+    means = loud_means(mel, np.repeat(audible_neighbourhood(loudness, levels), per_frame))
+    # Filled part by part: the classes of sounds take more room than all curves that are made of them.
+    heard = _Heard(
+        np.empty((frames, len(ARTICULATION)), np.float32),
+        np.empty((frames, len(VISEMES)), np.float32),
+        np.empty(frames, np.float32),
+        np.empty(frames, np.float32),
+    )
+    first = 0
+    for part in articulation_network().run_blocks(relative_to(means, block) for block in mel()):
+        now = slice(first, first + len(part.channels))
+        heard.articulation[now] = part.channels
+        heard.visemes[now] = viseme_probabilities(part.sounds)
+        heard.silence[now] = part.silence
+        heard.certainty[now] = part.certainty
+        first = now.stop
+    return heard
 
 
 def _is_tonal(pitch: Curve, loudness: Curve, levels: Levels) -> bool:

@@ -1,5 +1,6 @@
 """The articulation network: log-mel in, what lips, teeth and tongue do out. See data/MODEL_CARD.md."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import as_file, files
@@ -10,6 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from spark_avatar.media.arrays import Curve, FloatArray
+from spark_avatar.speech.blocks import Blocks, overlapping
 from spark_avatar.speech.features import ARTICULATION, FEATURE_RATE
 from spark_avatar.speech.mel import BANDS, MEL_RATE
 
@@ -43,6 +45,7 @@ _CLOSE: Final = ARTICULATION.index("close")
 # closures, three in four peaks right) 92.0 % rather than 91.2 %. The factor makes up for peaks that the averaging lowers: chosen
 # on the development part of the held-out voices so that a peak of 0.25 is right as often as it was before.
 _NEIGHBOURS: Final = (0.25, 0.5, 0.25)
+_REACH: Final = len(_NEIGHBOURS) // 2
 _CLOSE_SCALE: Final = 1.4
 
 
@@ -75,14 +78,27 @@ def normalise(mel: FloatArray, heard: NDArray[np.bool_]) -> FloatArray:
     the loudest 60 % of them, so that a long silence in a recording changes nothing. `mel` is that of speech whose loud level
     is `REFERENCE_DB`.
     """
-    relative: FloatArray = np.maximum(mel, _LOWEST_LOG)
-    level = relative.mean(axis=1)
+    return relative_to(loud_means(lambda: (mel,), heard), mel)
+
+
+def loud_means(mel: Blocks, heard: NDArray[np.bool_]) -> FloatArray:
+    """(80,): the means that `normalise` takes off, of a log-mel spectrogram in blocks. Goes through them twice."""
+    level = np.concatenate([np.maximum(block, _LOWEST_LOG).mean(axis=1) for block in mel()])
     candidates = heard if heard.any() else np.ones_like(heard)
     loud = candidates & (level >= np.quantile(level[candidates], 1 - _LOUD_SHARE))
     typical = np.interp(np.arange(BANDS), [*range(0, BANDS, 5), BANDS - 1], _TYPICAL)
-    mean = (relative.sum(axis=0, where=loud[:, None]) + _TYPICAL_FRAMES * typical) / (loud.sum() + _TYPICAL_FRAMES)
-    # In place: of a long recording this is a good part of all memory.
-    relative -= mean.astype(np.float32)
+    total, first = _TYPICAL_FRAMES * typical, 0
+    for block in mel():
+        total += np.maximum(block, _LOWEST_LOG).sum(axis=0, where=loud[first : first + len(block), None])
+        first += len(block)
+    means: FloatArray = (total / (loud.sum() + _TYPICAL_FRAMES)).astype(np.float32)
+    return means
+
+
+def relative_to(means: FloatArray, mel: FloatArray) -> FloatArray:
+    """A log-mel spectrogram, or a block of it, as the network takes it: relative to these means."""
+    relative: FloatArray = np.maximum(mel, _LOWEST_LOG)
+    relative -= means
     np.maximum(relative, _LOWEST_RELATIVE, out=relative)
     relative /= np.float32(_SCALE)
     return relative
@@ -102,23 +118,27 @@ class ArticulationNetwork:
             return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     def run(self, mel: FloatArray) -> Articulation:
-        """Normalised log-mel (frames, 80) at 100 Hz to articulation at 50 Hz, ceil(frames / 2) long.
+        """Normalised log-mel (frames, 80) at 100 Hz to articulation at 50 Hz, ceil(frames / 2) long."""
+        parts = [*self.run_blocks((mel,))]
+        return Articulation(np.concatenate([part.channels for part in parts]), np.concatenate([part.sounds for part in parts]))
+
+    def run_blocks(self, mel: Iterable[FloatArray]) -> Iterator[Articulation]:
+        """The same for a spectrogram in blocks, in parts of 20 s.
 
         Works in chunks with context on both sides: the result is that of the whole in one piece, the memory that of one
         chunk.
         """
-        length = -(-len(mel) // _STEP)
-        channels: list[FloatArray] = []
-        classes: list[FloatArray] = []
-        for first in range(0, length, _CHUNK):
-            last = min(first + _CHUNK, length)
-            start = max(0, first - CONTEXT)
-            inputs = mel[start * _STEP : (last + CONTEXT) * _STEP]
-            articulation, logits = self._session.run(None, {"logmel": inputs[None].astype(np.float32, copy=False)})
-            kept = slice(first - start, last - start)
-            channels.append(articulation[0, kept])
-            classes.append(logits[0, kept])
-        return read_out(np.concatenate(channels), np.concatenate(classes))
+        for before, outputs in overlapping(self._outputs(mel), _CHUNK, _REACH):
+            told = read_out(outputs[:, : len(ARTICULATION)], outputs[:, len(ARTICULATION) :])
+            counted = slice(before, before + _CHUNK)
+            yield Articulation(told.channels[counted], told.sounds[counted])
+
+    def _outputs(self, mel: Iterable[FloatArray]) -> Iterator[FloatArray]:
+        """(n, 7 + 27): channels and logits, before they are read out."""
+        for before, heard in overlapping(mel, _CHUNK * _STEP, CONTEXT * _STEP):
+            outputs = self._session.run(None, {"logmel": heard[None].astype(np.float32, copy=False)})
+            first = before // _STEP
+            yield np.concatenate([output[0, first : first + _CHUNK] for output in outputs], axis=1)
 
 
 def read_out(channels: FloatArray, logits: FloatArray) -> Articulation:

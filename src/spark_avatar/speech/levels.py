@@ -31,14 +31,24 @@ class Levels:
 
 def short_time_level(samples: Samples, frames: int) -> Curve:
     """(frames,) at `FEATURE_RATE`: RMS of 40 ms around each frame's time in dB re full scale, at least `FLOOR_DB`."""
-    energy = np.zeros(frames + 1, np.float32)
-    whole = min(len(samples) // _HOP, frames)
+    return level_of_power(hop_power(samples), frames)
+
+
+def hop_power(samples: Samples) -> Curve:
+    """(n / 320,), rounded up: mean square of every 20 ms, as if silence filled up the last ones."""
+    whole = len(samples) // _HOP
     hops = samples[: whole * _HOP].reshape(whole, _HOP)
-    energy[1 : whole + 1] = np.einsum("ij,ij->i", hops, hops) / _HOP
-    if whole < frames:
-        energy[whole + 1] = np.square(samples[whole * _HOP :]).sum() / _HOP
-    power = (energy[:-1] + energy[1:]) / 2
-    level: Curve = (10 * np.log10(power + 10 ** (FLOOR_DB / 10))).astype(np.float32)
+    power = np.zeros(-(-len(samples) // _HOP), np.float32)
+    power[:whole] = np.einsum("ij,ij->i", hops, hops) / _HOP
+    power[whole:] = np.square(samples[whole * _HOP :]).sum() / _HOP
+    return power
+
+
+def level_of_power(power: Curve, frames: int) -> Curve:
+    """`short_time_level` of what `hop_power` gives, also where that came in blocks of whole hops."""
+    energy = np.zeros(frames + 1, np.float32)
+    energy[1 : len(power) + 1] = power[:frames]
+    level: Curve = (10 * np.log10((energy[:-1] + energy[1:]) / 2 + 10 ** (FLOOR_DB / 10))).astype(np.float32)
     return level
 
 

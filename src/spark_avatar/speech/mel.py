@@ -1,11 +1,13 @@
 """Log-mel spectrogram: what the articulation network hears."""
 
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Final
 
 import numpy as np
 
 from spark_avatar.media.arrays import FloatArray, Samples
+from spark_avatar.speech.blocks import overlapping
 
 SAMPLE_RATE: Final = 16_000
 MEL_RATE: Final = 100
@@ -18,8 +20,8 @@ _FFT_SIZE: Final = 512
 _LOWEST_HZ: Final = 40.0
 _HIGHEST_HZ: Final = 7800.0
 _POWER_FLOOR: Final = 1e-7
-# One block of frames is about 8 MB of intermediate results, whatever the length of the recording.
-_BLOCK: Final = 2000
+# The intermediate results of one block of frames, 5 s, are about 4 MB, whatever the length of the recording.
+_BLOCK: Final = 500
 
 
 def log_mel(samples: Samples, *, frames: int | None = None, gain: float = 1.0) -> FloatArray:
@@ -30,16 +32,29 @@ def log_mel(samples: Samples, *, frames: int | None = None, gain: float = 1.0) -
     """
     frames = len(samples) // _HOP if frames is None else frames
     result = np.empty((frames, BANDS), np.float32)
-    hann = np.hanning(_WINDOW + 1)[:_WINDOW].astype(np.float32)
     for first in range(0, frames, _BLOCK):
-        last = min(first + _BLOCK, frames)
-        start = first * _HOP - _WINDOW // 2
-        heard = stretch(samples, start, start + (last - 1 - first) * _HOP + _WINDOW) * np.float32(gain)
-        windows = np.lib.stride_tricks.sliding_window_view(heard, _WINDOW)[::_HOP]
-        spectrum = np.fft.rfft(windows * hann, _FFT_SIZE, axis=1)
-        power = np.square(spectrum.real) + np.square(spectrum.imag)
-        result[first:last] = np.log(power @ _mel_filters() + _POWER_FLOOR)
+        block = result[first : first + _BLOCK]
+        block[:] = _log_mel_from(samples, first * _HOP, len(block), gain)
     return result
+
+
+def log_mel_blocks(sound: Iterable[Samples], *, frames: int, gain: float) -> Iterator[FloatArray]:
+    """The same, bit for bit, of sound in blocks, which lasts until the last 5 s of the frames at least."""
+    stretches = overlapping(sound, _BLOCK * _HOP, _WINDOW)
+    for first, (before, heard) in zip(range(0, frames, _BLOCK), stretches, strict=False):
+        yield _log_mel_from(heard, before, min(_BLOCK, frames - first), gain)
+
+
+def _log_mel_from(samples: Samples, moment: int, frames: int, gain: float) -> FloatArray:
+    """(frames, 80), the first frame centred on sample `moment`."""
+    start = moment - _WINDOW // 2
+    heard = stretch(samples, start, start + (frames - 1) * _HOP + _WINDOW) * np.float32(gain)
+    windows = np.lib.stride_tricks.sliding_window_view(heard, _WINDOW)[::_HOP]
+    hann = np.hanning(_WINDOW + 1)[:_WINDOW].astype(np.float32)
+    spectrum = np.fft.rfft(windows * hann, _FFT_SIZE, axis=1)
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    mel: FloatArray = np.log(power @ _mel_filters() + _POWER_FLOOR).astype(np.float32)
+    return mel
 
 
 def stretch(samples: Samples, start: int, end: int) -> Samples:

@@ -7,19 +7,26 @@ import numpy as np
 
 from spark_avatar.media.arrays import Curve, FloatArray, Samples
 from spark_avatar.speech import curve_filters
+from spark_avatar.speech.blocks import overlapping
 from spark_avatar.speech.features import FEATURE_RATE
 from spark_avatar.speech.mel import SAMPLE_RATE, stretch
 
 _RATE: Final = 4000
 """Enough for the fundamental and its first harmonics, and a quarter of the work."""
+_STEP: Final = SAMPLE_RATE // _RATE
 _HOP: Final = _RATE // FEATURE_RATE
 _LOWEST_HZ: Final = 60
 _HIGHEST_HZ: Final = 500
 # Three periods of the lowest pitch.
 _WINDOW: Final = 3 * _RATE // _LOWEST_HZ
 _FFT_SIZE: Final = 512
-_BLOCK: Final = 2000
+# Blocks of 5 s of frames and of half a second of slowed samples: memory for intermediate results stays small.
+_BLOCK: Final = 5 * FEATURE_RATE
+_SLOWED_BLOCK: Final = 2000
 _FILTER_PERIODS: Final = 10
+_FILTER_REACH: Final = _FILTER_PERIODS * _STEP
+PITCH_MARGIN: Final = _WINDOW // 2 * _STEP + _FILTER_REACH
+"""Samples around a stretch that its pitch depends on."""
 _KAISER_BETA: Final = 5.0
 """Stops 50 dB of what the lower rate cannot hold, within a tenth of its band."""
 _VOICED: Final = 0.5
@@ -35,29 +42,37 @@ def fundamental_frequency(samples: Samples, loudness: Curve) -> Curve:
     Autocorrelation of Hann-windowed frames over that of the window (Boersma 1993, "Accurate short-term analysis of the
     fundamental frequency"), parabolic interpolation, a median over 100 ms against octave jumps.
     """
-    frames = len(loudness)
-    low = _slowed(samples)
-    missing = max(0, (frames - 1) * _HOP + _WINDOW - _WINDOW // 2 - len(low))
-    padded = np.pad(low, (_WINDOW // 2, missing))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP][:frames]
-    pitch = np.zeros(frames, np.float32)
-    for first in range(0, frames, _BLOCK):
-        pitch[first : first + _BLOCK] = _pitch_of(windows[first : first + _BLOCK])
-    pitch[loudness < _SILENT_DB] = 0
-    return _without_jumps(pitch)
+    pitch = np.zeros(len(loudness), np.float32)
+    stretches = overlapping((samples,), _BLOCK * _HOP * _STEP, PITCH_MARGIN)
+    for first, (before, heard) in zip(range(0, len(pitch), _BLOCK), stretches, strict=False):
+        block = pitch[first : first + _BLOCK]
+        block[:] = pitch_of_stretch(heard, before, len(block))
+    return settled_pitch(pitch, loudness)
+
+
+def pitch_of_stretch(heard: Samples, before: int, frames: int) -> Curve:
+    """(frames,) in Hz, 0 where unvoiced, before the median. The first frame is centred on sample `before`; around them
+    are `PITCH_MARGIN` samples, or the ends of the recording.
+    """
+    low, begin = _slowed(heard), before // _STEP
+    around = stretch(low, begin - _WINDOW // 2, begin + (frames - 1) * _HOP + _WINDOW - _WINDOW // 2)
+    return _pitch_of(np.lib.stride_tricks.sliding_window_view(around, _WINDOW)[::_HOP])
+
+
+def settled_pitch(pitch: Curve, loudness: Curve) -> Curve:
+    """The pitch of all stretches, one after the other, without jumps; 0 where it is silent."""
+    return _without_jumps(np.where(loudness < _SILENT_DB, np.float32(0), pitch))
 
 
 def _slowed(samples: Samples) -> Samples:
     """At `_RATE`, through a low-pass filter against aliases: a Kaiser-windowed sinc (Oppenheim and Schafer, chapter 7)."""
-    step = SAMPLE_RATE // _RATE
-    reach = _FILTER_PERIODS * step
-    taps = np.sinc(np.arange(-reach, reach + 1) / step) * np.kaiser(2 * reach + 1, _KAISER_BETA)
+    taps = np.sinc(np.arange(-_FILTER_REACH, _FILTER_REACH + 1) / _STEP) * np.kaiser(2 * _FILTER_REACH + 1, _KAISER_BETA)
     taps = (taps / taps.sum()).astype(np.float32)
-    low = np.empty(-(-len(samples) // step), np.float32)
-    for first in range(0, len(low), _BLOCK):
-        last = min(first + _BLOCK, len(low))
-        heard = stretch(samples, first * step - reach, (last - 1) * step + reach + 1)
-        low[first:last] = np.lib.stride_tricks.sliding_window_view(heard, len(taps))[::step] @ taps
+    low = np.empty(-(-len(samples) // _STEP), np.float32)
+    for first in range(0, len(low), _SLOWED_BLOCK):
+        last = min(first + _SLOWED_BLOCK, len(low))
+        heard = stretch(samples, first * _STEP - _FILTER_REACH, (last - 1) * _STEP + _FILTER_REACH + 1)
+        low[first:last] = np.lib.stride_tricks.sliding_window_view(heard, len(taps))[::_STEP] @ taps
     return low
 
 
