@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from spark_avatar.face.analyzer import FaceAnalyzer
     from spark_avatar.face.rig import FaceDiagnostics
+    from spark_avatar.media.arrays import Curve
     from spark_avatar.media.audio import AudioFacts
     from spark_avatar.media.image import ImageFacts
     from spark_avatar.speech.features import SpeechDiagnostics
@@ -81,24 +82,34 @@ def inspect_portrait(path: Path, limits: MediaLimits) -> PortraitFindings:
 
 def inspect_recording(path: Path, limits: MediaLimits) -> RecordingFindings:
     """Raises what keeps the recording from being spoken: `AudioTooLong`, `AudioUnreadable`, `AudioSilent`."""
-    import numpy as np
-
-    from spark_avatar.media.audio import probe_audio, read_samples
-    from spark_avatar.speech.analyzer import analyze_samples
+    from spark_avatar.media.audio import probe_audio
+    from spark_avatar.speech.analyzer import analyze_speech
     from spark_avatar.speech.features import FEATURE_RATE
-    from spark_avatar.speech.mel import SAMPLE_RATE
 
     facts = probe_audio(path, limits)
-    samples = read_samples(path, rate=SAMPLE_RATE)
-    features = analyze_samples(samples, facts)
-    bins = np.array_split(np.abs(samples), WAVEFORM_BINS)
+    features = analyze_speech(path, facts)
     return RecordingFindings(
         audio=facts,
         speech=features.diagnostics,
-        peaks=[round(min(1.0, float(stretch.max(initial=0.0))), 3) for stretch in bins],
+        peaks=[round(float(peak), 3) for peak in _waveform(path, facts.seconds)],
         segments=speech_segments(features.activity, FEATURE_RATE),
         warnings=features.warnings,
     )
+
+
+def _waveform(path: Path, seconds: float) -> "Curve":
+    """(WAVEFORM_BINS,), 0..1: the loudest sample of each stretch, block by block like the analysis."""
+    import numpy as np
+
+    from spark_avatar.media.audio import ANALYSIS_RATE, sample_blocks
+
+    length = max(1, round(seconds * ANALYSIS_RATE))
+    peaks, first = np.zeros(WAVEFORM_BINS, np.float32), 0
+    for block in sample_blocks(path):
+        bins = np.arange(first, first + len(block)) * WAVEFORM_BINS // length
+        np.maximum.at(peaks, np.minimum(bins, WAVEFORM_BINS - 1), np.abs(block))
+        first += len(block)
+    return peaks
 
 
 def speech_segments(activity: "NDArray[np.bool_]", rate: int) -> list[tuple[float, float]]:
