@@ -73,4 +73,5 @@ def _combined(parts: tuple[dict[str, Curve], ...], frames: int) -> FloatArray:
     for part in parts:
         for name, curve in part.items():
             blendshapes[:, BLENDSHAPES.index(name)] += curve
-    return np.clip(blendshapes, 0, 1)
+    # In place: of a long recording the track is a good part of all memory.
+    return np.clip(blendshapes, 0, 1, out=blendshapes)

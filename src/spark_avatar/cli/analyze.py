@@ -41,7 +41,9 @@ def analyze(
             )
         found, warnings = _portrait(path, preview)
     else:
-        found, warnings = _recording(path, fps, seed, transcript or "", preview=preview, output=output, visemes=visemes)
+        found, warnings = _recording(
+            path, fps, seed, transcript or "", preview=preview, output=output, visemes=visemes, in_full=json_output
+        )
     found["warnings"] = warnings
     if json_output:
         typer.echo(json.dumps(found))
@@ -65,8 +67,17 @@ def _portrait(path: Path, preview: Path | None) -> tuple[dict[str, object], list
 
 
 def _recording(
-    path: Path, fps: int, seed: int, transcript: str, *, preview: Path | None, output: Path | None, visemes: Path | None
+    path: Path,
+    fps: int,
+    seed: int,
+    transcript: str,
+    *,
+    preview: Path | None,
+    output: Path | None,
+    visemes: Path | None,
+    in_full: bool,
 ) -> tuple[dict[str, object], list[dict[str, str]]]:
+    """What was found, with the track and the visemes themselves where it is told in full."""
     from fractions import Fraction
 
     import numpy as np
@@ -91,5 +102,8 @@ def _recording(
         write_visemes(seen, visemes)
     if preview is not None:
         write_image(preview, draw_recording(read_samples(path, rate=SAMPLE_RATE), track, seen))
-    found = {**track.to_dict(), "visemes": listed(seen), "audio": asdict(features.diagnostics)}
+    audio = {"audio": asdict(features.diagnostics)}
+    found: dict[str, object] = {"frames": len(track), "seconds": round(track.seconds, 4), **audio}
+    if in_full:
+        found = {**track.to_dict(), "visemes": listed(seen), **audio}
     return found, [asdict(warning) for warning in features.warnings]

@@ -53,7 +53,8 @@ def find_visemes(probabilities: FloatArray, activity: NDArray[np.bool_], *, seco
     """
     if len(probabilities) == 0:
         return []
-    evidence = np.log(np.maximum(probabilities.astype(np.float64), _LEAST_PROBABILITY))
+    evidence = np.maximum(probabilities, _LEAST_PROBABILITY, dtype=np.float64)
+    np.log(evidence, out=evidence)
     evidence[~activity] = np.log(_LEAST_PROBABILITY)
     evidence[~activity, 0] = 0.0
     path = _likeliest(evidence)
@@ -67,7 +68,7 @@ def find_visemes(probabilities: FloatArray, activity: NDArray[np.bool_], *, seco
 
 def _likeliest(evidence: NDArray[np.float64]) -> NDArray[np.intp]:
     frames, states = evidence.shape
-    came_from = np.zeros((frames, states), np.intp)
+    came_from = np.zeros((frames, states), np.int8)
     score = evidence[0].copy()
     for frame in range(1, frames):
         best = int(score.argmax())
