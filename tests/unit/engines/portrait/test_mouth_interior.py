@@ -101,8 +101,12 @@ def test_head_motion_takes_the_teeth_along(closed):
 def test_lips_shade_the_inside(closed):
     mouth, interior = closed
     box = box_around(mouth)
-    narrow, wide = (interior.compose(box, slit_cover(box, half), state())[26:28, 45:56].mean() for half in (3, 14))
-    assert narrow < 0.9 * wide
+    bare, narrow, wide = (
+        interior.compose(box, cover, state())[26:28, 45:56].mean()
+        for cover in (np.zeros((70, 100), np.float32), slit_cover(box, 2), slit_cover(box, 14))
+    )
+    assert narrow < 0.4 * bare  # a slit is dark
+    assert 0.4 * bare < wide < 0.8 * bare  # just below the lip of an open mouth
 
 
 def test_the_corners_are_darker_than_the_front_teeth(closed):
