@@ -1,6 +1,6 @@
 """When somebody speaks."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,18 @@ _SMOOTHING: Final = int(0.1 * FEATURE_RATE)
 # The network's certainty about which sound it hears, averaged over a stretch: 0.35-0.6 in speech (10 dB SNR to clean),
 # 0.02-0.2 in white, pink, brown, gated and modulated noise, tones and chords.
 _CERTAINTY: Final = 0.25
+# Shouting, singing and changed voices sound like none of the training: of 740 lines of a game's voices a sixth had no stretch
+# that was certain enough. Down to this certainty a stretch is also speech if it moves like a voice: its level changes, and its
+# pitch glides, where a tune steps and an engine hums. That leaves one in fifteen; of 17 minutes of music 10 % count as speech
+# instead of 8 %, of noises as before next to nothing.
+_PERHAPS: Final = 0.10
+_CHANGING_DB: Final = 5.0
+"""Standard deviation of the level."""
+_GLIDING_SHARE: Final = 0.1
+_GLIDE: Final = (0.1, 2.0)
+"""Semitones in 20 ms."""
+_LOUD_DB: Final = 25.0
+"""Under the loud level, down to which frames tell how a stretch moves."""
 # How far under the loud level the quietest consonants lie.
 _DYNAMIC_DB: Final = 38.0
 _ABOVE_NOISE: Final = 0.15
@@ -28,8 +40,8 @@ _SHORTEST_PAUSE: Final = int(0.2 * FEATURE_RATE)
 _SHORTEST_SPEECH: Final = int(0.08 * FEATURE_RATE)
 
 
-def speech_activity(loudness: Curve, levels: Levels, *, silence: Curve, certainty: Curve) -> NDArray[np.bool_]:
-    """(n,) True where somebody speaks, from the level and from what the network hears: see `Articulation`.
+def speech_activity(loudness: Curve, levels: Levels, pitch: Curve, *, silence: Curve, certainty: Curve) -> NDArray[np.bool_]:
+    """(n,) True where somebody speaks, from level and pitch and from what the network hears: see `Articulation`.
 
     The level alone takes music and noise for speech, the network alone takes the noise floor of a studio for a whisper:
     both must agree.
@@ -40,7 +52,12 @@ def speech_activity(loudness: Curve, levels: Levels, *, silence: Curve, certaint
     active = _with_hysteresis(speech)
     active = ~_keep_longer(~active, _SHORTEST_PAUSE, touching_ends=True)
     active = _keep_longer(active, _SHORTEST_SPEECH)
-    return _keep_certain(active, certainty)
+    stretches, count = curve_filters.stretches(active)
+    certain = _means(certainty, stretches, count)
+    keep = (certain >= _CERTAINTY) | ((certain >= _PERHAPS) & _move_like_voices(stretches, count, loudness, levels, pitch))
+    keep[0] = False
+    spoken: NDArray[np.bool_] = keep[stretches]
+    return spoken
 
 
 def pauses(speech: SpeechFeatures) -> tuple[tuple[float, float], ...]:
@@ -79,13 +96,23 @@ def _keep_longer(flags: NDArray[np.bool_], shortest: int, *, touching_ends: bool
     return kept
 
 
-def _keep_certain(active: NDArray[np.bool_], certainty: Curve) -> NDArray[np.bool_]:
-    """Drops the stretches in which the network cannot tell one sound from another: noise, not speech."""
-    stretches, count = curve_filters.stretches(active)
-    if count == 0:
-        return active
-    total = np.bincount(stretches, weights=certainty, minlength=count + 1)
-    keep = total >= _CERTAINTY * np.bincount(stretches, minlength=count + 1)
-    keep[0] = False
-    kept: NDArray[np.bool_] = keep[stretches]
-    return kept
+def _move_like_voices(
+    stretches: NDArray[np.int64], count: int, loudness: Curve, levels: Levels, pitch: Curve
+) -> NDArray[np.bool_]:
+    """(count + 1,): whether level and pitch of a stretch move as a voice's do."""
+    voiced = pitch > 0
+    semitones = 12 * np.log2(np.where(voiced, pitch, 1))
+    change = np.abs(np.diff(semitones, prepend=semitones[:1]))
+    glides = voiced & np.concatenate([[False], voiced[:-1]]) & (change > _GLIDE[0]) & (change < _GLIDE[1])
+    loud = loudness > levels.loud - _LOUD_DB
+    gliding = _means(glides & loud, stretches, count) >= _GLIDING_SHARE * _means(loud, stretches, count)
+    from_mean = loudness - _means(loudness, stretches, count)[stretches]
+    moving: NDArray[np.bool_] = gliding & (_means(np.square(from_mean), stretches, count) >= _CHANGING_DB**2)
+    return moving
+
+
+def _means(values: NDArray[Any], stretches: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+    """(count + 1,): the mean of each stretch."""
+    total = np.bincount(stretches, weights=values, minlength=count + 1)
+    means: NDArray[np.float64] = total / np.maximum(np.bincount(stretches, minlength=count + 1), 1)
+    return means

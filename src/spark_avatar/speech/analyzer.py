@@ -73,7 +73,7 @@ def analyze_blocks(sound: Blocks, facts: AudioFacts) -> SpeechFeatures:
             facts={"loudness_db": round(levels.loud, 1), "seconds": round(measured.samples / SAMPLE_RATE, 3)},
         )
     heard = _listen(sound, loudness, levels)
-    activity = speech_activity(loudness, levels, silence=heard.silence, certainty=heard.certainty)
+    activity = speech_activity(loudness, levels, measured.pitch, silence=heard.silence, certainty=heard.certainty)
     speech_seconds = float(activity.sum() / FEATURE_RATE)
     if speech_seconds < _SHORTEST_SPEECH_SECONDS and not _is_tonal(measured.pitch, loudness, levels):
         raise AudioSilent(

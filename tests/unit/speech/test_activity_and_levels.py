@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from synthetic_voice import RATE, noise, sentence, silence
 
-from spark_avatar.speech.levels import measure_levels, short_time_level
+from spark_avatar.speech.activity import speech_activity
+from spark_avatar.speech.levels import Levels, measure_levels, short_time_level
 
 
 def test_level_of_a_sine_is_its_rms():
@@ -36,3 +37,30 @@ def test_noise_is_the_quietest_tenth():
     sound = np.concatenate([sentence(1), silence(1.0)])
     found = measure_levels(short_time_level(sound + noise(len(sound) / RATE, -50), len(sound) // 320))
     assert found.noise == pytest.approx(-50, abs=1.0)
+
+
+SYLLABLES = -12 + 10 * np.sin(np.linspace(0, 16 * np.pi, 100, dtype=np.float32))
+GLIDING = 250 * 2 ** (0.3 * np.sin(np.linspace(0, 4 * np.pi, 100, dtype=np.float32)))
+STEPPING = np.repeat(np.float32([200, 250, 300, 250, 225]), 20)
+
+
+@pytest.mark.parametrize(
+    ("certainty", "loudness", "pitch", "spoken"),
+    [
+        pytest.param(0.4, np.full(100, -12), np.zeros(100), True, id="the network is certain"),
+        pytest.param(0.15, SYLLABLES, GLIDING, True, id="perhaps, and it moves like a voice"),
+        pytest.param(0.15, SYLLABLES, STEPPING, False, id="perhaps, and a tune"),
+        pytest.param(0.15, SYLLABLES, np.zeros(100), False, id="perhaps, and a noise"),
+        pytest.param(0.15, np.full(100, -12), GLIDING, False, id="perhaps, and a siren"),
+        pytest.param(0.05, SYLLABLES, GLIDING, False, id="it cannot tell one sound from another"),
+    ],
+)
+def test_an_unusual_voice_is_told_by_how_it_moves(certainty, loudness, pitch, spoken):
+    found = speech_activity(
+        loudness.astype(np.float32),
+        Levels(loud=-5.0, noise=-60.0),
+        pitch.astype(np.float32),
+        silence=np.full(100, 0.3, np.float32),
+        certainty=np.full(100, certainty, np.float32),
+    )
+    assert found.all() if spoken else not found.any()
