@@ -1,7 +1,8 @@
 """Measures weights: python -m training.evaluate WEIGHTS.onnx ... [--clips CLIP.mp4 ...] [--heldout FOLDER] [--cache FOLDER].
 
 On filmed clips: r of the visible gap and of the width at the best lag, and closures, of the weights and of the mouth that the
-program animates from them. On the test part of the held-out synthesised voices: r of the gap, closures hit, timing. Several
+program animates from them; `read` is the gap as `reading` makes it more like a filmed one, each clip's two numbers chosen on the
+others. On the test part of the held-out synthesised voices: r of the gap, closures hit, timing. Several
 weights stand side by side. Nothing is fitted; a readout may be named after the weights as FILE:terms (the experiment's:
 rounding, lip at the teeth and tongue subtracted), and FILE+FILE is the mean of several. `--baselines` adds the classical
 methods: loudness always, log-mel ridge regression (each clip from the others), PocketSphinx where it is installed, Rhubarb with
@@ -30,6 +31,7 @@ from training.corpus import load_corpus, reported_part
 from training.filmed import GRID_RATE, FilmedSpeech, watch
 from training.heldout import score_held_out
 from training.predictor import Predictor, closing_peaks, open_predictor
+from training.reading import READINGS, Reading, chosen_on_others
 
 _SMOOTHING_SECONDS: Final = 0.026
 _WIDTH_SMOOTHING_SECONDS: Final = 0.04
@@ -51,11 +53,14 @@ class ClipScores:
     closures: scores.ClosureScore
 
 
-def score_clip(predictor: Predictor, clip: FilmedSpeech) -> ClipScores:
+_AS_TOLD: Final = Reading(exponent=1.0, share=0.0)
+
+
+def score_clip(predictor: Predictor, clip: FilmedSpeech, reading: Reading = _AS_TOLD) -> ClipScores:
     """Compares a prediction from the clip's sound with the filmed mouth."""
     channels = predictor.channels(clip.samples)
     times = np.arange(len(clip.gap)) / GRID_RATE
-    gap = _on_grid(predictor.gap(channels), times, _SMOOTHING_SECONDS)
+    gap = _on_grid(reading(predictor.gap(channels)), times, _SMOOTHING_SECONDS)
     agreement = scores.best_agreement(gap, clip.gap)
     spread = channels[:, ARTICULATION.index("wide")] - channels[:, ARTICULATION.index("round")]
     width = _on_grid(spread, times, _WIDTH_SMOOTHING_SECONDS)
@@ -126,10 +131,13 @@ def _print_clips(predictors: list[Predictor], clips: list[FilmedSpeech], *, besi
         f"{'clip':14}{'method':52}{'r':>6}{'chance':>8}{'lag':>5}{'ampl.':>7}{'width':>7}  closures F1 (chance) recall precision"
     )
     everything: dict[str, list[ClipScores]] = {}
-    for clip in clips:
+    readings = {predictor.name: _readings(predictor, clips) for predictor in predictors} if len(clips) > 1 else {}
+    for number, clip in enumerate(clips):
         rows = classical(clip, clips, rhubarb) if beside else {}
         for predictor in predictors:
             rows[predictor.name] = score_clip(predictor, clip)
+            if readings:
+                rows[f"{predictor.name}, read"] = score_clip(predictor, clip, readings[predictor.name][number])
             rows[f"{predictor.name}, animated"] = score_animated(predictor, clip)
         for name, row in rows.items():
             everything.setdefault(name, []).append(row)
@@ -138,6 +146,16 @@ def _print_clips(predictors: list[Predictor], clips: list[FilmedSpeech], *, besi
         lift = np.mean([row.closures.f1 - row.closures.chance for row in found])
         r, chance, width = (np.mean(values) for values in zip(*((x.agreement.r, x.chance, x.width) for x in found), strict=True))
         print(f"{'mean':14}{name[-50:]:52}{r:6.3f}{chance:8.2f}{'':12}{width:7.3f}  F1 over chance {lift:+.3f}")
+
+
+def _readings(predictor: Predictor, clips: list[FilmedSpeech]) -> list[Reading]:
+    """For each clip the reading that is best on the others."""
+    found: list[list[float]] = []
+    for clip in clips:
+        gap, times = predictor.gap(predictor.channels(clip.samples)), np.arange(len(clip.gap)) / GRID_RATE
+        curves = (_on_grid(reading(gap), times, _SMOOTHING_SECONDS) for reading in READINGS)
+        found.append([scores.best_agreement(curve, clip.gap).r for curve in curves])
+    return [READINGS[chosen_on_others(found, number)] for number in range(len(clips))]
 
 
 def _row(row: ClipScores) -> str:
