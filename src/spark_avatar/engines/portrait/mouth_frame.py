@@ -25,6 +25,8 @@ from spark_avatar.media.arrays import Points
 Array = NDArray[np.float64]
 
 LINE_SAMPLES: Final = 81
+MIDDLE_HALF: Final = np.s_[LINE_SAMPLES // 4 : -LINE_SAMPLES // 4]
+"""Of the line's samples."""
 CLEARLY_OPEN: Final = 0.03
 """E: above this gap the mouth stands open."""
 PERHAPS_OPEN: Final = 0.014
@@ -43,6 +45,15 @@ VALLEY_BINS: Final = 45
 VALLEY_PRIOR: Final = 0.35
 VALLEY_SLOPE_COST: Final = 0.04
 VALLEY_STEEPEST: Final = 2
+
+SLIT_REACH: Final = 0.08
+"""E: how far to either side of the line the lips themselves are looked at."""
+SLIT_BINS: Final = 65
+SLIT_BLACK: Final = 0.15
+"""Share of the darker lip's brightness under which the line between lips that touch does not fall."""
+SLIT_DARK: Final = 0.3
+SLIT_HEIGHT: Final = 0.02
+"""E: lips with so high a dark slit along the middle half of the mouth stand apart, whatever the mesh says."""
 
 TEETH_REACH: Final = 0.045
 """E: how far beyond the mesh's line of an open mouth teeth may go on."""
@@ -81,7 +92,10 @@ def build_mouth_frame(canvas: Canvas) -> MouthFrame:
         lower_b += _teeth_beyond(canvas, centre, across, down, line_a, lower_b)
     elif not is_open:
         middle = (upper_b + lower_b) / 2
-        upper_b = lower_b = _dark_valley(canvas, centre, across, down, line_a, middle)
+        valley = _dark_valley(canvas, centre, across, down, line_a, middle)
+        upper_b, lower_b = _slit_along(canvas, centre, across, down, line_a, valley)
+        slit = float((lower_b - upper_b)[MIDDLE_HALF].mean()) / eye_distance
+        is_open, gap = slit > 0, max(gap, slit)
     lower_b = np.maximum(lower_b, upper_b)
     snapped = points[:468, :2].copy()
     for chain, mouth_points, line_b in ((UPPER_INNER, upper, upper_b), (LOWER_INNER, lower, lower_b)):
@@ -150,7 +164,7 @@ def _teeth_beyond(canvas: Canvas, centre: Points, across: Points, away: Points, 
     colours = sample(canvas.texture, ((samples + 0.5) * TEXTURE_SCALE - 0.5).astype(np.float32)).astype(np.float64)
     strongest = colours.max(axis=2)
     saturation = (strongest - colours.min(axis=2)) / np.maximum(strongest, 1)
-    lip = np.s_[LINE_SAMPLES // 4 : -LINE_SAMPLES // 4, TEETH_BINS:]
+    lip = (MIDDLE_HALF, np.s_[TEETH_BINS:])
     teeth = (saturation < TEETH_PALER * np.median(saturation[lip])) & (strongest > np.median(strongest[lip]))
     run = np.cumprod(teeth[:, :TEETH_BINS], axis=1).sum(axis=1)
     ends = np.where(run == TEETH_BINS, 0, run) * (offsets[1] - offsets[0])
@@ -179,6 +193,30 @@ def _dark_valley(canvas: Canvas, centre: Points, across: Points, down: Points, l
     to_mesh = np.abs(line_a / line_a[-1]) ** 6
     line: Array = valley * (1 - to_mesh) + middle * to_mesh
     return line
+
+
+def _slit_along(
+    canvas: Canvas, centre: Points, across: Points, down: Points, line_a: Array, valley: Array
+) -> tuple[Array, Array]:
+    """(n,) twice: where the slit between parted lips begins and ends; both are the valley where lips touch.
+
+    The mesh takes lips that stand a little apart, with darkness between them, for closed ones. The dark band would stay on
+    them, and grow where they are pushed forward.
+    """
+    offsets = np.linspace(-SLIT_REACH, SLIT_REACH, SLIT_BINS) * canvas.eye_distance
+    samples = centre + line_a[:, None, None] * across + (valley[:, None] + offsets)[..., None] * down
+    grey = cv2.cvtColor(canvas.texture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    light = sample(grey, ((samples + 0.5) * TEXTURE_SCALE - 0.5).astype(np.float32)).astype(np.float64)
+    half, third = SLIT_BINS // 2, SLIT_BINS // 3
+    lips = min(np.median(light[MIDDLE_HALF, :third]), np.median(light[MIDDLE_HALF, -third:]))
+    black = np.median(light[MIDDLE_HALF, third:-third].min(axis=1)) < SLIT_BLACK * lips
+    runs = (np.cumprod(side < SLIT_DARK * lips, axis=1).sum(axis=1) for side in (light[:, half::-1], light[:, half:]))
+    above, below = (np.maximum(run - 0.5, 0) * (offsets[1] - offsets[0]) for run in runs)
+    if not black or np.quantile((above + below)[MIDDLE_HALF], 0.2) < SLIT_HEIGHT * canvas.eye_distance:
+        return valley, valley
+    inner = 1 - np.abs(line_a / line_a[-1]) ** 6
+    above, below = (cv2.GaussianBlur(run[None], (0, 0), 1.5)[0] * inner for run in (above, below))
+    return valley - above, valley + below
 
 
 def _cheapest_path(cost: Array) -> NDArray[np.intp]:

@@ -51,6 +51,27 @@ def test_open_mouth_closes_to_the_line():
     assert (mouth.closing[[14, 17, 152], :2] @ mouth.down < 0).all()
 
 
+@pytest.mark.parametrize(
+    ("height", "colour", "parted"),
+    [
+        pytest.param(0.03, (9, 4, 4), True, id="black band"),
+        pytest.param(0.01, (9, 4, 4), False, id="black line"),
+        pytest.param(0.03, (70, 30, 30), False, id="brown band"),
+    ],
+)
+def test_a_black_band_that_the_mesh_takes_for_closed_lips_is_a_slit(height, colour, parted):
+    canvas = paint.painted_canvas()
+    line = np.round((canvas.points[list(UPPER_INNER), :2] + 0.5) * TEXTURE_SCALE - 0.5).astype(np.int32)
+    texture = canvas.texture.copy()
+    cv2.polylines(texture, [line], False, colour, round(height * paint.E * TEXTURE_SCALE), cv2.LINE_AA)
+    mouth = build_mouth_frame(type(canvas)(**{**canvas.__dict__, "texture": texture}))
+    assert mouth.is_open == parted
+    if parted:
+        assert mouth.gap == pytest.approx(height, abs=0.008)
+        closed = mouth.to_mouth(mouth.snapped + mouth.closing[:, :2])
+        np.testing.assert_allclose(closed[list(UPPER_INNER[1:-1]), 1], closed[list(LOWER_INNER[1:-1]), 1], atol=1e-6)
+
+
 @pytest.mark.parametrize(("share", "moves"), [(0.6, True), (0.12, False)])
 def test_teeth_before_the_lower_lip_are_no_part_of_it_but_a_gleam_is(share: float, moves: bool):
     canvas = paint.painted_canvas(mouth_gap=0.12)
