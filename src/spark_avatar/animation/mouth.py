@@ -31,7 +31,7 @@ _SMOOTHING_SECONDS: Final = 0.026
 
 # Gap in E from the network's open * (1 - close). Scale and offset put the distribution where that of filmed speech is (mean
 # 0.05-0.11, 95th percentile 0.11-0.23 E; lips under 0.025 E apart in 0.10-0.44 of the frames): on the sound of four filmed
-# speakers they give 0.07, 0.15 and 0.18. The offset undoes the soft floor of the training's targets. Filmed mouths tell small
+# speakers they give 0.07, 0.16 and 0.20. The offset undoes the soft floor of the training's targets. Filmed mouths tell small
 # openings apart rather than large ones, hence the exponent.
 _GAP_SCALE: Final = 0.268
 _GAP_OFFSET: Final = -0.085
