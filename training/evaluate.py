@@ -1,11 +1,11 @@
 """Measures weights: python -m training.evaluate WEIGHTS.onnx ... [--clips CLIP.mp4 ...] [--heldout FOLDER] [--cache FOLDER].
 
 On filmed clips: r of the visible gap and of the width at the best lag, and closures, of the weights and of the mouth that the
-program animates from them; `read` is the gap as `reading` makes it more like a filmed one, each clip's two numbers chosen on the
-others. On the test part of the held-out synthesised voices: r of the gap, closures hit, timing. Several
-weights stand side by side. Nothing is fitted; a readout may be named after the weights as FILE:terms (the experiment's:
-rounding, lip at the teeth and tongue subtracted), and FILE+FILE is the mean of several. `--baselines` adds the classical
-methods: loudness always, log-mel ridge regression (each clip from the others), PocketSphinx where it is installed, Rhubarb with
+program animates from them; `read` is the gap as `reading` makes it more like a filmed one, with two numbers that are chosen, for
+each clip, on the others. Nothing else is fitted. On the test part of the held-out synthesised voices: r of the gap, closures hit,
+timing. Several weights stand side by side; a readout may be named after them as FILE:terms (the experiment's: rounding, lip at
+the teeth and tongue subtracted), and FILE+FILE is the mean of several. `--baselines` adds the classical methods:
+loudness always, log-mel ridge regression (each clip from the others), PocketSphinx where it is installed, Rhubarb with
 `--rhubarb PROGRAM`.
 """
 
@@ -31,7 +31,7 @@ from training.corpus import load_corpus, reported_part
 from training.filmed import GRID_RATE, FilmedSpeech, watch
 from training.heldout import score_held_out
 from training.predictor import Predictor, closing_peaks, open_predictor
-from training.reading import READINGS, Reading, chosen_on_others
+from training.reading import AS_TOLD, READINGS, Reading, chosen_on_others
 
 _SMOOTHING_SECONDS: Final = 0.026
 _WIDTH_SMOOTHING_SECONDS: Final = 0.04
@@ -53,10 +53,7 @@ class ClipScores:
     closures: scores.ClosureScore
 
 
-_AS_TOLD: Final = Reading(exponent=1.0, share=0.0)
-
-
-def score_clip(predictor: Predictor, clip: FilmedSpeech, reading: Reading = _AS_TOLD) -> ClipScores:
+def score_clip(predictor: Predictor, clip: FilmedSpeech, reading: Reading = AS_TOLD) -> ClipScores:
     """Compares a prediction from the clip's sound with the filmed mouth."""
     channels = predictor.channels(clip.samples)
     times = np.arange(len(clip.gap)) / GRID_RATE

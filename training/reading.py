@@ -32,6 +32,7 @@ class Reading:
         return read
 
 
+AS_TOLD: Final = Reading(exponent=1.0, share=0.0)
 READINGS: Final = tuple(Reading(*numbers) for numbers in product(_EXPONENTS, _SHARES))
 
 

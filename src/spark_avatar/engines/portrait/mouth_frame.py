@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE, Canvas, MouthFrame
 from spark_avatar.engines.portrait.curves import curve_through
 from spark_avatar.engines.portrait.lip_space import MouthControls, lip_space
-from spark_avatar.engines.portrait.sampling import sample
+from spark_avatar.engines.portrait.sampling import Picture, sample
 from spark_avatar.face.landmarks import (
     INNER_LIPS,
     LOWER_INNER,
@@ -160,8 +160,7 @@ def _teeth_beyond(canvas: Canvas, centre: Points, across: Points, away: Points, 
     """
     reach = TEETH_REACH * canvas.eye_distance
     offsets = np.linspace(0, 2 * reach, 2 * TEETH_BINS)
-    samples = centre + line_a[:, None, None] * across + (line[:, None] + offsets)[..., None] * away
-    colours = sample(canvas.texture, ((samples + 0.5) * TEXTURE_SCALE - 0.5).astype(np.float32)).astype(np.float64)
+    colours = _profiles(canvas.texture, centre + line_a[:, None] * across + line[:, None] * away, offsets, away)
     strongest = colours.max(axis=2)
     saturation = (strongest - colours.min(axis=2)) / np.maximum(strongest, 1)
     lip = (MIDDLE_HALF, np.s_[TEETH_BINS:])
@@ -183,10 +182,9 @@ def _dark_valley(canvas: Canvas, centre: Points, across: Points, down: Points, l
     """
     reach = VALLEY_REACH * canvas.eye_distance
     offsets = np.linspace(-reach, reach, VALLEY_BINS)
-    samples = centre + line_a[:, None, None] * across + (middle[:, None] + offsets)[..., None] * down
     grey = cv2.cvtColor(canvas.texture, cv2.COLOR_RGB2GRAY).astype(np.float32)
     soft = cv2.GaussianBlur(grey, (0, 0), max(0.8, 0.006 * canvas.eye_distance) * TEXTURE_SCALE).astype(np.float32)
-    dark = sample(soft, ((samples + 0.5) * TEXTURE_SCALE - 0.5).astype(np.float32)).astype(np.float64)
+    dark = _profiles(soft, centre + line_a[:, None] * across + middle[:, None] * down, offsets, down)
     dark = (dark - dark.min(axis=1, keepdims=True)) / (np.ptp(dark) + 1e-3)
     path = _cheapest_path(dark + VALLEY_PRIOR * (offsets / reach) ** 2)
     valley = middle + cv2.GaussianBlur(offsets[path][None], (0, 0), 2.5)[0]
@@ -204,9 +202,8 @@ def _slit_along(
     them, and grow where they are pushed forward.
     """
     offsets = np.linspace(-SLIT_REACH, SLIT_REACH, SLIT_BINS) * canvas.eye_distance
-    samples = centre + line_a[:, None, None] * across + (valley[:, None] + offsets)[..., None] * down
     grey = cv2.cvtColor(canvas.texture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    light = sample(grey, ((samples + 0.5) * TEXTURE_SCALE - 0.5).astype(np.float32)).astype(np.float64)
+    light = _profiles(grey, centre + line_a[:, None] * across + valley[:, None] * down, offsets, down)
     half, third = SLIT_BINS // 2, SLIT_BINS // 3
     lips = min(np.median(light[MIDDLE_HALF, :third]), np.median(light[MIDDLE_HALF, -third:]))
     black = np.median(light[MIDDLE_HALF, third:-third].min(axis=1)) < SLIT_BLACK * lips
@@ -217,6 +214,12 @@ def _slit_along(
     inner = 1 - np.abs(line_a / line_a[-1]) ** 6
     above, below = (cv2.GaussianBlur(run[None], (0, 0), 1.5)[0] * inner for run in (above, below))
     return valley - above, valley + below
+
+
+def _profiles(texture: Picture, line: Points, offsets: Array, direction: Points) -> Array:
+    """(points, offsets) or (points, offsets, 3): a texture along `direction` through each of the line's points, (points, 2)."""
+    places = line[:, None] + offsets[:, None] * direction
+    return np.asarray(sample(texture, ((places + 0.5) * TEXTURE_SCALE - 0.5).astype(np.float32)), dtype=np.float64)
 
 
 def _cheapest_path(cost: Array) -> NDArray[np.intp]:
