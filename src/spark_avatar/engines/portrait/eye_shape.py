@@ -1,6 +1,6 @@
 """The geometry of one eye: its axes, its lids and how every pixel around it lies to them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,10 +58,15 @@ class EyeShape:
         x0, y0, x1, y1 = self.box
         return x1 - x0, y1 - y0
 
+    def part(self, cut: tuple[slice, slice]) -> "EyeShape":
+        """The same eye with maps of some rows and columns only; positions still count from the whole patch's corner."""
+        maps = ("x", "y", "along", "over", "below_lid", "height", "reach", "beyond")
+        return replace(self, **{name: getattr(self, name)[cut] for name in maps})
+
     @property
     def eyeball(self) -> FloatArray:
-        """(h, w), 0..1: between the lids."""
-        from_upper = np.clip(self.below_lid / 2.4 + 0.5, 0, 1)
+        """(h, w), 0..1: between the lids, 0 beyond the corners."""
+        from_upper = np.clip(self.below_lid / 2.4 + 0.5, 0, 1) * (self.height > 0)
         return (from_upper * np.clip((self.height - self.below_lid) / 2.4 + 0.5, 0, 1)).astype(np.float32)
 
     @property
@@ -106,6 +111,7 @@ def measure_eye(canvas: Canvas, landmarks: EyeLandmarks) -> EyeShape:
     upper = np.interp(along, lids.along, lids.upper).astype(np.float32)
     lower = np.interp(along, lids.along, lids.lower).astype(np.float32)
     opening = float(np.max(lids.lower - lids.upper))
+    beyond = np.abs(along) - np.float32(width / 2)
     brow = local(points[list(landmarks.brow)])
     brow_along = np.linspace(brow[:, 0].min(), brow[:, 0].max(), 33)
     to_brow = upper - np.interp(along, brow_along, curve_through(brow, brow_along)).astype(np.float32)
@@ -123,9 +129,9 @@ def measure_eye(canvas: Canvas, landmarks: EyeLandmarks) -> EyeShape:
         along=along,
         over=over,
         below_lid=over - upper,
-        height=np.maximum(lower - upper, 0),
+        height=np.where(beyond < 0, np.maximum(lower - upper, 0), np.float32(0)),
         reach=np.maximum(to_brow, 0.3 * opening + 1) * np.float32(0.80),
-        beyond=np.abs(along) - np.float32(width / 2),
+        beyond=beyond,
         overshoot=overshoot * width,
         temple_side=temple_side,
     )

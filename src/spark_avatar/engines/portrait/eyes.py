@@ -1,6 +1,7 @@
-"""Blinks and gaze, painted into the texture: the eye is drawn anew only when its state changes."""
+"""Blinks and gaze, painted into the texture: the eye is drawn anew only when its state changes, and of it only what moves."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,18 +16,22 @@ from spark_avatar.engines.portrait.picture_traits import blur_sigma, luma, smoot
 from spark_avatar.face.landmarks import LEFT_EYE, RIGHT_EYE
 from spark_avatar.media.arrays import FloatArray, RGBImage
 
-_BLINK_STEPS = 20
+_LID_STEPS = 60
 _GAZE_STEPS = 100
-_CACHED_STATES = 64
+_CACHED_LIDS = 32
+_CACHED_STATES = 4
 _MOST_GAZE = 0.35
 _LID_FOLLOWS = 0.8  # of the iris' way down
 _MOST_LOWERED = 0.4
 _BELOW_CATCHLIGHT = np.cos(np.radians(15)), np.sin(np.radians(15))  # along, over: where the iris' sides are looked up
 _INSIDE_EDGE = 1.2  # texture pixels above the lid's edge where its last row is taken, so that no eyeball is dragged along
+_ANTIALIAS = np.float32(2.4)  # texture pixels from the lid to what lies behind it
 _EDGE = 4  # texture pixels over which a patch runs into its surroundings
 
 
 Sampled = TypeVar("Sampled", RGBImage, FloatArray)
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +52,16 @@ class _Maps:
     """0 on the patch's border, 1 inside."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Lids:
+    """The lids at one height. What they leave of the eyeball is added to the picture."""
+
+    picture: RGBImage
+    """(h, w, 3): the whole patch, black where the eyeball is."""
+    eyeball: FloatArray
+    """(rows, columns, 3) over `EyePatch`'s opening, 0..1: the eyeball's share, shadow and lashes taken off."""
+
+
 class EyePatch:
     """One eye of the texture in any state."""
 
@@ -58,7 +73,10 @@ class EyePatch:
         self._rims = rims
         self._softness = softness
         self._maps = _state_free_maps(shape)
-        self._cache: OrderedDict[tuple[int, int, int], RGBImage] = OrderedDict()
+        self._opening = _opening_of(shape)
+        self._between = shape.part(self._opening)
+        self._lids: OrderedDict[int, _Lids] = OrderedDict()
+        self._drawn: OrderedDict[tuple[int, int, int], RGBImage] = OrderedDict()
 
     @property
     def box(self) -> tuple[int, int, int, int]:
@@ -69,25 +87,21 @@ class EyePatch:
         """The patch, (h, w, 3). Callers must not write to it.
 
         `blink` 0..1; gaze in half eye widths from where the portrait looks, x to the picture's right, y down. States are
-        rounded to steps too small to see, and remembered.
+        rounded to steps too small to see, and the last ones remembered.
         """
-        state = (
-            round(float(np.clip(blink, 0, 1)) * _BLINK_STEPS),
-            round(float(np.clip(gaze_x, -_MOST_GAZE, _MOST_GAZE)) * _GAZE_STEPS),
-            round(float(np.clip(gaze_y, -_MOST_GAZE, _MOST_GAZE)) * _GAZE_STEPS),
-        )
+        x, y = (round(float(np.clip(gaze, -_MOST_GAZE, _MOST_GAZE)) * _GAZE_STEPS) for gaze in (gaze_x, gaze_y))
+        closed = 1 - (1 - float(np.clip(blink, 0, 1))) * (1 - self._lowered(y / _GAZE_STEPS))
+        state = round(closed * _LID_STEPS), x, y
         if state == (0, 0, 0):
             return self.source
-        if state in self._cache:
-            self._cache.move_to_end(state)
-            return self._cache[state]
-        eyeball = self._look(state[1] / _GAZE_STEPS, state[2] / _GAZE_STEPS)
-        closed = 1 - (1 - state[0] / _BLINK_STEPS) * (1 - self._lowered(state[2] / _GAZE_STEPS))
-        drawn = self._close(eyeball, closed) if closed > 0 else eyeball
-        patch = _blend(drawn, self.source, self._maps.border)
-        self._cache[state] = patch
-        if len(self._cache) > _CACHED_STATES:
-            self._cache.popitem(last=False)
+        return _remembered(self._drawn, state, lambda: self._draw(*state), _CACHED_STATES)
+
+    def _draw(self, lid_step: int, x_step: int, y_step: int) -> RGBImage:
+        lids = _remembered(self._lids, lid_step, lambda: self._close(lid_step / _LID_STEPS), _CACHED_LIDS)
+        patch = lids.picture.copy()
+        eyeball = self._look(x_step / _GAZE_STEPS, y_step / _GAZE_STEPS)
+        opening = patch[self._opening]
+        cv2.add(opening, cv2.multiply(eyeball, lids.eyeball, dtype=cv2.CV_8U), dst=opening)
         return patch
 
     def _lowered(self, gaze_y: float) -> float:
@@ -95,10 +109,10 @@ class EyePatch:
         return float(np.clip(_LID_FOLLOWS * gaze_y * self.shape.width / 2 / self.shape.opening, 0, _MOST_LOWERED))
 
     def _look(self, gaze_x: float, gaze_y: float) -> RGBImage:
-        """The iris moves as a disc; the white around it gives way."""
+        """What lies between the open lids. The iris moves as a disc; the white around it gives way."""
         if gaze_x == 0 and gaze_y == 0:
-            return self.source
-        shape = self.shape
+            return self.source[self._opening]
+        shape = self._between
         dx, dy = np.float32(gaze_x * shape.width / 2), np.float32(gaze_y * shape.width / 2)
         distance = np.hypot(shape.along - np.float32(shape.iris[0]) - dx, shape.over - np.float32(shape.iris[1]) - dy)
         moved = 1 - smoothstep(distance, 1.15 * shape.iris_radius, 2.4 * shape.iris_radius)
@@ -107,7 +121,7 @@ class EyePatch:
         margin = np.minimum(0.12 * shape.opening, 0.4 * shape.height)
         low, high = np.minimum(v, margin), np.maximum(v, shape.height - margin)
         target = v - dy * moved
-        seen = self._shifted(self.source, -dx * moved, np.clip(target, low, high) - v)
+        seen = _shifted(self.source, shape, -dx * moved, np.clip(target, low, high) - v)
         hidden = smoothstep(np.maximum(low - target, target - high), 0.0, 0.06 * shape.opening)
         return _blend(self._beside_iris(-dx * moved, -dy * moved), seen, hidden)
 
@@ -116,42 +130,46 @@ class EyePatch:
 
         `along` and `over` say how far away each pixel comes from.
         """
-        shape = self.shape
+        shape = self._between
         from_middle = shape.along + along - np.float32(shape.iris[0])
         radius = np.hypot(from_middle, shape.over + over - np.float32(shape.iris[1]))
         below = np.float32(shape.iris[1]) + np.float32(_BELOW_CATCHLIGHT[1]) * radius - shape.over
         sides = [
-            self._shifted(self.source, np.float32(shape.iris[0]) + sign * _BELOW_CATCHLIGHT[0] * radius - shape.along, below)
+            _shifted(self.source, shape, np.float32(shape.iris[0]) + sign * _BELOW_CATCHLIGHT[0] * radius - shape.along, below)
             for sign in (-1, 1)
         ]
         return _blend(sides[1], sides[0], smoothstep(from_middle / np.maximum(radius, 1e-3), -0.7, 0.7))
 
-    def _close(self, eyeball: RGBImage, blink: float) -> RGBImage:
-        """Brings the lids together over an eyeball."""
+    def _close(self, closed: float) -> _Lids:
+        """Brings the lids together."""
         shape, maps = self.shape, self._maps
+        if closed == 0:
+            picture, border = self.source.copy(), maps.border[self._opening]
+            picture[self._opening] = cv2.multiply(picture[self._opening], cv2.merge([1 - border] * 3), dtype=cv2.CV_8U)
+            return _Lids(picture, np.dstack([border] * 3))
         v, opening = shape.below_lid, shape.opening
-        edge, lower_rise = _lid_travel(shape, maps, blink)
+        edge, lower_rise = _lid_travel(shape, maps, closed)
         band = np.float32(0.08 * opening + 1)  # the lashes' root travels without being stretched
         shift = _upper_shift(shape, edge, band) * maps.fade
         lower_shift = lower_rise * np.exp(-((np.maximum(v - shape.height, 0) / (0.9 * opening)) ** 2)) * maps.fade
-        lower_edge = shape.height - lower_rise + shape.overshoot * blink * maps.lashed
-        antialias = np.float32(2.4)
-        upper_lid = np.where(v <= 0, 1, np.clip((edge - v) / antialias + 0.5, 0, 1)).astype(np.float32)
-        between = np.clip((lower_edge - edge) / antialias, 0, 1) * np.clip(shape.height / antialias, 0, 1)
-        lower_lid = (1 - between * np.clip((lower_edge - v) / antialias + 0.5, 0, 1)).astype(np.float32)
-        skin_share = self._skin_share(edge, band, blink)
-        bare = _blend(self._skin.temple, self._skin.bare, maps.temple * np.float32(min(1.0, 1.3 * blink)))
-        lid = _blend(self._lid_skin(edge, shift), self._shifted(bare, None, shift), skin_share)
-        below = _blend(self._shifted(bare, None, lower_shift), eyeball, lower_lid)
-        shade = (1 - upper_lid) * self._eyeball_shade(edge, lower_lid, blink) + upper_lid * self._lid_shade(edge, skin_share)
-        shade *= 1 - np.float32(0.40 * blink) * maps.contact * np.exp(-(((v - edge) / self._contact_width()) ** 2))
-        out = _shaded(_blend(lid, below, upper_lid), shade)
-        if self._rims is None:
-            return out
-        # Where no skin moves the picture stands as it is, with what else of the glasses there is: reflections, shadows.
-        moved = np.clip(np.maximum(np.abs(shift), lower_shift * (1 - upper_lid)) / _EDGE, 0, 1)
-        moved = np.maximum(np.maximum(moved, skin_share), shape.eyeball)
-        return _blend(out, self.source, moved * (1 - self._rims))
+        lower_edge = shape.height - lower_rise + shape.overshoot * closed * maps.lashed
+        upper_lid = np.where(v <= 0, 1, np.clip((edge - v) / _ANTIALIAS + 0.5, 0, 1)).astype(np.float32)
+        between = np.clip((lower_edge - edge) / _ANTIALIAS, 0, 1) * np.clip(shape.height / _ANTIALIAS, 0, 1)
+        lower_lid = (1 - between * np.clip((lower_edge - v) / _ANTIALIAS + 0.5, 0, 1)).astype(np.float32)
+        skin_share = self._skin_share(edge, band, closed)
+        bare = _blend(self._skin.temple, self._skin.bare, maps.temple * np.float32(min(1.0, 1.3 * closed)))
+        lid = _blend(self._lid_skin(edge, shift), _shifted(bare, shape, None, shift), skin_share)
+        below = _blend(_shifted(bare, shape, None, lower_shift), np.zeros_like(bare), lower_lid)
+        shade = (1 - upper_lid) * self._eyeball_shade(edge, lower_lid, closed) + upper_lid * self._lid_shade(edge, skin_share)
+        shade *= 1 - np.float32(0.40 * closed) * maps.contact * np.exp(-(((v - edge) / self._contact_width()) ** 2))
+        drawn = maps.border
+        if self._rims is not None:
+            # Where no skin moves the picture stands as it is, with what else of the glasses there is: reflections, shadows.
+            moved = np.clip(np.maximum(np.abs(shift), lower_shift * (1 - upper_lid)) / _EDGE, 0, 1)
+            drawn = drawn * np.maximum(np.maximum(moved, skin_share), shape.eyeball) * (1 - self._rims)
+        picture = _blend(_shaded(_blend(lid, below, upper_lid), shade), self.source, drawn)
+        eyeball = ((1 - upper_lid) * (1 - lower_lid) * shade * drawn)[self._opening].astype(np.float32, copy=False)
+        return _Lids(picture, np.dstack([eyeball] * 3))
 
     def _skin_share(self, edge: FloatArray, band: np.float32, blink: float) -> FloatArray:
         """Where the stretched lid is replaced by drawn skin: between the lash line and halfway to the brow."""
@@ -165,9 +183,9 @@ class EyePatch:
         mix = np.float32(0.45) * smoothstep(self._down_the_lid(edge), 0.0, 1.0)
         v = self.shape.below_lid
         above_lashes = np.minimum(v + shift, np.float32(-0.045 * self.shape.eye_distance)) - v
-        stretched = self._shifted(self._skin.plain, None, above_lashes)
+        stretched = _shifted(self._skin.plain, self.shape, None, above_lashes)
         lid = cv2.addWeighted(lid_colour(self._skin, mix), 0.78, stretched, 0.22, 0)
-        return cv2.addWeighted(lid, 1, self._shifted(self._skin.grain, *self._from_below_eye(edge)), 1, -128).astype(
+        return cv2.addWeighted(lid, 1, _shifted(self._skin.grain, self.shape, *self._from_below_eye(edge)), 1, -128).astype(
             np.uint8, copy=False
         )
 
@@ -204,23 +222,13 @@ class EyePatch:
         shadow = 1 - np.float32(0.25 * blink) * np.exp(below * np.float32(-4 / shape.opening)) * (1 - lower_lid)
         length = 0.024 * shape.eye_distance * (0.4 + 0.6 * blink)
         turned = (-below - shape.below_lid) * self._maps.fade
-        dark = 1 - self._shifted(self._skin.lashes, None, turned)
+        dark = 1 - _shifted(self._skin.lashes, shape, None, turned)
         hanging = (1 - smoothstep(below, 0.25 * length, 1.6 * length)) * self._maps.lashed * np.float32(0.7 * blink)
         shaded: FloatArray = shadow * (1 - hanging * dark)
         return shaded
 
     def _contact_width(self) -> np.float32:
         return np.float32(np.hypot(0.008 * self.shape.eye_distance + 0.5, self._softness))
-
-    def _shifted(self, image: Sampled, along: FloatArray | None, over: FloatArray) -> Sampled:
-        """The patch sampled `along` and `over` texture pixels away in the eye's axes."""
-        shape = self.shape
-        x = shape.x + over * np.float32(shape.down[0])
-        y = shape.y + over * np.float32(shape.down[1])
-        if along is not None:
-            x += along * np.float32(shape.across[0])
-            y += along * np.float32(shape.across[1])
-        return _sampled(image, x, y)
 
 
 def build_eyes(canvas: Canvas) -> tuple[EyePatch, EyePatch]:
@@ -250,6 +258,25 @@ def _build_eye(canvas: Canvas, shape: EyeShape, glasses: bool, softness: float) 
     rims = find_rims(source, shape) if glasses else None
     skin = take_eyelid_skin(source, shape, rims)
     return EyePatch(source, shape, skin, rims, softness)
+
+
+def _opening_of(shape: EyeShape) -> tuple[slice, slice]:
+    """Rows and columns of the patch in which the lids may leave anything of the eyeball."""
+    v, edge = shape.below_lid, _ANTIALIAS / 2
+    rows, columns = np.nonzero((shape.height > 0) & (v > -edge) & (v < shape.height + shape.overshoot + edge))
+    if len(rows) == 0:
+        return np.s_[:1, :1]
+    return np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+
+
+def _remembered(cache: OrderedDict[Key, Value], key: Key, make: Callable[[], Value], most: int) -> Value:
+    """From the cache, which keeps the `most` that were used last."""
+    if key not in cache:
+        cache[key] = make()
+        if len(cache) > most:
+            cache.popitem(last=False)
+    cache.move_to_end(key)
+    return cache[key]
 
 
 def _state_free_maps(shape: EyeShape) -> _Maps:
@@ -308,6 +335,16 @@ def _blend(front: RGBImage, back: RGBImage, share: FloatArray) -> RGBImage:
 def _shaded(image: RGBImage, shade: FloatArray) -> RGBImage:
     factor = cv2.merge([shade.astype(np.float32, copy=False)] * 3)
     return cv2.multiply(image, factor, dtype=cv2.CV_8U).astype(np.uint8, copy=False)
+
+
+def _shifted(image: Sampled, shape: EyeShape, along: FloatArray | None, over: FloatArray) -> Sampled:
+    """A patch sampled `along` and `over` texture pixels away, in the eye's axes, from where the shape's maps are."""
+    x = shape.x + over * np.float32(shape.down[0])
+    y = shape.y + over * np.float32(shape.down[1])
+    if along is not None:
+        x += along * np.float32(shape.across[0])
+        y += along * np.float32(shape.across[1])
+    return _sampled(image, x, y)
 
 
 def _sampled(image: Sampled, x: FloatArray, y: FloatArray) -> Sampled:

@@ -77,6 +77,13 @@ def test_gaze_sideways_or_up_leaves_the_lids_alone(eye):
 
 
 @BOTH
+@pytest.mark.parametrize("gaze", [(0.35, 0.0), (-0.35, 0.0), (0.3, -0.35), (-0.3, -0.35)])
+def test_gaze_alone_moves_nothing_beyond_the_corners(eye, gaze):
+    beyond = eye.shape.beyond > 1
+    assert (eye.render(0, *gaze) == eye.source)[beyond].all()
+
+
+@BOTH
 def test_upper_lid_follows_the_gaze_down_and_not_up(eye):
     def lid_skin(patch):
         """Pixels of the resting eye that skin covers."""
