@@ -11,12 +11,14 @@ from spark_avatar.animation.track import AnimationTrack
 from spark_avatar.engines.portrait.compositor import Compositor
 from spark_avatar.engines.portrait.controls import FramePose, poses
 from spark_avatar.engines.portrait.portrait_rig import PortraitRig
-from spark_avatar.media.arrays import RGBAImage, RGBImage
+from spark_avatar.media.arrays import Box, RGBAImage, RGBImage
 
 MOST_THREADS: Final = 2
 PROCESSORS_PER_THREAD: Final = 2
-"""A frame is many short calls, between which threads wait for the interpreter's lock: a second compositor on two processors,
-where the encoder keeps the other one busy, took half as much processor time again and was no faster."""
+"""A small frame is many short calls, between which threads wait for the interpreter's lock: a second compositor on two
+processors, where the encoder keeps the other one busy, took half as much processor time again and was slower."""
+LARGE_WINDOW: Final = 700_000
+"""Pixels from which on the calls are long enough: there a processor for each thread was 7 to 15 % faster."""
 LOOK_AHEAD: Final = 2
 """Frames per thread that may wait to be taken."""
 
@@ -27,9 +29,10 @@ def frames(rig: PortraitRig, track: AnimationTrack, threads: int | None = None) 
     A frame is drawn over once the next one is taken: keep a copy. Fresh memory for every frame is slow (at 2160p it took as
     long as drawing), and what never moves need not be drawn again.
 
-    `threads` draw at once, by default one for every two processors, at most two; the frames are the same for any number.
+    `threads` draw at once, by default one for every two processors, of large faces one for each, at most two; the frames are
+    the same for any number.
     """
-    count = threads or max(1, min(MOST_THREADS, (os.cpu_count() or 1) // PROCESSORS_PER_THREAD))
+    count = threads or default_threads(rig.canvas.window, os.cpu_count() or 1)
     idle: SimpleQueue[Compositor] = SimpleQueue()
     for _ in range(count):
         idle.put(Compositor(rig))
@@ -54,6 +57,13 @@ def frames(rig: PortraitRig, track: AnimationTrack, threads: int | None = None) 
             yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def default_threads(window: Box, processors: int) -> int:
+    """How many compositors are worth their processor time."""
+    x0, y0, x1, y1 = window
+    large = (x1 - x0) * (y1 - y0) >= LARGE_WINDOW
+    return max(1, min(MOST_THREADS, processors // (1 if large else PROCESSORS_PER_THREAD)))
 
 
 def _next(seen: SimpleQueue[RGBImage | RGBAImage]) -> RGBImage | RGBAImage | None:

@@ -13,7 +13,7 @@ from spark_avatar.animation.track_bytes import pack_track, unpack_track
 from spark_avatar.engines.engine import Portrait, RenderJob, SilentMonitor
 from spark_avatar.engines.options import validate_options
 from spark_avatar.engines.portrait.engine import create
-from spark_avatar.engines.portrait.frames import frames
+from spark_avatar.engines.portrait.frames import default_threads, frames
 from spark_avatar.engines.portrait.options import Options
 from spark_avatar.errors import Canceled, InvalidOptions
 from spark_avatar.media.image import ImageFacts, read_image, write_image
@@ -58,6 +58,13 @@ def job(tmp_path):
     workdir.mkdir()
     portrait = Portrait(picture, ImageFacts("png", 512, 512, picture.stat().st_size))
     return RenderJob(portrait, nodding(12), Options(resolution="360p"), 7, workdir)
+
+
+@pytest.mark.parametrize(
+    ("side", "processors", "threads"), [(300, 1, 1), (300, 2, 1), (300, 8, 2), (1000, 1, 1), (1000, 2, 2), (1000, 8, 2)]
+)
+def test_a_large_face_takes_a_processor_for_each_thread(side, processors, threads):
+    assert default_threads((40, 20, 40 + side, 20 + side), processors) == threads
 
 
 def test_any_number_of_threads_draws_the_same(rig):
