@@ -20,7 +20,8 @@ from spark_avatar.animation.blendshapes import (
     UPPER_LIP_RAISE,
 )
 from spark_avatar.animation.track import AnimationTrack
-from spark_avatar.engines.portrait.lip_space import MouthControls
+from spark_avatar.engines.portrait.curves import smoothstep
+from spark_avatar.engines.portrait.lip_space import CONTROLS, MouthControls
 from spark_avatar.engines.portrait.mouth_shaping import AS_MEASURED, MouthShaping
 from spark_avatar.media.arrays import Curve, FloatArray
 
@@ -40,6 +41,12 @@ TUCKED_AT: Final = 0.8
 roll belongs to every closed mouth and must not open it."""
 FUNNEL_PROTRUDES: Final = 0.7
 """Protrusion of a funnel against that of a pucker."""
+SIDES_PART: Final = (0.05, 0.10)
+CORNERS_PART: Final = (0.08, 0.20)
+"""E: openings from which on the lips part half-way to the corners, and next to them, and at which they have. Of small openings
+half of the mouth's width is seen in films, of 0.14 E 0.8 of it, of 0.28 E nearly all."""
+PARTED_WIDTH: Final = 0.10
+"""E of widening that parts them: spread and smiling lips open to the corners at once."""
 GAZE_SIDE: Final = 0.35
 GAZE_UP: Final = 0.22
 GAZE_DOWN: Final = 0.25
@@ -147,10 +154,12 @@ def mouth_controls(track: AnimationTrack) -> FloatArray:
 
 
 def mouth_shaping(track: AnimationTrack) -> FloatArray:
-    """(frames, 8): what the sides differ by, sideways motion and protrusion, in the order of `SHAPINGS`."""
+    """(frames, 10): what the sides differ by, sideways motion, protrusion and what stays closed, in the order of `SHAPINGS`."""
     open_share = 1 - np.clip(track.curve("mouthClose"), 0, 1)
     smile = _difference(track, "mouthSmile")
     purse = np.minimum(track.curve("mouthPucker") + FUNNEL_PROTRUDES * track.curve("mouthFunnel"), 1)
+    opening, width = (mouth_controls(track)[:, CONTROLS.index(name)] for name in ("open", "width"))
+    narrow = 1 - np.clip(width / PARTED_WIDTH, 0, 1)
     rolled = track.curve("mouthRollLower") - np.maximum(track.curve("mouthRollUpper"), _both(track, "mouthPress"))
     shapes = {
         "width_side": MOUTH_SPREAD * (_difference(track, "mouthStretch") + SMILE_SPREAD_SHARE * smile),
@@ -161,9 +170,17 @@ def mouth_shaping(track: AnimationTrack) -> FloatArray:
         "jaw_shift": JAW_SHIFT * (track.curve("jawLeft") - track.curve("jawRight")),
         "protrusion": np.maximum(purse, 0),
         "tuck": np.clip((rolled - TUCKED_FROM) / (TUCKED_AT - TUCKED_FROM), 0, 1),
+        "seal_sides": narrow * _held(opening, *SIDES_PART),
+        "seal_corners": narrow * _held(opening, *CORNERS_PART),
     }
     stacked: FloatArray = np.stack(list(shapes.values()), axis=1).astype(np.float32)
     return stacked
+
+
+def _held(opening: Curve, last: float, parted: float) -> Curve:
+    """What of openings, E, lips that stay together up to `last` hold back."""
+    held: Curve = (np.minimum(opening, last) * (1 - smoothstep(opening, last, parted))).astype(np.float32)
+    return held
 
 
 @dataclass(frozen=True)
@@ -238,12 +255,14 @@ TUCKED_UP_TO: Final = 0.08
 def shaped(shaping: MouthShaping, limits: MouthLimits, opening: float = 0.0) -> MouthShaping:
     """The shaping within what the portrait can show.
 
-    `opening` is the gap between the lips, E: open lips show the teeth already and need not be tucked apart.
+    `opening` is the gap between the lips, E: open lips show the teeth already and need not be tucked apart. The corners of a
+    mouth that smiles already are apart.
     """
     levelled = {name: _level_off_both(getattr(shaping, name), most * limits.gain) for name, most in SIDE_LIMITS.items()}
     damping = (1 - SMILE_DAMPING * limits.smile) * (1 - PURSED_DAMPING * min(shaping.protrusion, 1.0))
     levelled["width_side"] *= damping
     levelled["corner_side"] *= damping
+    levelled |= {name: getattr(shaping, name) * (1 - limits.smile) for name in ("seal_sides", "seal_corners")}
     return replace(shaping, **levelled, tuck=shaping.tuck * max(0.0, 1 - opening / TUCKED_UP_TO))
 
 

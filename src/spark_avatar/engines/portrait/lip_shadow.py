@@ -7,7 +7,7 @@ from spark_avatar.media.arrays import FloatArray
 
 # In outer-eye-corner distances.
 _REACH_DOWN = 0.018  # sigma
-_REACH_ACROSS = 0.09  # the cheeks take the light from the sides: the corners are dark, whatever the front teeth show
+_REACH_ACROSS = 0.07  # the cheeks take the light from the sides: the corners are dark, whatever the front teeth show
 
 
 def lip_light(cover: FloatArray, eye_distance: float) -> FloatArray:

@@ -13,7 +13,16 @@ import numpy as np
 from spark_avatar.engines.portrait.curves import Array, smoothstep
 from spark_avatar.engines.portrait.lip_space import CONTROLS, MouthControls, lip_space
 from spark_avatar.face.canonical import canonical_face
-from spark_avatar.face.landmarks import CHIN, LOWER_INNER, LOWER_MIDDLE, LOWER_OUTER, MOUTH_CORNERS, UPPER_OUTER
+from spark_avatar.face.landmarks import (
+    CHIN,
+    LOWER_INNER,
+    LOWER_MIDDLE,
+    LOWER_OUTER,
+    MOUTH_CORNERS,
+    UPPER_INNER,
+    UPPER_MIDDLE,
+    UPPER_OUTER,
+)
 from spark_avatar.media.arrays import FloatArray, Points
 
 
@@ -36,9 +45,13 @@ class MouthShaping:
     """0..1: lips pushed forward."""
     tuck: float = 0.0
     """0..1: the lower lip under the upper teeth, as for f and v."""
+    seal_sides: float = 0.0
+    """Of the gap in the middle, what the lips stay together for half-way to the corners."""
+    seal_corners: float = 0.0
+    """The same next to the corners."""
 
     def vector(self) -> FloatArray:
-        """(8,) in the order of `SHAPINGS`."""
+        """(10,) in the order of `SHAPINGS`."""
         return np.array([getattr(self, name) for name in SHAPINGS], dtype=np.float32)
 
 
@@ -61,10 +74,19 @@ TUCKED: Final = MouthControls(open=0.046, upper_raise=0.042, width=0.015, lower_
 """What f and v do beside the roll of the lower lip: the upper lip uncovers the teeth's edges."""
 TUCK_BACK: Final = 0.04
 """E that the lower lip goes behind the upper teeth."""
+SEALED_SIDES: Final = (0.42, 0.62)
+SEALED_CORNERS: Final = (0.6, 0.85)
+"""Shares of the way to a corner where either seal begins, and from where on it is whole."""
+LENS: Final = 0.7
+"""The measured opening at a share u of the way to a corner is (1 - u^2)^0.7 of that in the middle."""
+SEALED_BY_UPPER: Final = 0.4
+"""Share of the way that the upper lip comes."""
+OUTER_FOLLOWS: Final = 0.7
+"""Share of it that the lips' outer edges go along."""
 
 
 def shaping_displacements() -> Points:
-    """(8, 468, 3): displacement of each mesh point per unit of each shaping, E, in the canonical face's axes."""
+    """(10, 468, 3): displacement of each mesh point per unit of each shaping, E, in the canonical face's axes."""
     points = canonical_face().mean[:468]
     centre = points[list(MOUTH_CORNERS)].mean(axis=0)
     side = (2 * smoothstep(points[:, 0], -MIDDLE, MIDDLE) - 1)[:, None]
@@ -77,7 +99,26 @@ def shaping_displacements() -> Points:
     lower_lip[list(LOWER_INNER[1:-1] + LOWER_MIDDLE)] = 1.0
     lower_lip[list(LOWER_OUTER[1:-1])] = 0.5
     tucked = np.einsum("k,kvi->vi", TUCKED.vector(), lip_space().basis) + TUCK_BACK * lower_lip * along_z
-    return np.stack([*sided, around * along_x, _jaw_share(points) * along_x, forward, tucked])
+    return np.stack([*sided, around * along_x, _jaw_share(points) * along_x, forward, tucked, *_seals(points)])
+
+
+def _seals(points: Points) -> tuple[Points, Points]:
+    """Both (468, 3): what brings the lips together again, half-way to the corners and next to them, where the measured opening,
+    a lens, parts them by as much as 1 E in the middle.
+    """
+    right, left = (points[LOWER_INNER[end], 0] for end in (0, -1))
+    to_corner = np.abs(points[:, 0] - (left + right) / 2) / ((left - right) / 2)
+    share = np.zeros(468)
+    for lip, way in (
+        ((UPPER_INNER, UPPER_MIDDLE, UPPER_OUTER), SEALED_BY_UPPER),
+        ((LOWER_INNER, LOWER_MIDDLE, LOWER_OUTER), SEALED_BY_UPPER - 1),
+    ):
+        inner, middle, outer = lip
+        share[list(inner + middle)] = way
+        share[list(outer[1:-1])] = OUTER_FOLLOWS * way
+    together = (share * np.clip(1 - to_corner**2, 0, 1) ** LENS)[:, None] * np.array([0.0, 1.0, 0.0])
+    corners = smoothstep(to_corner, *SEALED_CORNERS)[:, None]
+    return together * (smoothstep(to_corner, *SEALED_SIDES)[:, None] - corners), together * corners
 
 
 def _bump(points: Points, centre: Points, reach: float) -> Array:

@@ -14,7 +14,7 @@ from spark_avatar.engines.portrait.controls import MouthLimits, mouth_controls, 
 from spark_avatar.engines.portrait.lip_space import CONTROLS, lip_space
 from spark_avatar.engines.portrait.mouth_shaping import SHAPINGS, MouthShaping, shaping_displacements
 from spark_avatar.engines.portrait.portrait_rig import build_rig
-from spark_avatar.face.landmarks import CHIN, INNER_LIPS, MOUTH_CORNERS
+from spark_avatar.face.landmarks import CHIN, INNER_LIPS, LOWER_INNER, MOUTH_CORNERS, UPPER_INNER
 
 RIGHT, LEFT = MOUTH_CORNERS
 FREE = MouthLimits(gain=1.0, smile=0.0, upper_thickness=0.1, lower_thickness=0.14, width=0.56)
@@ -44,7 +44,7 @@ def moved(**shapes):
 def test_both_sides_alike_add_nothing_sided():
     for name in ("mouthSmile", "mouthFrown", "mouthStretch", "mouthUpperUp", "mouthLowerDown"):
         shaping = dict(zip(SHAPINGS, mouth_shaping(track_of(**{name: 0.7}))[0], strict=True))
-        assert max(abs(value) for value in shaping.values()) < 1e-6, name
+        assert max(abs(value) for side, value in shaping.items() if side.endswith("_side")) < 1e-6, name
 
 
 @pytest.mark.parametrize("shape", ["mouthSmile", "mouthFrown", "mouthStretch"])
@@ -98,6 +98,41 @@ def test_side_limits_level_off(value, more):
 def test_a_smile_in_the_portrait_is_not_pulled_further_to_one_side():
     smiling = MouthLimits(gain=1.0, smile=1.0, upper_thickness=0.1, lower_thickness=0.1, width=0.56)
     assert shaped(MouthShaping(corner_side=0.03), smiling).corner_side < 0.01
+
+
+def gaps(**shapes):
+    """Gap of the inner lips from the right corner to the left one, as a share of that in the middle."""
+    here = moved(**shapes)[:, 1]
+    found = np.array([here[lower] - here[upper] for upper, lower in zip(UPPER_INNER, LOWER_INNER, strict=True)])
+    return found / found[len(found) // 2]
+
+
+def test_lips_that_hardly_open_stay_together_beside_the_middle():
+    narrow, half, wide = (gaps(jawOpen=jaw, mouthLowerDown=jaw) for jaw in (0.12, 0.3, 0.8))
+    beside, next_to_corners = [3, 7], [1, 9]
+    assert (narrow[[2, 8]] < 0.1).all()
+    assert (narrow[next_to_corners] < 0.1).all()
+    assert (narrow[beside] < 0.8 * wide[beside]).all()
+    assert (half[beside] > 0.9 * wide[beside]).all()
+    assert (half[next_to_corners] < wide[next_to_corners]).all()
+    assert (wide[next_to_corners] > 0.25).all()
+
+
+def test_spread_lips_open_to_the_corners():
+    together, spread = (gaps(jawOpen=0.12, mouthLowerDown=0.12, mouthStretch=stretch) for stretch in (0.0, 1.0))
+    assert (spread[[1, 2, 8, 9]] > together[[1, 2, 8, 9]] + 0.2).all()
+
+
+def test_the_seals_leave_the_middle_and_the_corners_alone():
+    seals = shaping_displacements()[[SHAPINGS.index("seal_sides"), SHAPINGS.index("seal_corners")]]
+    assert np.abs(seals[:, [13, 14, *MOUTH_CORNERS]]).max() < 1e-6
+
+
+def test_a_portrait_that_smiles_has_its_corners_apart():
+    smiling = MouthLimits(gain=1.0, smile=1.0, upper_thickness=0.1, lower_thickness=0.1, width=0.56)
+    asked = MouthShaping(seal_sides=0.04, seal_corners=0.04)
+    assert shaped(asked, FREE) == asked
+    assert shaped(asked, smiling) == MouthShaping()
 
 
 def test_frame_shows_the_side_that_was_asked_for(analyzer, painted_face):
@@ -154,5 +189,5 @@ def test_any_mixture_at_half_as_much_again_changes_smoothly(compositor, values):
 
 def test_names_stand_in_the_order_of_the_vector():
     assert MouthShaping(shift=1.0).vector()[SHAPINGS.index("shift")] == 1
-    assert len(SHAPINGS) == len(shaping_displacements()) == 8
+    assert len(SHAPINGS) == len(shaping_displacements()) == 10
     assert len(CONTROLS) == len(lip_space().basis)
