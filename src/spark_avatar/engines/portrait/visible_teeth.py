@@ -16,6 +16,9 @@ Mask = NDArray[np.bool_]
 
 _USUAL_RED = 0.1  # of the way from the colour of teeth to that of the lips
 _LEAST_CONTRAST = 0.1  # of these colours, over their brightness
+_NARROW = 0.08  # E between the lips
+_LEAST_BRIGHTNESS = 0.88  # of what teeth have in this light
+_MOST_SHADED = 1.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +28,7 @@ class VisibleTeeth:
     pixels: FloatArray
     """(h, w, 3) RGB, 0..255, without the shadow that the lips cast in the portrait."""
     mask: FloatArray
-    """(h, w), 0..1: where they are seen."""
+    """(h, w), 0..1: where they are seen; nowhere if what is seen is a strip in the lips' shadow, which tells a colour and no teeth."""
     colour: FloatArray
     """(3,): of the enamel."""
     edge: float
@@ -69,15 +72,16 @@ def find_visible_teeth(
         return None
     middle = np.abs(a[0]) < 0.12 * E
     edge = float(ends[middle].max())
+    cut = bool(float(np.median(lower[middle])) - edge < 0.03 * E)
     if not canvas.grey:
         pixels = _without_lips_red(pixels, colours)
-    return VisibleTeeth(
-        pixels=pixels / _portrait_light(opening, E / pixel)[..., None],
-        mask=mask,
-        colour=np.median(pixels[seen], axis=0).astype(np.float32),
-        edge=edge,
-        cut=bool(float(np.median(lower[middle])) - edge < 0.03 * E),
-    )
+    colour = np.median(pixels[seen], axis=0).astype(np.float32)
+    if cut and float(np.median((lower - upper)[middle])) + 2 * margin < _NARROW * E:
+        shaded = _LEAST_BRIGHTNESS * float(luma(colours.tooth)) / float(luma(colour))
+        colour *= np.float32(np.clip(shaded, 1, _MOST_SHADED))
+        mask = np.zeros_like(mask)
+    light = _portrait_light(opening, E / pixel)[..., None]
+    return VisibleTeeth(pixels=pixels / light, mask=mask, colour=colour, edge=edge, cut=cut)
 
 
 def _between(a: FloatArray, b: FloatArray, upper: FloatArray, lower: FloatArray, half_width: float) -> FloatArray:

@@ -168,6 +168,19 @@ def test_own_teeth_lose_the_red_that_runs_over_from_the_lips():
     assert redness(replace(canvas, texture=texture)) < redness(canvas) + 0.5 * 0.2 * (red - white)[0]
 
 
+@pytest.mark.parametrize("gap", [0.078, 0.12])
+def test_only_teeth_that_are_seen_through_a_slit_come_into_the_light(gap):
+    canvas = paint.painted_canvas(mouth_gap=gap)
+    x, y = (np.arange(size) - TEXTURE_SCALE * canvas.points[14, axis] for axis, size in enumerate(canvas.texture.shape[1::-1]))
+    teeth = (luma(canvas.texture) > 1.02 * luma(np.float32(paint.SKIN))) & (np.abs(y)[:, None] < 0.15 * E * TEXTURE_SCALE)
+    texture = canvas.texture.copy()
+    texture[teeth] = 0.65 * texture[teeth]
+    texture[teeth & (np.abs(x) > 0.12 * E * TEXTURE_SCALE)] = paint.THROAT
+    shown = middle_column(*interior_of(replace(canvas, texture=texture)), open=0.25, jaw_drop=0.25 * E)[:4].mean()
+    lit = shown / luma(np.float32(paint.OWN_TEETH))
+    assert lit > 0.75 if gap < 0.08 else lit < 0.7
+
+
 def test_black_and_white_pictures_stay_so():
     mouth, interior = interior_of(paint.painted_canvas(mouth_gap=0.12, grey=True))
     box = box_around(mouth)
