@@ -28,7 +28,7 @@ class VisibleTeeth:
     pixels: FloatArray
     """(h, w, 3) RGB, 0..255, without the shadow that the lips cast in the portrait."""
     mask: FloatArray
-    """(h, w), 0..1: where they are seen; nowhere if what is seen is a strip in the lips' shadow, which tells a colour and no teeth."""
+    """(h, w), 0..1: where they are seen; nowhere if they are a strip in the lips' shadow, which tells their colour only."""
     colour: FloatArray
     """(3,): of the enamel."""
     edge: float
