@@ -344,9 +344,5 @@ def _shifted(image: Sampled, shape: EyeShape, along: FloatArray | None, over: Fl
     if along is not None:
         x += along * np.float32(shape.across[0])
         y += along * np.float32(shape.across[1])
-    return _sampled(image, x, y)
-
-
-def _sampled(image: Sampled, x: FloatArray, y: FloatArray) -> Sampled:
     values = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return values.astype(image.dtype, copy=False)
