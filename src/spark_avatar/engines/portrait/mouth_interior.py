@@ -207,8 +207,9 @@ def _draw_layers(
     random = np.random.default_rng(picture_seed(canvas))
     to_mm = MM_PER_EYE_DISTANCE / place.eye_distance / place.scale
     across, height = a * to_mm, b * to_mm
+    arch = UPPER_ARCH if seen is None else UPPER_ARCH.without_gum(seen.height * to_mm)
     upper, upper_cover = draw_arch(
-        UPPER_ARCH, ToothVariation.draw(random), across, height - place.upper_edge * to_mm, place.turn, colours
+        arch, ToothVariation.draw(random), across, height - place.upper_edge * to_mm, place.turn, colours
     )
     lower, lower_cover = draw_arch(
         LOWER_ARCH, ToothVariation.draw(random), across, height - _LOWER_EDGE_MM + _seen_from_above(across), place.turn, colours

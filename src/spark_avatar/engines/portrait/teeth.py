@@ -4,7 +4,7 @@ Sizes are those of adult teeth (Wheeler's Dental Anatomy, mean crown widths and 
 90 mm between the outer eye corners, so 1 mm = E / 90.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from spark_avatar.media.arrays import FloatArray
 MM_PER_EYE_DISTANCE = 90.0
 
 _PER_SIDE = 7
+_PAPILLA = 0.28
+"""Share of a tooth's height that the gum between two necks covers."""
 _CUSP_ROUNDING = 0.25
 """Of the point of a cusp, in half widths of its tooth."""
 
@@ -39,6 +41,11 @@ class DentalArch:
     """Darkness of the lines between teeth, a share."""
     gum_below: bool
     """The lower row: its gum is below, its edges above."""
+
+    def without_gum(self, height: float) -> "DentalArch":
+        """With teeth as long as it takes that no gum is seen within `height` millimetres of the middle teeth's edges."""
+        longer = max(1.0, height / ((1 - _PAPILLA) * self.heights[0]))
+        return replace(self, heights=tuple(longer * each for each in self.heights))
 
 
 UPPER_ARCH = DentalArch(
@@ -118,7 +125,7 @@ def draw_arch(
     from_edge = (-down if not arch.gum_below else down) + tooth.edge
     from_edge = from_edge - tooth.receding
     coverage: FloatArray = np.clip(from_edge / (1.2 * pixel) + 0.5, 0, 1).astype(np.float32)
-    papilla = 1 - 0.28 * np.abs(tooth.position) ** 4  # the gum fills the corners between two necks
+    papilla = 1 - _PAPILLA * np.abs(tooth.position) ** 4  # the gum fills the corners between two necks
     gum = np.clip((from_edge - tooth.height * papilla) / 0.8 + 0.5, 0, 1)[..., None]
     towards_gum = np.clip(from_edge / tooth.height, 0, 1.3)
     enamel = colours.tooth * _tint(towards_gum, tooth.tint) * _shading(arch, tooth, angle, towards_gum)[..., None]

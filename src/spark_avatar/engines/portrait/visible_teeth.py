@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE, Canvas, MouthFrame
 from spark_avatar.engines.portrait.lip_shadow import lip_light
 from spark_avatar.engines.portrait.mouth_colours import MouthColours
-from spark_avatar.engines.portrait.picture_traits import luma
+from spark_avatar.engines.portrait.picture_traits import luma, smoothstep
 from spark_avatar.media.arrays import FloatArray
 
 Mask = NDArray[np.bool_]
 
 _USUAL_RED = 0.1  # of the way from the colour of teeth to that of the lips
 _LEAST_CONTRAST = 0.1  # of these colours, over their brightness
+_ENAMEL = (0.45, 0.65)  # of its usual brightness: what is darker is gum, lip or a gap
 _NARROW = 0.08  # E between the lips
 _LEAST_BRIGHTNESS = 0.88  # of what teeth have in this light
 _MOST_SHADED = 1.6
@@ -33,6 +34,8 @@ class VisibleTeeth:
     """(3,): of the enamel."""
     edge: float
     """b of the middle teeth's biting edge in mouth coordinates, output pixels."""
+    height: float
+    """Of the middle teeth as far as the lips show them, output pixels."""
     cut: bool
     """The lower lip hides the biting edge: it lies somewhere below `edge`."""
 
@@ -76,12 +79,14 @@ def find_visible_teeth(
     if not canvas.grey:
         pixels = _without_lips_red(pixels, colours)
     colour = np.median(pixels[seen], axis=0).astype(np.float32)
+    mask *= smoothstep(luma(pixels) / luma(colour), *_ENAMEL)
     if cut and float(np.median((lower - upper)[middle])) + 2 * margin < _NARROW * E:
         shaded = _LEAST_BRIGHTNESS * float(luma(colours.tooth)) / float(luma(colour))
         colour *= np.float32(np.clip(shaded, 1, _MOST_SHADED))
         mask = np.zeros_like(mask)
     light = _portrait_light(opening, E / pixel)[..., None]
-    return VisibleTeeth(pixels=pixels / light, mask=mask, colour=colour, edge=edge, cut=cut)
+    height = edge - float(np.median(upper[middle]))
+    return VisibleTeeth(pixels=pixels / light, mask=mask, colour=colour, edge=edge, height=height, cut=cut)
 
 
 def _between(a: FloatArray, b: FloatArray, upper: FloatArray, lower: FloatArray, half_width: float) -> FloatArray:

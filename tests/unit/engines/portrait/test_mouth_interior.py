@@ -153,6 +153,15 @@ def test_own_teeth_stay_in_their_place_and_colour(smiling):
     assert below.mean() < 0.5 * np.mean(paint.OWN_TEETH)
 
 
+def test_dark_gaps_between_own_teeth_do_not_go_along():
+    canvas = paint.painted_canvas(mouth_gap=0.12)
+    x, y = TEXTURE_SCALE * canvas.points[13, :2]
+    texture = canvas.texture.copy()
+    texture[int(y) : int(y + 0.06 * E * TEXTURE_SCALE), int(x) - 9 : int(x) + 9] = paint.THROAT
+    gap, whole = (middle_column(*interior_of(each), jaw_drop=0.2 * E)[:5] for each in (replace(canvas, texture=texture), canvas))
+    assert (gap > 0.8 * whole).all()
+
+
 def test_own_teeth_lose_the_red_that_runs_over_from_the_lips():
     def redness(canvas):
         mouth, interior = interior_of(canvas)

@@ -56,6 +56,17 @@ def test_the_line_between_teeth_is_darker_and_not_black(upper):
     assert 0.7 < row[column(0.0)] / row[column(2.5)] < 0.9
 
 
+def test_no_gum_is_seen_between_teeth_that_a_portrait_shows(upper):
+    def gum(arch):
+        shown = draw_arch(arch, alike(), ACROSS, DOWN, 0.0, colours())[0]
+        front = shown[(DOWN < 0) & (np.abs(ACROSS) < 14)]
+        return float((front[:, 1] / front[:, 0] < 0.7).mean())
+
+    assert gum(UPPER_ARCH) > 0.001
+    assert gum(UPPER_ARCH.without_gum(8.0)) == 0
+    assert UPPER_ARCH.without_gum(6.0) == UPPER_ARCH
+
+
 def test_nobody_has_two_equal_sides():
     drawn = draw_arch(UPPER_ARCH, ToothVariation.draw(np.random.default_rng(3)), ACROSS, DOWN, 0.0, colours())[1]
     assert np.abs(lowest(drawn) - lowest(drawn)[::-1])[column(-15) : column(15)].max() > 0.15
