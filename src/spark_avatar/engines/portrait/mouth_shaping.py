@@ -1,8 +1,8 @@
-"""Shapes of the mouth beyond the measured space: one side alone, sideways, pushed forward, tucked under the teeth.
+"""Shapes of the mouth beyond the measured space: one side alone, sideways, pushed forward, tucked, together beside the middle.
 
 The measured lip space is symmetric. What one side of the mouth does more than the other is the same measured displacement
 with opposite signs on both sides, blended across the middle. What the measurements don't hold (lips and jaw going sideways,
-pushed forward, the lower lip under the upper teeth) is built on the mean face.
+pushed forward, the lower lip under the upper teeth, lips that part in the middle first) is built on the mean face.
 """
 
 from dataclasses import dataclass, fields
@@ -46,7 +46,7 @@ class MouthShaping:
     tuck: float = 0.0
     """0..1: the lower lip under the upper teeth, as for f and v."""
     seal_sides: float = 0.0
-    """Of the gap in the middle, what the lips stay together for half-way to the corners."""
+    """E of the gap in the middle for which the lips stay together half-way to the corners."""
     seal_corners: float = 0.0
     """The same next to the corners."""
 
