@@ -21,7 +21,7 @@ from spark_avatar.animation.blendshapes import (
 )
 from spark_avatar.animation.track import AnimationTrack
 from spark_avatar.engines.portrait.curves import smoothstep
-from spark_avatar.engines.portrait.lip_space import CONTROLS, MouthControls
+from spark_avatar.engines.portrait.lip_space import MouthControls
 from spark_avatar.engines.portrait.mouth_shaping import AS_MEASURED, MouthShaping
 from spark_avatar.media.arrays import Curve, FloatArray
 
@@ -130,9 +130,7 @@ def mouth_controls(track: AnimationTrack) -> FloatArray:
     lips lift the jaw partly and the lower lip for the rest; lips that roll in take their outer edges along.
     """
     closing = np.clip(track.curve("mouthClose"), 0, 1)
-    smile = _both(track, "mouthSmile")
-    spread = np.minimum(_both(track, "mouthStretch") + SMILE_SPREAD_SHARE * smile, 1)
-    purse = np.minimum(track.curve("mouthPucker") + track.curve("mouthFunnel"), 1)
+    purse = _purse(track)
     press = _both(track, "mouthPress")
     opening = track.mouth_open
     jaw = JAW_OPEN_DROP * track.curve("jawOpen") * (1 - CLOSING_LIFTS_JAW * closing)
@@ -142,10 +140,10 @@ def mouth_controls(track: AnimationTrack) -> FloatArray:
     controls = {
         "jaw": jaw,
         "open": opening,
-        "width": MOUTH_SPREAD * spread - MOUTH_PURSE * purse,
+        "width": _widening(track),
         "upper_raise": raised + upper_thickness,
         "lower_drop": opening - jaw - raised + lower_thickness,
-        "corner": CORNER_PULL * smile - CORNER_DROP * _both(track, "mouthFrown"),
+        "corner": CORNER_PULL * _both(track, "mouthSmile") - CORNER_DROP * _both(track, "mouthFrown"),
         "upper_thickness": upper_thickness,
         "lower_thickness": lower_thickness,
     }
@@ -158,8 +156,7 @@ def mouth_shaping(track: AnimationTrack) -> FloatArray:
     open_share = 1 - np.clip(track.curve("mouthClose"), 0, 1)
     smile = _difference(track, "mouthSmile")
     purse = np.minimum(track.curve("mouthPucker") + FUNNEL_PROTRUDES * track.curve("mouthFunnel"), 1)
-    opening, width = (mouth_controls(track)[:, CONTROLS.index(name)] for name in ("open", "width"))
-    narrow = 1 - np.clip(width / PARTED_WIDTH, 0, 1)
+    narrow = 1 - np.clip(_widening(track) / PARTED_WIDTH, 0, 1)
     rolled = track.curve("mouthRollLower") - np.maximum(track.curve("mouthRollUpper"), _both(track, "mouthPress"))
     shapes = {
         "width_side": MOUTH_SPREAD * (_difference(track, "mouthStretch") + SMILE_SPREAD_SHARE * smile),
@@ -170,11 +167,22 @@ def mouth_shaping(track: AnimationTrack) -> FloatArray:
         "jaw_shift": JAW_SHIFT * (track.curve("jawLeft") - track.curve("jawRight")),
         "protrusion": np.maximum(purse, 0),
         "tuck": np.clip((rolled - TUCKED_FROM) / (TUCKED_AT - TUCKED_FROM), 0, 1),
-        "seal_sides": narrow * _held(opening, *SIDES_PART),
-        "seal_corners": narrow * _held(opening, *CORNERS_PART),
+        "seal_sides": narrow * _held(track.mouth_open, *SIDES_PART),
+        "seal_corners": narrow * _held(track.mouth_open, *CORNERS_PART),
     }
     stacked: FloatArray = np.stack(list(shapes.values()), axis=1).astype(np.float32)
     return stacked
+
+
+def _purse(track: AnimationTrack) -> Curve:
+    """0..1: how far the lips are pursed."""
+    return np.minimum(track.curve("mouthPucker") + track.curve("mouthFunnel"), 1)
+
+
+def _widening(track: AnimationTrack) -> Curve:
+    """Change of the mouth's width, E."""
+    spread = np.minimum(_both(track, "mouthStretch") + SMILE_SPREAD_SHARE * _both(track, "mouthSmile"), 1)
+    return MOUTH_SPREAD * spread - MOUTH_PURSE * _purse(track)
 
 
 def _held(opening: Curve, last: float, parted: float) -> Curve:

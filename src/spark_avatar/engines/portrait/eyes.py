@@ -59,7 +59,7 @@ class _Lids:
     picture: RGBImage
     """(h, w, 3): the whole patch, black where the eyeball is."""
     eyeball: FloatArray
-    """(rows, columns, 3) over `EyePatch`'s opening, 0..1: the eyeball's share, shadow and lashes taken off."""
+    """(rows, columns) over `EyePatch`'s opening, 0..1: the eyeball's share, shadow and lashes taken off."""
 
 
 class EyePatch:
@@ -101,7 +101,7 @@ class EyePatch:
         patch = lids.picture.copy()
         eyeball = self._look(x_step / _GAZE_STEPS, y_step / _GAZE_STEPS)
         opening = patch[self._opening]
-        cv2.add(opening, cv2.multiply(eyeball, lids.eyeball, dtype=cv2.CV_8U), dst=opening)
+        cv2.add(opening, _shaded(eyeball, lids.eyeball), dst=opening)
         return patch
 
     def _lowered(self, gaze_y: float) -> float:
@@ -145,8 +145,8 @@ class EyePatch:
         shape, maps = self.shape, self._maps
         if closed == 0:
             picture, border = self.source.copy(), maps.border[self._opening]
-            picture[self._opening] = cv2.multiply(picture[self._opening], cv2.merge([1 - border] * 3), dtype=cv2.CV_8U)
-            return _Lids(picture, np.dstack([border] * 3))
+            picture[self._opening] = _shaded(picture[self._opening], 1 - border)
+            return _Lids(picture, border)
         v, opening = shape.below_lid, shape.opening
         edge, lower_rise = _lid_travel(shape, maps, closed)
         band = np.float32(0.08 * opening + 1)  # the lashes' root travels without being stretched
@@ -168,8 +168,7 @@ class EyePatch:
             moved = np.clip(np.maximum(np.abs(shift), lower_shift * (1 - upper_lid)) / _EDGE, 0, 1)
             drawn = drawn * np.maximum(np.maximum(moved, skin_share), shape.eyeball) * (1 - self._rims)
         picture = _blend(_shaded(_blend(lid, below, upper_lid), shade), self.source, drawn)
-        eyeball = ((1 - upper_lid) * (1 - lower_lid) * shade * drawn)[self._opening].astype(np.float32, copy=False)
-        return _Lids(picture, np.dstack([eyeball] * 3))
+        return _Lids(picture, ((1 - upper_lid) * (1 - lower_lid) * shade * drawn)[self._opening])
 
     def _skin_share(self, edge: FloatArray, band: np.float32, blink: float) -> FloatArray:
         """Where the stretched lid is replaced by drawn skin: between the lash line and halfway to the brow."""
