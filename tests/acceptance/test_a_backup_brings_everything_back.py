@@ -1,7 +1,9 @@
 """`spark-avatar backup` beside a busy server, `restore` into an empty folder: tasks, videos, keys and links are there."""
 
+import io
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +22,11 @@ def command(data_dir: Path, *words: str, **settings: str) -> subprocess.Complete
     return subprocess.run(
         [sys.executable, "-m", "spark_avatar", *words], env=environment, capture_output=True, text=True, timeout=120
     )
+
+
+def unpack(backup: Path, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    subprocess.run(["tar", "-xf", str(backup), "-C", str(folder)], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -76,15 +83,27 @@ def test_the_restored_server_knows_it_all(backed_up: tuple[Path, str, dict], tmp
 
 
 def test_every_video_that_the_copied_database_names_is_in_the_backup(backed_up: tuple[Path, str, dict], tmp_path: Path) -> None:
-    with tarfile.open(backed_up[0]) as tar:
-        names = set(tar.getnames())
-        tar.extractall(tmp_path, filter="data")
+    unpack(backed_up[0], tmp_path)
     database = sqlite3.connect(tmp_path / "spark-avatar.sqlite3")
     rows = database.execute("SELECT outputs FROM tasks WHERE status = 'completed'").fetchall()
     database.close()
     keys = [output["key"] for (outputs,) in rows for output in json.loads(outputs)["content"]]
     assert keys
-    assert {f"files/{key}" for key in keys} <= names
+    assert all((tmp_path / "files" / key).is_file() for key in keys)
+
+
+@pytest.mark.parametrize("harm", ["../outside", "{}/outside", "link", "hard"])
+def test_a_backup_that_reaches_out_of_the_folder_is_refused(backed_up: tuple[Path, str, dict], tmp_path: Path, harm: str) -> None:
+    shutil.copy(backed_up[0], tmp_path / "harmful.tar")
+    member = tarfile.TarInfo(harm.format(tmp_path))
+    if harm in ("link", "hard"):
+        member.type = tarfile.SYMTYPE if harm == "link" else tarfile.LNKTYPE
+        member.linkname = "secret" if harm == "hard" else str(tmp_path)
+    with tarfile.open(tmp_path / "harmful.tar", "a") as tar:
+        tar.addfile(member, io.BytesIO())
+    refused = command(tmp_path / "data", "restore", str(tmp_path / "harmful.tar"))
+    assert (refused.returncode, "no backup" in refused.stderr) == (4, True)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["data", "harmful.tar"]
 
 
 def test_nothing_is_overwritten(backed_up: tuple[Path, str, dict], tmp_path: Path) -> None:
@@ -104,8 +123,7 @@ def test_half_a_backup_restores_nothing(backed_up: tuple[Path, str, dict], tmp_p
 
 
 def test_a_backup_of_a_later_release_is_refused(backed_up: tuple[Path, str, dict], tmp_path: Path) -> None:
-    with tarfile.open(backed_up[0]) as tar:
-        tar.extractall(tmp_path / "in", filter="data")
+    unpack(backed_up[0], tmp_path / "in")
     database = sqlite3.connect(tmp_path / "in" / "spark-avatar.sqlite3")
     with database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
