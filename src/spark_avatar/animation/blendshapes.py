@@ -27,15 +27,21 @@ LOWER_LIP_DROP: Final = 0.22
 # What the other shapes of the mouth do at full value, same unit. Names without a side are means of both:
 #   spread = min(mouthStretch + SMILE_SPREAD_SHARE mouthSmile, 1), purse = min(mouthPucker + mouthFunnel, 1)
 #   width of the mouth = MOUTH_SPREAD spread - MOUTH_PURSE purse
-#   raise of the corners = CORNER_PULL mouthSmile - CORNER_DROP mouthFrown
+#   raise of the corners = CORNER_PULL mouthSmile - CORNER_DROP mouthFrown - JAW_TAKES_CORNERS times the jaw's drop
+#   raise of the upper lip's outer edge = UPPER_LIP_RAISE mouthUpperUp - LIP_ROLL its roll - PURSE_LOWERS_LIP purse
 #   visible thickness of a lip = LIP_PUFF purse - LIP_ROLL max(its mouthRoll, mouthPress)
 MOUTH_SPREAD: Final = 0.15
 SMILE_SPREAD_SHARE: Final = 0.4
 MOUTH_PURSE: Final = 0.14
 CORNER_PULL: Final = 0.11
 CORNER_DROP: Final = 0.10
+JAW_TAKES_CORNERS: Final = 0.5
+"""In four filmed speakers the corners go down by 0.48, 0.48, 0.56 and 0.61 of the chin's drop (and up by a quarter of what the
+mouth widens)."""
 LIP_ROLL: Final = 0.05
 LIP_PUFF: Final = 0.03
+PURSE_LOWERS_LIP: Final = 0.02
+"""In the same films its outer edge goes down by 0.16 of what the mouth narrows."""
 
 
 def mouth_opening(blendshapes: FloatArray) -> Curve:

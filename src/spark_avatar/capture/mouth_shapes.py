@@ -10,11 +10,13 @@ from spark_avatar.animation.blendshapes import (
     CORNER_DROP,
     CORNER_PULL,
     JAW_OPEN_DROP,
+    JAW_TAKES_CORNERS,
     LIP_PUFF,
     LIP_ROLL,
     LOWER_LIP_DROP,
     MOUTH_PURSE,
     MOUTH_SPREAD,
+    PURSE_LOWERS_LIP,
     SMILE_SPREAD_SHARE,
     UPPER_LIP_RAISE,
 )
@@ -50,7 +52,8 @@ def mouth_blendshapes(motion: MouthMotion) -> dict[str, Curve]:
     The opening comes out exactly as far as the shapes reach; what the lower lip does follows from the opening, the jaw and
     the upper lip, as in a real mouth.
     """
-    corners = {"Right": motion.corner_right, "Left": motion.corner_left}
+    with_jaw = JAW_TAKES_CORNERS * np.clip(motion.jaw, 0, JAW_OPEN_DROP)
+    corners = {"Right": motion.corner_right + with_jaw, "Left": motion.corner_left + with_jaw}
     smile = {side: _share(corner, CORNER_PULL) for side, corner in corners.items()}
     both = (smile["Right"] + smile["Left"]) / 2
     # A smile takes the corners apart: what is too much of it is pursed away, what is missing stretched.
@@ -63,7 +66,7 @@ def mouth_blendshapes(motion: MouthMotion) -> dict[str, Curve]:
     roll_lower = np.minimum(_share(puff - motion.lower_thickness, LIP_ROLL), roll_upper)
     funnel = purse * _share(motion.open, FUNNELLED)
     shapes = {
-        **_opening(motion.jaw, motion.open, np.maximum(motion.upper_raise - upper_thickness, 0)),
+        **_opening(motion.jaw, motion.open, np.maximum(motion.upper_raise + LIP_ROLL * roll_upper + PURSE_LOWERS_LIP * purse, 0)),
         "mouthFunnel": funnel,
         "mouthPucker": purse - funnel,
         "mouthRollUpper": roll_upper,

@@ -119,6 +119,24 @@ def test_rounding_purses_and_spreading_stretches():
     assert shapes["mouthStretchLeft"][10] > 0.2 > 0.01 > shapes["mouthStretchLeft"][40]
 
 
+def test_rounded_lips_leave_the_opening_to_the_jaw_and_spread_ones_to_the_upper_lip():
+    half = np.full(100, 0.5)
+    manners = [made_features(2.0, open=half, **more) for more in ({"round": half}, {}, {"wide": 2 * half})]
+    rounded, plain, spread = (mouth(features) for features in manners)
+    for name, more, less in (("jawOpen", rounded, plain), ("jawOpen", plain, spread), ("mouthUpperUpLeft", spread, plain)):
+        assert more[name][25] > less[name][25] + 0.02
+    for features in manners:
+        np.testing.assert_allclose(opening(features), opening(manners[1]), atol=1e-6)
+
+
+def test_what_spreads_the_lips_raises_their_corners():
+    half = np.full(100, 0.5)
+    rounded, spread = (mouth(made_features(2.0, open=half, **more)) for more in ({"round": half}, {"wide": 2 * half}))
+    assert rounded["mouthFrownLeft"][25] > 0.1
+    assert spread["mouthSmileLeft"][25] > 0.1
+    assert rounded["mouthSmileLeft"][25] == spread["mouthFrownLeft"][25] == 0
+
+
 def test_the_lower_lip_rolls_to_the_teeth():
     shapes = mouth(made_features(2.0, open=np.full(100, 0.3), labiodental=bump(2.0, 1.0, 0.05)))
     assert shapes["mouthRollLower"][24:27].max() > 0.4

@@ -32,7 +32,8 @@ def known_track():
     put(["jawOpen"], 0.45 * talk)
     put(["mouthLowerDownLeft", "mouthLowerDownRight"], 0.25 * talk)
     put(["eyeBlinkLeft", "eyeBlinkRight"], np.exp(-(((TIMES[:, None] - [1.0, 2.6]) / 0.06) ** 2)).sum(axis=1))
-    rotation = np.stack([4 * np.sin(2 * np.pi * TIMES / 2), 2 * np.sin(2 * np.pi * TIMES / 1.3), np.zeros(COUNT)], axis=1)
+    # Filmed heads nod by 3.4 degrees (median standard deviation); of an opening mouth the mesh takes a degree for a nod.
+    rotation = np.stack([4 * np.sin(2 * np.pi * TIMES / 2), 4 * np.sin(2 * np.pi * TIMES / 1.3), np.zeros(COUNT)], axis=1)
     return AnimationTrack(
         RATE, shapes, rotation.astype(np.float32), np.zeros((COUNT, 3), np.float32), np.zeros(COUNT, np.float32)
     )
@@ -85,7 +86,7 @@ def test_every_blink_is_found_and_no_other(captured):
 
 def test_the_head_turns_as_it_did(captured):
     truth = known_track().head_rotation
-    for angle, least in ((0, 0.98), (1, 0.85)):
+    for angle, least in ((0, 0.98), (1, 0.9)):
         assert correlation(truth[:, angle], captured.head_rotation[:, angle]) > least
         assert 0.5 < captured.head_rotation[:, angle].std() / truth[:, angle].std() < 1.3
     assert np.abs(np.median(captured.head_rotation, axis=0)).max() < 0.1

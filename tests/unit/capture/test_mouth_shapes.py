@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spark_avatar.animation.blendshapes import BLENDSHAPES
+from spark_avatar.animation.blendshapes import BLENDSHAPES, JAW_TAKES_CORNERS
 from spark_avatar.animation.track import AnimationTrack
 from spark_avatar.capture.mouth_shapes import MouthMotion, mouth_blendshapes
 from spark_avatar.engines.portrait.controls import mouth_controls
@@ -35,12 +35,23 @@ def controls_of(**lengths):
     corner=st.floats(-0.08, 0.08),
 )
 def test_the_engine_does_what_was_measured(jaw, gap, raised, width, corner):
+    corner -= JAW_TAKES_CORNERS * jaw
     found = controls_of(jaw=jaw, open=gap, upper_raise=raised, width=width, corner_right=corner, corner_left=corner)
     np.testing.assert_allclose(found["open"], gap, atol=2e-3)
     np.testing.assert_allclose(found["width"], width, atol=1e-3)
     np.testing.assert_allclose(found["corner"], corner, atol=1e-3)
     if gap > 0.002:
         np.testing.assert_allclose(found["jaw"], jaw, atol=2e-3)
+
+
+def test_corners_that_go_down_with_the_jaw_do_not_frown():
+    motion = {name: np.zeros(1, np.float32) for name in MouthMotion.__dataclass_fields__}
+    lowered = np.float32([-JAW_TAKES_CORNERS * 0.1])
+    jaw, opening = np.float32([0.1]), np.float32([0.2])
+    shapes = mouth_blendshapes(
+        MouthMotion(**motion | {"jaw": jaw, "open": opening, "corner_right": lowered, "corner_left": lowered})
+    )
+    assert shapes["mouthFrownLeft"] + shapes["mouthFrownRight"] + shapes["mouthSmileLeft"] < 1e-6
 
 
 def test_closed_lips_with_a_dropped_jaw_stay_closed():

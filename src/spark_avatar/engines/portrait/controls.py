@@ -11,11 +11,13 @@ from spark_avatar.animation.blendshapes import (
     CORNER_DROP,
     CORNER_PULL,
     JAW_OPEN_DROP,
+    JAW_TAKES_CORNERS,
     LIP_PUFF,
     LIP_ROLL,
     LOWER_LIP_DROP,
     MOUTH_PURSE,
     MOUTH_SPREAD,
+    PURSE_LOWERS_LIP,
     SMILE_SPREAD_SHARE,
     UPPER_LIP_RAISE,
 )
@@ -135,15 +137,17 @@ def mouth_controls(track: AnimationTrack) -> FloatArray:
     opening = track.mouth_open
     jaw = JAW_OPEN_DROP * track.curve("jawOpen") * (1 - CLOSING_LIFTS_JAW * closing)
     raised = UPPER_LIP_RAISE * _both(track, "mouthUpperUp") * (1 - closing)
-    upper_thickness = LIP_PUFF * purse - LIP_ROLL * np.maximum(track.curve("mouthRollUpper"), press)
+    rolled = LIP_ROLL * np.maximum(track.curve("mouthRollUpper"), press)
+    upper_raise = raised - rolled - PURSE_LOWERS_LIP * purse
+    upper_thickness = LIP_PUFF * purse - rolled
     lower_thickness = LIP_PUFF * purse - LIP_ROLL * np.maximum(track.curve("mouthRollLower"), press)
     controls = {
         "jaw": jaw,
         "open": opening,
         "width": _widening(track),
-        "upper_raise": raised + upper_thickness,
-        "lower_drop": opening - jaw - raised + lower_thickness,
-        "corner": CORNER_PULL * _both(track, "mouthSmile") - CORNER_DROP * _both(track, "mouthFrown"),
+        "upper_raise": upper_raise,
+        "lower_drop": opening - jaw - upper_raise + upper_thickness + lower_thickness,
+        "corner": CORNER_PULL * _both(track, "mouthSmile") - CORNER_DROP * _both(track, "mouthFrown") - JAW_TAKES_CORNERS * jaw,
         "upper_thickness": upper_thickness,
         "lower_thickness": lower_thickness,
     }

@@ -12,15 +12,17 @@ from spark_avatar.animation.blendshapes import (
     CORNER_DROP,
     CORNER_PULL,
     JAW_OPEN_DROP,
+    JAW_TAKES_CORNERS,
     LIP_PUFF,
     LIP_ROLL,
     LOWER_LIP_DROP,
     MOUTH_PURSE,
     MOUTH_SPREAD,
+    PURSE_LOWERS_LIP,
     UPPER_LIP_RAISE,
 )
 from spark_avatar.animation.track import AnimationTrack
-from spark_avatar.engines.portrait.controls import MouthLimits, limited, mouth_controls, poses
+from spark_avatar.engines.portrait.controls import CLOSING_LIFTS_JAW, MouthLimits, limited, mouth_controls, poses
 from spark_avatar.engines.portrait.lip_space import CONTROLS, MouthControls, lip_space
 
 FREE = MouthLimits(gain=1.0, smile=0.0, upper_thickness=0.1, lower_thickness=0.14, width=0.56)
@@ -68,6 +70,9 @@ def test_shapes_of_the_skin_move_it(shape, motion):
         ({"mouthPucker": 0.6}, "width", -0.6 * MOUTH_PURSE),
         ({"mouthFunnel": 0.6}, "width", -0.6 * MOUTH_PURSE),
         ({"mouthPucker": 0.6, "mouthFunnel": 0.9}, "width", -MOUTH_PURSE),
+        ({"jawOpen": 0.5}, "corner", -JAW_TAKES_CORNERS * JAW_OPEN_DROP / 2),
+        ({"jawOpen": 0.5, "mouthClose": 1.0}, "corner", -JAW_TAKES_CORNERS * JAW_OPEN_DROP / 2 * (1 - CLOSING_LIFTS_JAW)),
+        ({"mouthPucker": 0.5}, "upper_raise", -0.5 * PURSE_LOWERS_LIP),
         ({"mouthSmile": 0.5}, "corner", 0.5 * CORNER_PULL),
         ({"mouthFrown": 0.5}, "corner", -0.5 * CORNER_DROP),
         ({"mouthRollLower": 0.5}, "lower_thickness", -0.5 * LIP_ROLL),
