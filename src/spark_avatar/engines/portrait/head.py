@@ -56,6 +56,9 @@ FADE_WITHOUT_MATTE: Final = (0.95, 2.1)
 NECK: Final = (-0.05, 1.15)
 """E below the chin over which the motion goes over to the shoulders."""
 SHOULDER_SHARE: Final = 0.04
+LEANING_SHARE: Final = 0.4
+"""Of the head's shift, where a matte keeps the background still: who leans takes the shoulders along (in three filmed speakers
+the upper torso sways by 0.4 to 1 of what the head does)."""
 BREATH_START: Final = (0.35, 1.5)
 """E below the chin over which breathing sets in."""
 EDGE_FADE: Final = 0.34
@@ -84,6 +87,10 @@ class HeadField:
     """0..1, share of the head's motion across the picture."""
     weight_y: FloatArray
     """The same down the picture."""
+    shift_x: FloatArray
+    """0..1, share of the head's shift across the picture, of which the shoulders have more."""
+    shift_y: FloatArray
+    """The same down the picture."""
     breath: FloatArray
     """Rise with a full breath, output pixels."""
 
@@ -96,13 +103,13 @@ class HeadField:
         across = (m[0, 0] - 1) * x
         across += m[0, 1] * y
         across += m[0, 2] * z
-        across += transform.shift[0]
         across *= self.weight_x
+        across += transform.shift[0] * self.shift_x
         down = m[1, 0] * x
         down += (m[1, 1] - 1) * y
         down += m[1, 2] * z
-        down += transform.shift[1]
         down *= self.weight_y
+        down += transform.shift[1] * self.shift_y
         if breath:
             down -= np.float32(breath) * self.breath
         if expression is not None:
@@ -189,10 +196,11 @@ class Head:
         x, y = lattice.nodes()
         eye_distance = np.float32(self._canvas.eye_distance)
         depth = self._depth_at(x, y)
-        weight_x, weight_y, breath = self._weights(x, y)
         pivot = self.pivot.astype(np.float32)
+        weight_x, weight_y, shift_x, shift_y, breath = self._weights(x, y)
+        lift = breath * np.float32(BREATH_LIFT) * eye_distance
         return HeadField(
-            x - pivot[0], y - pivot[1], depth - pivot[2], weight_x, weight_y, breath * np.float32(BREATH_LIFT) * eye_distance
+            x - pivot[0], y - pivot[1], depth - pivot[2], weight_x, weight_y, shift_x=shift_x, shift_y=shift_y, breath=lift
         )
 
     def _depth_samples(self) -> tuple[Points, Points]:
@@ -207,17 +215,21 @@ class Head:
             depths.append(self._back + (behind + chest * below) * eye_distance)
         return np.concatenate(sources), np.concatenate(depths)
 
-    def _weights(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Shares of the head's motion across and down the picture, and of breathing."""
+    def _weights(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, ...]:
+        """Shares of the head's turn and shift across and down the picture, and of breathing: as in `HeadField`."""
         outline, eye_distance = self._outline, self._canvas.eye_distance
         radius = outline.ellipse_radius(x, y, HEAD_SIDE, HEAD_HEIGHT, HEAD_RAISED)
         start, end = FADE_WITH_MATTE if self._has_matte else FADE_WITHOUT_MATTE
         _, v = outline.local(x, y, outline.centre)
         below_chin = (v - outline.chin) / eye_distance
-        weight = (1 - smoothstep(radius, start, end)) * (1 - (1 - SHOULDER_SHARE) * smoothstep(below_chin, *NECK))
+        head, shoulders = 1 - smoothstep(radius, start, end), smoothstep(below_chin, *NECK)
+        turning = head * (1 - (1 - SHOULDER_SHARE) * shoulders)
+        shifted = head * (1 - shoulders) + LEANING_SHARE * shoulders if self._has_matte else turning
         across, down = self._edge_fades(x, y)
         breath = smoothstep(below_chin, *BREATH_START) * down
-        return (weight * across).astype(np.float32), (weight * down).astype(np.float32), breath.astype(np.float32)
+        leaning = shifted * (1 - shoulders + shoulders * down)  # from the hips: nothing slides along the lower edge
+        weights = (turning * across, turning * down, leaning * across, leaning * down, breath)
+        return tuple(weight.astype(np.float32) for weight in weights)
 
     def _edge_fades(self, x: FloatArray, y: FloatArray) -> tuple[Array, Array]:
         """Factors that still the motion across and down the picture towards the window's edges.

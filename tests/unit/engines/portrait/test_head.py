@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from spark_avatar.engines.portrait.head import LEANING_SHARE
 from spark_avatar.engines.portrait.portrait_rig import build_rig
 from spark_avatar.engines.portrait.warp import determinant
-from spark_avatar.face.landmarks import OUTER_EYE_CORNERS
+from spark_avatar.face.landmarks import CHIN, OUTER_EYE_CORNERS
 
 NOSE_TIP, NOSE_ROOT = 1, 168
 STILL = np.zeros(3, np.float32)
@@ -94,3 +95,17 @@ def test_what_lies_at_the_pictures_edge_slides_along_it_and_never_off_it(cropped
     edge = (np.abs(x) <= rig.body_lattice.step / 2) & (np.abs(y - rig.canvas.points[33, 1]) < 20)
     assert np.abs(moved[edge][:, 1]).min() > 3
     assert np.abs(moved[edge][:, 0]).max() < 0.35 * np.abs(moved[..., 0]).max()
+
+
+@pytest.mark.parametrize(("matte", "share"), [(True, LEANING_SHARE), (False, 0.0)])
+def test_who_leans_takes_the_shoulders_along_and_not_the_pictures_lower_edge(astronaut, matte, share):
+    face = astronaut if matte else replace(astronaut, matte=None)
+    rig = build_rig(face, (512, 512))
+    moved = rig.body.displacement(rig.head.transform(STILL, np.float32([0.05, 0, 0])), 0.0, None)
+    middle = round((rig.canvas.points[NOSE_TIP, 0] - rig.body_lattice.left) / rig.body_lattice.step)
+    chin, nose = ((rig.canvas.points[point, 1] - rig.body_lattice.top) / rig.body_lattice.step for point in (CHIN, NOSE_TIP))
+    below = round(chin + 1.3 * rig.canvas.eye_distance / rig.body_lattice.step)
+    shift = 0.05 * rig.canvas.eye_distance
+    assert moved[round(nose), middle, 0] == pytest.approx(shift, rel=0.02)
+    assert moved[below, middle, 0] == pytest.approx(share * shift, abs=0.06 * shift)
+    assert abs(moved[-2, middle, 0]) < 0.1 * shift
