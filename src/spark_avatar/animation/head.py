@@ -46,8 +46,8 @@ _SETTLE_SECONDS: Final = (0.22, 0.5)
 _ASKING_DEGREES: Final = (-1.6, 2.2)
 """Pitch and roll."""
 
-# Standard deviation of the shift in E, and how far down a nod of a degree takes the head. Within two seconds filmed heads shift by
-# 0.028-0.17 across, 0.017-0.11 down and 0.029-0.15 in depth, and go down by 0.004-0.010 per degree of a nod.
+# Standard deviation of the shift in E, and how far down a nod of a degree takes the head. Within two seconds filmed heads shift
+# by 0.028-0.17 across, 0.017-0.11 down and 0.029-0.15 in depth, and go down by 0.004-0.010 per degree of a nod.
 _SWAY: Final = (0.024, 0.010, 0.030)
 _SWAY_SECONDS: Final = 1.1
 _NOD_LOWERS: Final = 0.005

@@ -70,6 +70,10 @@ lip is stretched thin."""
 WIDE_GAPS: Final = (0.10, 0.30)
 """E: from the one to the other."""
 
+CORNERS_BACK: Final = 0.25
+"""Of the jaw's way up that the corners come back with it: half of what they go down with a jaw in speech, as those of a mouth
+that stands wide open hang no lower."""
+
 ROW_SHARES: Final = (0.85, 0.60, 0.45)
 """How much of the inner lip's closing residual the rows further out take along."""
 
@@ -258,7 +262,7 @@ def _closing(canvas: Canvas, snapped: Points, down: Points, gap: float, is_open:
             upper_thickness=thickened,
             lower_drop=-dropped,
             width=-0.06 * grin,
-            corner=-0.02 * grin,
+            corner=CORNERS_BACK * jaw - 0.02 * grin,
         )
         natural = natural_displacement(canvas, controls)
     closing = natural.copy()
