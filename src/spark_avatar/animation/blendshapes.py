@@ -35,13 +35,13 @@ SMILE_SPREAD_SHARE: Final = 0.4
 MOUTH_PURSE: Final = 0.14
 CORNER_PULL: Final = 0.11
 CORNER_DROP: Final = 0.10
-JAW_TAKES_CORNERS: Final = 0.5
-"""In four filmed speakers the corners go down by 0.48, 0.48, 0.56 and 0.61 of the chin's drop (and up by a quarter of what the
-mouth widens)."""
+JAW_TAKES_CORNERS: Final = 0.37
+"""In four filmed speakers the corners go down by 0.15 to 0.57 of what the chin does, by optical flow, and up by a quarter of what
+the mouth widens."""
 LIP_ROLL: Final = 0.05
 LIP_PUFF: Final = 0.03
 PURSE_LOWERS_LIP: Final = 0.02
-"""In the same films its outer edge goes down by 0.16 of what the mouth narrows."""
+"""In the same films the upper lip's outer edge goes down by 0.16 of what the mouth narrows."""
 
 
 def mouth_opening(blendshapes: FloatArray) -> Curve:

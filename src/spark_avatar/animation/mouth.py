@@ -49,11 +49,12 @@ _PER_DB: Final = 0.01
 _PASSAGE_SHARE: Final = 0.3
 _PASSAGE_RANGE_DB: Final = 10.0
 
-# Who opens the mouth, and by how much of what it widens the jaw opens it less and the upper lip more: in filmed speech (the
-# engine's controls of four speakers, regressed on gap and width) 0.49 and -0.27, 0.10 and 0.16; the lower lip does the rest.
-_JAW_SHARE: Final = 0.50
+# Who opens the mouth, and by how much of what it widens the jaw opens it less and the upper lip more, by four filmed speakers:
+# the engine's controls, regressed on gap and width (upper lip 0.10 and 0.16, jaw -0.27), and optical flow, in which the chin goes
+# down by 0.65 to 0.86 of what the lower lip does (ours by 0.66 to 0.70). The lower lip does the rest.
+_JAW_SHARE: Final = 0.65
 _JAW_BY_WIDTH: Final = -0.27
-_JAW_RANGE: Final = (0.35, 0.8)  # of the gap
+_JAW_RANGE: Final = (0.45, 0.9)  # of the gap
 _UPPER_SHARE: Final = 0.10
 _UPPER_BY_SPREAD: Final = 0.16
 

@@ -10,7 +10,9 @@ import skimage.data
 from spark_avatar.animation.blendshapes import BLENDSHAPES
 from spark_avatar.animation.track import AnimationTrack
 from spark_avatar.capture.capture import capture_track
+from spark_avatar.engines.portrait.controls import mouth_controls
 from spark_avatar.engines.portrait.frames import frames
+from spark_avatar.engines.portrait.lip_space import CONTROLS
 from spark_avatar.engines.portrait.portrait_rig import build_rig
 from spark_avatar.errors import FaceNotFound, InputError
 from spark_avatar.face.analyzer import FaceAnalyzer
@@ -67,6 +69,12 @@ def test_the_mouth_opens_when_and_as_far_as_it_did(captured):
     assert len(captured) == COUNT
     assert captured.frame_rate == RATE
     assert correlation(asked, found) >= 0.97
+    assert 0.85 <= found.std() / asked.std() <= 1.15
+
+
+def test_the_jaw_drops_as_far_as_it_did(captured):
+    asked, found = (mouth_controls(track)[:, CONTROLS.index("jaw")] for track in (known_track(), captured))
+    assert correlation(asked, found) >= 0.95
     assert 0.85 <= found.std() / asked.std() <= 1.15
 
 
