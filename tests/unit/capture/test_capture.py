@@ -35,6 +35,12 @@ def known_track():
     put(["mouthLowerDownLeft", "mouthLowerDownRight"], 0.25 * talk)
     put(["eyeBlinkLeft", "eyeBlinkRight"], np.exp(-(((TIMES[:, None] - [1.0, 2.6]) / 0.06) ** 2)).sum(axis=1))
     # Filmed heads nod by 3.4 degrees (median standard deviation); of an opening mouth the mesh takes a degree for a nod.
+    brows = 0.6 * np.sin(2 * np.pi * TIMES / 2.2)
+    put(["browInnerUp", "browOuterUpLeft", "browOuterUpRight"], np.clip(brows, 0, 1))
+    put(["browDownLeft", "browDownRight"], np.clip(-brows, 0, 1))
+    look = 0.4 * np.sin(2 * np.pi * TIMES / 1.4)
+    put(["eyeLookOutLeft", "eyeLookInRight"], np.clip(look, 0, 1))
+    put(["eyeLookInLeft", "eyeLookOutRight"], np.clip(-look, 0, 1))
     rotation = np.stack([4 * np.sin(2 * np.pi * TIMES / 2), 4 * np.sin(2 * np.pi * TIMES / 1.3), np.zeros(COUNT)], axis=1)
     return AnimationTrack(
         RATE, shapes, rotation.astype(np.float32), np.zeros((COUNT, 3), np.float32), np.zeros(COUNT, np.float32)
@@ -90,6 +96,16 @@ def test_every_blink_is_found_and_no_other(captured):
         starts = np.flatnonzero(np.diff(shut.astype(int)) > 0)
         assert len(starts) == 2
         np.testing.assert_allclose(starts / 25, [1.0, 2.6], atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("there", "back"),
+    [(("browOuterUpLeft", "browOuterUpRight"), ("browDownLeft", "browDownRight")), (("eyeLookOutLeft",), ("eyeLookInLeft",))],
+)
+def test_brows_and_eyes_move_as_far_as_they_did(captured, there, back):
+    asked, found = (sum(map(track.curve, there)) - sum(map(track.curve, back)) for track in (known_track(), captured))
+    assert correlation(asked, found) > 0.9
+    assert 0.7 < found.std() / asked.std() < 1.3
 
 
 def test_the_head_turns_as_it_did(captured):
