@@ -52,6 +52,7 @@ def mouth_blendshapes(motion: MouthMotion) -> dict[str, Curve]:
     The opening comes out exactly as far as the shapes reach; what the lower lip does follows from the opening, the jaw and
     the upper lip, as in a real mouth.
     """
+    # What the engine takes the corners down with the jaw is no frown.
     with_jaw = JAW_TAKES_CORNERS * np.clip(motion.jaw, 0, JAW_OPEN_DROP)
     corners = {"Right": motion.corner_right + with_jaw, "Left": motion.corner_left + with_jaw}
     smile = {side: _share(corner, CORNER_PULL) for side, corner in corners.items()}

@@ -198,9 +198,15 @@ class Head:
         depth = self._depth_at(x, y)
         pivot = self.pivot.astype(np.float32)
         weight_x, weight_y, shift_x, shift_y, breath = self._weights(x, y)
-        lift = breath * np.float32(BREATH_LIFT) * eye_distance
         return HeadField(
-            x - pivot[0], y - pivot[1], depth - pivot[2], weight_x, weight_y, shift_x=shift_x, shift_y=shift_y, breath=lift
+            x=x - pivot[0],
+            y=y - pivot[1],
+            z=depth - pivot[2],
+            weight_x=weight_x,
+            weight_y=weight_y,
+            shift_x=shift_x,
+            shift_y=shift_y,
+            breath=breath * np.float32(BREATH_LIFT) * eye_distance,
         )
 
     def _depth_samples(self) -> tuple[Points, Points]:

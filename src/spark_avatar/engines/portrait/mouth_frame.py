@@ -71,8 +71,8 @@ WIDE_GAPS: Final = (0.10, 0.30)
 """E: from the one to the other."""
 
 CORNERS_BACK: Final = 0.25
-"""Of the jaw's way up that the corners come back with it: half of what they go down with a jaw in speech, as those of a mouth
-that stands wide open hang no lower."""
+"""Of the jaw's way up that the corners come back with it: less than they go down with a jaw in speech, as those of a mouth that
+stands wide open hang no lower."""
 
 ROW_SHARES: Final = (0.85, 0.60, 0.45)
 """How much of the inner lip's closing residual the rows further out take along."""
