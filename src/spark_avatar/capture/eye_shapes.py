@@ -19,11 +19,13 @@ DISTURBED: Final = 0.35
 """A blink beyond which the irises can't be measured."""
 BLINK_MARGIN: Final = 2
 """Frames around a blink that are disturbed too."""
-BROW_READ: Final = 0.5
+BROWS_AT_REST: Final = 0.25
+"""Quantile of a brow's height at which it rests: who speaks raises the brows now and then, and hardly frowns."""
+BROW_READ: Final = 0.6
 IRIS_READ: Final = (0.55, 0.35)
 """Shares of a rise of the brows and of a look (across, down) that count as whole. The mesh, which was trained to be likely, reads
-0.35 to 0.61, 0.42 to 0.63 and 0.16 to 0.30 of them on portraits that are known to move so; of looks down, where lids come in
-between, more would amplify its noise."""
+0.35 to 0.61, 0.42 to 0.63 and 0.16 to 0.30 of them on portraits that are known to move so; of brows, which it lowers in some nods,
+and of looks down, where lids come in between, more would amplify its noise."""
 
 
 def blink(openness: Curve) -> Curve:
@@ -36,11 +38,11 @@ def blink(openness: Curve) -> Curve:
 
 def brow_blendshapes(right: Curve, left: Curve, inner: Curve) -> dict[str, Curve]:
     """Blendshapes of the rises of both outer brows and of the inner ends over the eyes, E."""
-    full = BROW_READ * BROW_RAISE
-    rises = {"Right": _from_median(right) / full, "Left": _from_median(left) / full}
+    right, left, inner = ((rise - np.quantile(rise, BROWS_AT_REST)) / (BROW_READ * BROW_RAISE) for rise in (right, left, inner))
+    rises = {"Right": right, "Left": left}
     mean = (rises["Right"] + rises["Left"]) / 2
     outer = {side: np.clip(rise, 0, 1) for side, rise in rises.items()}
-    beyond = _from_median(inner) / full - mean + (outer["Right"] + outer["Left"]) / 2
+    beyond = inner - mean + (outer["Right"] + outer["Left"]) / 2
     shapes = {"browInnerUp": np.clip(beyond, 0, 1)}
     for side, rise in rises.items():
         shapes |= {f"browOuterUp{side}": outer[side], f"browDown{side}": np.clip(-rise / BROW_DOWN, 0, 1)}
