@@ -24,7 +24,7 @@ BROWS_AT_REST: Final = 0.25
 BROW_READ: Final = 0.6
 IRIS_READ: Final = (0.55, 0.35)
 """Shares of a rise of the brows and of a look (across, down) that count as whole. The mesh, which was trained to be likely, reads
-0.35 to 0.61, 0.42 to 0.63 and 0.16 to 0.30 of them on portraits that are known to move so; of brows, which it lowers in some nods,
+0.35 to 0.61, 0.42 to 0.63 and 0.16 to 0.30 of them on portraits that are known to move so; of brows, which it lowers in nods,
 and of looks down, where lids come in between, more would amplify its noise."""
 
 
