@@ -161,12 +161,17 @@ class RabbitServer:
                 [RABBITMQ], env=self._environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
             )
         eventually(lambda: answers(self.port), "RabbitMQ accepts connections")
+        # It may be another's that answers, or one that is not ready for queues yet: the node itself knows.
+        self._control("await_startup")
 
     def says(self, what: str, *columns: str) -> list[dict[str, Any]]:
         """What the broker itself knows of its `queues`, `channels` or `consumers`, as `rabbitmqctl list_...` tells it."""
-        command = [RABBITMQ.with_name("rabbitmqctl"), "--quiet", "--formatter", "json", f"list_{what}", *columns]
+        return list(json.loads(self._control("--formatter", "json", f"list_{what}", *columns)))
+
+    def _control(self, *words: str) -> str:
+        command = [RABBITMQ.with_name("rabbitmqctl"), "--quiet", *words]
         told = subprocess.run(command, env=self._environment, check=True, capture_output=True, text=True, timeout=PATIENCE)
-        return list(json.loads(told.stdout))
+        return told.stdout
 
     def queue(self, name: str, *columns: str) -> dict[str, Any]:
         """What it knows of one queue."""
