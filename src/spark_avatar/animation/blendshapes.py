@@ -36,8 +36,7 @@ MOUTH_PURSE: Final = 0.14
 CORNER_PULL: Final = 0.11
 CORNER_DROP: Final = 0.10
 JAW_TAKES_CORNERS: Final = 0.37
-"""In four filmed speakers the corners go down by 0.15 to 0.57 of what the chin does, by optical flow, and up by a quarter of what
-the mouth widens."""
+"""In four filmed speakers the corners go down by 0.15 to 0.57 of what the chin does, by optical flow."""
 LIP_ROLL: Final = 0.05
 LIP_PUFF: Final = 0.03
 PURSE_LOWERS_LIP: Final = 0.02

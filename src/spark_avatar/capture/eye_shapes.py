@@ -40,9 +40,8 @@ def brow_blendshapes(right: Curve, left: Curve, inner: Curve) -> dict[str, Curve
     """Blendshapes of the rises of both outer brows and of the inner ends over the eyes, E."""
     right, left, inner = ((rise - np.quantile(rise, BROWS_AT_REST)) / (BROW_READ * BROW_RAISE) for rise in (right, left, inner))
     rises = {"Right": right, "Left": left}
-    mean = (rises["Right"] + rises["Left"]) / 2
     outer = {side: np.clip(rise, 0, 1) for side, rise in rises.items()}
-    beyond = inner - mean + (outer["Right"] + outer["Left"]) / 2
+    beyond = inner + (outer["Right"] - right + outer["Left"] - left) / 2
     shapes = {"browInnerUp": np.clip(beyond, 0, 1)}
     for side, rise in rises.items():
         shapes |= {f"browOuterUp{side}": outer[side], f"browDown{side}": np.clip(-rise / BROW_DOWN, 0, 1)}

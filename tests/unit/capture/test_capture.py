@@ -34,13 +34,13 @@ def known_track():
     put(["jawOpen"], 0.45 * talk)
     put(["mouthLowerDownLeft", "mouthLowerDownRight"], 0.25 * talk)
     put(["eyeBlinkLeft", "eyeBlinkRight"], np.exp(-(((TIMES[:, None] - [1.0, 2.6]) / 0.06) ** 2)).sum(axis=1))
-    # Filmed heads nod by 3.4 degrees (median standard deviation); of an opening mouth the mesh takes a degree for a nod.
     brows = 0.6 * np.sin(2 * np.pi * TIMES / 2.2)
     put(["browInnerUp", "browOuterUpLeft", "browOuterUpRight"], np.clip(brows, 0, 1))
     put(["browDownLeft", "browDownRight"], np.clip(-brows, 0, 1))
     look = 0.4 * np.sin(2 * np.pi * TIMES / 1.4)
     put(["eyeLookOutLeft", "eyeLookInRight"], np.clip(look, 0, 1))
     put(["eyeLookInLeft", "eyeLookOutRight"], np.clip(-look, 0, 1))
+    # Filmed heads nod by 3.4 degrees (median standard deviation); of an opening mouth the mesh takes a degree for a nod.
     rotation = np.stack([4 * np.sin(2 * np.pi * TIMES / 2), 4 * np.sin(2 * np.pi * TIMES / 1.3), np.zeros(COUNT)], axis=1)
     return AnimationTrack(
         RATE, shapes, rotation.astype(np.float32), np.zeros((COUNT, 3), np.float32), np.zeros(COUNT, np.float32)
