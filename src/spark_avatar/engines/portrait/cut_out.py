@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_avatar.engines.portrait.background import fill_smoothly
 from spark_avatar.engines.portrait.picture_traits import smoothstep
 from spark_avatar.engines.portrait.sampling import resized, sample
 from spark_avatar.media.arrays import FloatArray, Matte, RGBImage
@@ -97,8 +96,8 @@ class _Side:
         near = (2 * max(2, round(NEIGHBOURHOOD * eye_distance * self._scale)) + 1,) * 2
         counted = np.maximum(cv2.blur(surely, near), 1e-4)[..., None]
         mean = cv2.blur(small * surely[..., None], near) / counted
-        self._mean = fill_smoothly(small, surely)
-        self._variance = fill_smoothly(((small - mean) ** 2).astype(np.float32), surely)
+        self._mean = _fill_smoothly(small, surely)
+        self._variance = _fill_smoothly(((small - mean) ** 2).astype(np.float32), surely)
 
     def at(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
         """Mean and variance at n pixels of the picture, (n, 3) each."""
@@ -113,3 +112,23 @@ class _Side:
     def continued(self, shape: tuple[int, ...]) -> RGBImage:
         """The mean at the size of the picture."""
         return resized(np.clip(self._mean + 0.5, 0, 255).astype(np.uint8), (shape[1], shape[0]))
+
+
+def _fill_smoothly(values: FloatArray, known: FloatArray) -> FloatArray:
+    """Fills unknown pixels smoothly from the known ones around them (Gortler et al., The Lumigraph, 1996).
+
+    `values` is (height, width, 3), `known` (height, width) with 1 where they hold. Coarser and coarser means of what is known
+    fill what finer ones leave open.
+    """
+    height, width = known.shape
+    if min(height, width) <= 2:
+        mean = (values * known[..., None]).sum(axis=(0, 1)) / max(float(known.sum()), 1e-6)
+        filled: FloatArray = np.where(known[..., None] > 0, values, mean).astype(np.float32)
+        return filled
+    half = ((width + 1) // 2, (height + 1) // 2)
+    weight = resized(known, half, cv2.INTER_AREA)
+    sums = resized(values * known[..., None], half, cv2.INTER_AREA)
+    coarse = _fill_smoothly(sums / np.maximum(weight, 1e-6)[..., None], np.minimum(1, weight * 4))
+    fill = cv2.GaussianBlur(resized(coarse, (width, height)), (0, 0), 1.0).astype(np.float32, copy=False)
+    shares = known[..., None]
+    return fill + (values - fill) * shares

@@ -11,7 +11,7 @@ import numpy as np
 from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE, Canvas
 from spark_avatar.engines.portrait.eye_shape import EyeShape, corner_fade, measure_eye
 from spark_avatar.engines.portrait.eyelid_skin import GRAIN_DEPTH, GRAIN_START, EyelidSkin, lid_colour, take_eyelid_skin
-from spark_avatar.engines.portrait.glasses import find_rims, wears_glasses
+from spark_avatar.engines.portrait.glasses import find_rims, hide_eyes, wears_glasses
 from spark_avatar.engines.portrait.picture_traits import blur_sigma, luma, smoothstep
 from spark_avatar.face.landmarks import LEFT_EYE, RIGHT_EYE
 from spark_avatar.media.arrays import FloatArray, RGBImage
@@ -230,15 +230,16 @@ class EyePatch:
         return np.float32(np.hypot(0.008 * self.shape.eye_distance + 0.5, self._softness))
 
 
-def build_eyes(canvas: Canvas) -> tuple[EyePatch, EyePatch]:
-    """The eyes of a portrait: the subject's right one, the left one."""
+def build_eyes(canvas: Canvas) -> tuple[EyePatch, ...]:
+    """The eyes of a portrait: the subject's right one, the left one; none behind dark glasses."""
+    if hide_eyes(canvas):
+        return ()
     glasses = wears_glasses(canvas)
     softness = blur_sigma(canvas) * TEXTURE_SCALE
-    right, left = (_build_eye(canvas, measure_eye(canvas, marks), glasses, softness) for marks in (RIGHT_EYE, LEFT_EYE))
-    return right, left
+    return tuple(_build_eye(canvas, measure_eye(canvas, marks), glasses, softness) for marks in (RIGHT_EYE, LEFT_EYE))
 
 
-def eye_whites_luma(eyes: tuple[EyePatch, EyePatch]) -> float | None:
+def eye_whites_luma(eyes: tuple[EyePatch, ...]) -> float | None:
     """How bright the whites of the eyes are, 0..255; None where too little of them is seen."""
     samples = []
     for eye in eyes:
@@ -247,7 +248,7 @@ def eye_whites_luma(eyes: tuple[EyePatch, EyePatch]) -> float | None:
         white = (depth > 0.25) & (depth < 0.8) & (shape.height > 1)
         white &= (shape.from_iris > 1.25) & (shape.beyond < -0.08 * shape.width)
         samples.append(luma(eye.source[white]))
-    whites = np.concatenate(samples)
+    whites = np.concatenate(samples) if samples else np.empty(0)
     return float(np.percentile(whites, 80)) if len(whites) > 20 else None
 
 

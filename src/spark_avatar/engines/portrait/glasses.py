@@ -1,4 +1,4 @@
-"""Whether somebody wears glasses, and where their rims are."""
+"""Whether somebody wears glasses, where their rims are, and whether eyes are seen through them."""
 
 import cv2
 import numpy as np
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from spark_avatar.engines.portrait.canvas import Canvas
 from spark_avatar.engines.portrait.eye_shape import EyeShape
-from spark_avatar.engines.portrait.picture_traits import disc, luma
+from spark_avatar.engines.portrait.picture_traits import disc, luma, patch_median
 from spark_avatar.face.landmarks import OUTER_EYE_CORNERS
 from spark_avatar.media.arrays import FloatArray, RGBImage
 
@@ -18,6 +18,11 @@ _WIRE, _FRAME = 0.045, 0.10  # E across at most
 _WIRE_DARKNESS, _FRAME_DARKNESS = 0.35, 0.65  # share of the surroundings' brightness
 _MARGIN = 0.015  # E, across the margin that is kept around a rim
 _SOFT_EDGE = 0.03  # E, across the middle of a rim and its soft edges
+_CHEEKS, _FOREHEAD = (50, 280, 205, 425, 101, 330), (151, 108, 337, 9)
+_AROUND_EYES = ((223, 222, 224), (230, 229, 231), (443, 442, 444), (450, 449, 451))
+_LENS = (
+    0.5  # sunglasses 0.35 to 0.42 all around; of 32 faces without, deep sockets have 0.16 above, and 0.57 below one eye at least
+)
 
 
 def wears_glasses(canvas: Canvas) -> bool:
@@ -33,6 +38,16 @@ def wears_glasses(canvas: Canvas) -> bool:
     lines = cv2.morphologyEx(root, cv2.MORPH_BLACKHAT, np.ones((int(0.12 * E) | 1, 1), np.uint8))
     across = lines[:, int(0.10 * E) : int(0.22 * E)].max(0)
     return bool(np.median(across) / max(float(root.mean()), 30.0) > _GLASSES)
+
+
+def hide_eyes(canvas: Canvas) -> bool:
+    """Lenses too dark to look through: above and below both eyes there is no skin as bright as half of the face's."""
+    face = min(_brightness(canvas, points) for points in (_CHEEKS, _FOREHEAD))
+    return all(_brightness(canvas, points) < _LENS * face for points in _AROUND_EYES)
+
+
+def _brightness(canvas: Canvas, points: tuple[int, ...]) -> float:
+    return float(luma(patch_median(canvas, canvas.points[list(points)], 0.02 * canvas.eye_distance)))
 
 
 def find_rims(patch: RGBImage, shape: EyeShape) -> FloatArray:

@@ -10,6 +10,7 @@ import numpy as np
 from spark_avatar.engines.portrait.canvas import Canvas
 from spark_avatar.engines.portrait.curves import Array, smoothstep
 from spark_avatar.engines.portrait.outline import FACE_SIDES, FaceOutline
+from spark_avatar.engines.portrait.sampling import sample
 from spark_avatar.engines.portrait.thin_plate import ThinPlateSpline
 from spark_avatar.engines.portrait.warp import Lattice, determinant
 from spark_avatar.media.arrays import FloatArray, Points
@@ -41,13 +42,15 @@ LIMIT_STEP: Final = 0.88
 LEAST_AREA: Final = 0.2
 MOST_AREA: Final = 1.75
 """How much smaller and larger a turn may make any part of the head."""
+PERSON_FOLLOWS: Final = 0.95
+"""Where the picture goes along that much the person is; the background may be stretched further."""
 TEST_NODES: Final = 33
 """Nodes per E at which that is tested."""
 MOST_SHIFT: Final = 0.08
 """Limit of each added translation in E."""
 
-# The head with its hair moves fully inside an ellipse around the face; from there to the outer radius motion fades. A matte
-# keeps the background still, so that the fade may be wide; without one the background moves along and the fade is narrow.
+# The head with its hair moves fully inside an ellipse around the face; from there to the outer radius motion fades. Where a
+# matte tells what is background the fade may be wide; without one the background moves along and the fade is narrow.
 HEAD_SIDE: Final = 0.22
 HEAD_HEIGHT: Final = 0.38
 HEAD_RAISED: Final = 0.28
@@ -122,8 +125,9 @@ class HeadField:
 class Head:
     """The head of one portrait."""
 
-    def __init__(self, canvas: Canvas, outline: FaceOutline, frame_size: tuple[int, int], has_matte: bool) -> None:
-        self._canvas, self._outline, self._has_matte = canvas, outline, has_matte
+    def __init__(self, canvas: Canvas, outline: FaceOutline, frame_size: tuple[int, int], follows: FloatArray | None) -> None:
+        """`follows` as of `rim.following`, where the portrait's own background is kept."""
+        self._canvas, self._outline, self._follows = canvas, outline, follows
         self._frame_size = frame_size
         points, eye_distance = canvas.points, canvas.eye_distance
         ears = points[list(FACE_SIDES)]
@@ -168,6 +172,8 @@ class Head:
         _, v = outline.local(x, y, outline.centre)
         width, height = self._canvas.size
         watched = head & (v < outline.chin) & (x >= 0) & (y >= 0) & (x < width) & (y < height)
+        if self._follows is not None:
+            watched &= sample(self._follows, np.dstack([x, y])) > PERSON_FOLLOWS
         field, still = self.field(lattice), np.zeros(3, np.float32)
 
         def bears(axis: int, angle: float) -> bool:
@@ -225,14 +231,17 @@ class Head:
         """Shares of the head's turn and shift across and down the picture, and of breathing: as in `HeadField`."""
         outline, eye_distance = self._outline, self._canvas.eye_distance
         radius = outline.ellipse_radius(x, y, HEAD_SIDE, HEAD_HEIGHT, HEAD_RAISED)
-        start, end = FADE_WITH_MATTE if self._has_matte else FADE_WITHOUT_MATTE
+        start, end = FADE_WITH_MATTE if self._canvas.matte is not None else FADE_WITHOUT_MATTE
         _, v = outline.local(x, y, outline.centre)
         below_chin = (v - outline.chin) / eye_distance
         head, shoulders = 1 - smoothstep(radius, start, end), smoothstep(below_chin, *NECK)
         turning = head * (1 - (1 - SHOULDER_SHARE) * shoulders)
-        shifted = head * (1 - shoulders) + LEANING_SHARE * shoulders if self._has_matte else turning
+        shifted = head * (1 - shoulders) + LEANING_SHARE * shoulders if self._canvas.matte is not None else turning
         across, down = self._edge_fades(x, y)
         breath = smoothstep(below_chin, *BREATH_START) * down
+        if self._follows is not None:
+            follows = sample(self._follows, np.dstack([x, y]))
+            turning, shifted, breath = turning * follows, shifted * follows, breath * follows
         leaning = shifted * (1 - shoulders + shoulders * down)  # from the hips: nothing slides along the lower edge
         weights = (turning * across, turning * down, leaning * across, leaning * down, breath)
         return tuple(weight.astype(np.float32) for weight in weights)

@@ -1,12 +1,11 @@
 """Everything that is computed once for a portrait at one size."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Final
 
 import numpy as np
 
-from spark_avatar.engines.portrait.background import Background, build_background
 from spark_avatar.engines.portrait.canvas import Canvas, MouthFrame
 from spark_avatar.engines.portrait.controls import MouthLimits
 from spark_avatar.engines.portrait.expression import FADE_MARGINS, ExpressionBasis, below_line, build_expression
@@ -18,9 +17,10 @@ from spark_avatar.engines.portrait.mouth_frame import build_mouth_frame
 from spark_avatar.engines.portrait.mouth_interior import MouthInterior, build_interior
 from spark_avatar.engines.portrait.mouth_relief import MouthRelief, build_relief
 from spark_avatar.engines.portrait.outline import FaceOutline, face_outline
+from spark_avatar.engines.portrait.rim import at_nodes, following, moving
 from spark_avatar.engines.portrait.sampling import Bytes
-from spark_avatar.engines.portrait.setting import Backdrop, before
-from spark_avatar.engines.portrait.tiles import SHARES, Drawing, drawings, whole_window
+from spark_avatar.engines.portrait.setting import Backdrop, Background, before
+from spark_avatar.engines.portrait.tiles import SHARES, Drawing, drawings, moving_parts
 from spark_avatar.engines.portrait.warp import Lattice
 from spark_avatar.face.rig import FaceRig
 from spark_avatar.media.arrays import Box, FloatArray, Points
@@ -63,7 +63,8 @@ class PortraitRig:
     layers: LipLayers
     interior: MouthInterior
     relief: MouthRelief
-    eyes: tuple[EyePatch, EyePatch]
+    eyes: tuple[EyePatch, ...]
+    """The right one and the left one, or none where dark glasses hide them."""
     limits: MouthLimits
     drawings: tuple[Drawing, ...]
     """The window's parts by the work that they need, for growing reaches. Nothing else ever changes."""
@@ -84,10 +85,14 @@ def build_rig(face: FaceRig, size: tuple[int, int], backdrop: Backdrop | None = 
     body_step = max(step, round(BODY_STEP * np.sqrt(canvas.eye_distance)))
     body_lattice = Lattice.covering((0, 0, *canvas.size), body_step)
     face_lattice, lip_lattice = Lattice.covering(wide_face_box, step), Lattice.covering(lip_box, step)
-    background = build_background(canvas) if scene is None else scene.background
-    head = Head(canvas, outline, size, background is not None)
+    follows = following(canvas) if scene is None else None
+    background = None if scene is None else scene.background
+    head = Head(canvas, outline, size, follows)
     body = head.field(body_lattice)
     expression = build_expression(canvas, mouth, outline, face_lattice, lip_lattice)
+    if follows is not None:
+        upper = expression.upper * at_nodes(follows, face_lattice)
+        expression = replace(expression, upper=upper)
     eyes = build_eyes(canvas)
     upper_lip, lower_lip = (
         _lip_thickness(mouth.snapped, pairs) / canvas.eye_distance for pairs in (UPPER_LIP_PAIRS, LOWER_LIP_PAIRS)
@@ -112,7 +117,7 @@ def build_rig(face: FaceRig, size: tuple[int, int], backdrop: Backdrop | None = 
         relief=build_relief(canvas, mouth),
         eyes=eyes,
         limits=MouthLimits(expression.gain, mouth.smile, upper_lip, lower_lip, mouth.width / canvas.eye_distance),
-        drawings=whole_window(*canvas.size)
+        drawings=moving_parts(np.ones(canvas.size[::-1], np.bool_) if follows is None else moving(follows, body_lattice))
         if background is None
         else drawings(
             background.opacity,

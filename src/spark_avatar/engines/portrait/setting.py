@@ -6,13 +6,12 @@ from typing import Final
 import cv2
 import numpy as np
 
-from spark_avatar.engines.portrait.background import Background
 from spark_avatar.engines.portrait.canvas import Canvas
 from spark_avatar.engines.portrait.cut_out import cut_out
 from spark_avatar.engines.portrait.framing import build_canvas, cropped, matte_at
 from spark_avatar.engines.portrait.sampling import Bytes, mix, resized
 from spark_avatar.face.rig import FaceRig
-from spark_avatar.media.arrays import RGBImage
+from spark_avatar.media.arrays import FloatArray, RGBImage
 from spark_avatar.media.quality import QualityWarning
 
 CROP_SCALE: Final = 2.3
@@ -48,6 +47,16 @@ class Backdrop:
         left, top = (wide - size[0]) // 2, (high - size[1]) // 2
         enlarged = resized(self.picture, (wide, high), cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
         return np.ascontiguousarray(enlarged[top : top + size[1], left : left + size[0]])
+
+
+@dataclass(frozen=True, eq=False)
+class Background:
+    """What lies behind a person who was cut out."""
+
+    opacity: FloatArray
+    """(height, width) of the window, 0..1: the person."""
+    plate: RGBImage | None
+    """What is behind in the window; None for nothing at all: the frames are transparent there."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,16 +1,18 @@
 """Which parts of the window need what work: none, drawing, or drawing over the background."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from spark_avatar.engines.portrait.background import OPAQUE
 from spark_avatar.media.arrays import Box, FloatArray
 
 TILE: Final = 32
 """Pixels. Working strip by strip keeps the intermediate arrays in the processor's cache, and small."""
+OPAQUE: Final = 0.997
+"""Opacity from which on nothing is seen behind the person."""
 SHARES: Final = (0.15, 0.3, 0.5, 1.0)
 """Of the furthest that limits let a head go: while it speaks it moves by a fifth of that, and there is less to do."""
 
@@ -44,10 +46,9 @@ class Drawing:
     """Where a person who moves further may have been drawn before, and only background is seen."""
 
 
-def whole_window(width: int, height: int) -> tuple[Drawing, ...]:
-    """Where there is no background all of the window is drawn."""
-    boxes = [(0, y0, width, min(y0 + TILE, height)) for y0 in range(0, height, TILE)]
-    return (Drawing(np.inf, tuple(Strip(box, (Run(box, solid=True),)) for box in boxes), ()),)
+def moving_parts(moving: NDArray[np.bool_]) -> tuple[Drawing, ...]:
+    """All that is ever drawn, (height, width), where the picture keeps its background."""
+    return (Drawing(np.inf, _Tiles(moving, np.ones_like(moving)).strips(), ()),)
 
 
 def drawings(opacity: FloatArray, furthest: float, always: Box, shares: tuple[float, ...] = SHARES) -> tuple[Drawing, ...]:
@@ -55,25 +56,22 @@ def drawings(opacity: FloatArray, furthest: float, always: Box, shares: tuple[fl
 
     Tiles that touch the box `always` are drawn, whatever the opacity.
     """
-    touched = _Tiles(opacity, furthest, always)
+    touched = _Tiles.of_person(opacity, furthest, always)
     return tuple(
-        Drawing(share * furthest, (tiles := _Tiles(opacity, share * furthest, always)).strips(), touched.bare_beside(tiles))
+        Drawing(
+            share * furthest,
+            (tiles := _Tiles.of_person(opacity, share * furthest, always)).strips(),
+            touched.bare_beside(tiles),
+        )
         for share in shares
     )
 
 
 class _Tiles:
-    """Of every tile, by row and column, whether anything is drawn, and whether it is solid, for a person who moves so far."""
+    """Of every tile, by row and column, whether anything is drawn, and whether it is solid."""
 
-    def __init__(self, opacity: FloatArray, reach: float, always: Box) -> None:
-        self._height, self._width = opacity.shape
-        size = 2 * int(np.ceil(reach)) + 1
-        kernel = np.ones((size, size), np.uint8)
-        present = cv2.dilate((opacity > 0).astype(np.uint8), kernel)
-        x0, y0, x1, y1 = always
-        present[y0:y1, x0:x1] = 1
-        # By default OpenCV erodes as if the person went on beyond the window's edge: only what is inside can uncover background.
-        solid = cv2.erode((opacity > OPAQUE).astype(np.uint8), kernel)
+    def __init__(self, present: NDArray[np.bool_], solid: NDArray[np.bool_]) -> None:
+        self._height, self._width = present.shape
         self.kinds = [
             [
                 (bool(present[rows, left : left + TILE].any()), bool(solid[rows, left : left + TILE].all()))
@@ -81,6 +79,18 @@ class _Tiles:
             ]
             for rows in self._rows()
         ]
+
+    @classmethod
+    def of_person(cls, opacity: FloatArray, reach: float, always: Box) -> Self:
+        """For a person who moves so far."""
+        size = 2 * int(np.ceil(reach)) + 1
+        kernel = np.ones((size, size), np.uint8)
+        present = cv2.dilate((opacity > 0).astype(np.uint8), kernel)
+        x0, y0, x1, y1 = always
+        present[y0:y1, x0:x1] = 1
+        # By default OpenCV erodes as if the person went on beyond the window's edge: only what is inside can uncover background.
+        solid = cv2.erode((opacity > OPAQUE).astype(np.uint8), kernel)
+        return cls(present.astype(np.bool_), solid.astype(np.bool_))
 
     def strips(self) -> tuple[Strip, ...]:
         """What is drawn."""

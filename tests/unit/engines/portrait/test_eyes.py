@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE
 from spark_avatar.engines.portrait.eyes import build_eyes, eye_whites_luma
 from spark_avatar.engines.portrait.glasses import find_rims, wears_glasses
 from spark_avatar.engines.portrait.picture_traits import luma
@@ -260,3 +261,14 @@ def test_behind_glasses_only_what_moves_is_drawn_anew():
     far = (shape.below_lid < -1.1 * shape.reach) | (shape.beyond > 0.25 * shape.width)
     assert far.sum() > 500
     assert np.array_equal(eye.render(0.5, 0, 0)[far], eye.source[far])
+
+
+def test_eyes_behind_dark_glasses_are_left_alone():
+    canvas = paint.painted_canvas()
+    texture = canvas.texture.copy()
+    for outer, inner in ((33, 133), (263, 362)):
+        middle = canvas.points[[outer, inner], :2].mean(axis=0) * TEXTURE_SCALE
+        cv2.circle(texture, [int(value) for value in middle], int(0.32 * canvas.eye_distance * TEXTURE_SCALE), (25, 30, 28), -1)
+    assert build_eyes(replace(canvas, texture=texture)) == ()
+    assert eye_whites_luma(()) is None
+    assert len(build_eyes(canvas)) == 2
