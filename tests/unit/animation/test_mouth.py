@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from made_features import bump, made_features, talk, times_of
 
-from spark_avatar.animation.blendshapes import BLENDSHAPES, mouth_opening
+from spark_avatar.animation.blendshapes import BLENDSHAPES, JAW_OPEN_DROP, mouth_opening
 from spark_avatar.animation.mouth import animate_mouth
 from spark_avatar.animation.sampling import frame_times
 from spark_avatar.speech.features import SpeechFeatures
@@ -127,6 +127,26 @@ def test_rounded_lips_leave_the_opening_to_the_jaw_and_spread_ones_to_the_upper_
         assert more[name][25] > less[name][25] + 0.02
     for features in manners:
         np.testing.assert_allclose(opening(features), opening(manners[1]), atol=1e-6)
+
+
+def test_lips_part_a_little_further_over_closed_teeth():
+    half = np.full(100, 0.5)
+    hissed, plain = (opening(made_features(2.0, open=half, teeth=teeth))[25] for teeth in (2 * half, 0 * half))
+    assert plain + 0.005 < hissed < 1.35 * plain
+
+
+def test_both_rows_of_teeth_show_where_they_are_together():
+    half = np.full(100, 0.5)
+    hissed, plain = (mouth(made_features(2.0, open=half, teeth=teeth)) for teeth in (2 * half, 0 * half))
+    assert hissed["jawOpen"][25] < 0.6 * plain["jawOpen"][25]
+    assert hissed["mouthLowerDownLeft"][25] > plain["mouthLowerDownLeft"][25] + 0.05
+
+
+def test_a_mouth_that_is_wide_open_keeps_most_of_its_jaw():
+    # A lower lip that went down alone would fold the chin.
+    wide = np.full(100, 1.0)
+    hissed, plain = (mouth(made_features(2.0, open=wide, teeth=teeth)) for teeth in (wide, 0 * wide))
+    assert JAW_OPEN_DROP * (plain["jawOpen"][25] - hissed["jawOpen"][25]) < 0.065
 
 
 def test_what_spreads_the_lips_raises_their_corners():

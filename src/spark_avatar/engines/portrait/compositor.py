@@ -11,6 +11,7 @@ from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE
 from spark_avatar.engines.portrait.controls import FramePose, limited, shaped
 from spark_avatar.engines.portrait.expression import EXPRESSION
 from spark_avatar.engines.portrait.head import HeadTransform
+from spark_avatar.engines.portrait.lip_shadow import lower_lip_shadow
 from spark_avatar.engines.portrait.lip_space import MouthControls
 from spark_avatar.engines.portrait.mouth_interior import InteriorState
 from spark_avatar.engines.portrait.mouth_relief import LEAST as LEAST_RELIEF
@@ -117,7 +118,7 @@ class Compositor:
     def _show_eyes(self, pose: FramePose) -> None:
         """Puts the eyes' patches into the texture where they changed."""
         rig = self._rig
-        for i, (eye, blink) in enumerate(zip(rig.eyes, (pose.blink_right, pose.blink_left), strict=True)):
+        for i, (eye, blink) in enumerate(zip(rig.eyes, (pose.blink_right, pose.blink_left), strict=False)):
             with rig.eyes_lock:
                 patch = eye.render(blink, pose.gaze_x, pose.gaze_y)
             if patch is not self._shown_eyes[i]:
@@ -243,7 +244,7 @@ class Compositor:
         rig = self._rig
         corner = np.array(rig.layers.box[:2], dtype=np.float32)
         lower_map = rig.lip_lattice.enlarged(places.lips, places.lip_box)
-        lower = sample(rig.layers.lower, lower_map - corner, outside=0)
+        lower = sample(rig.layers.lower, lower_map - corner)
         box = above_lips(places.lip_box, rig.canvas.eye_distance)
         x0, y0, x1, y1 = box
         above = places.lip_box[1] - y0
@@ -266,7 +267,10 @@ class Compositor:
         top, bottom = max(0, top - margin), min(target.shape[0], top + high + margin)
         part = np.s_[top:bottom, left:right]
         box = (corner[0] + left, corner[1] + top, corner[0] + right, corner[1] + bottom)
-        covered = (~opening[part]).astype(np.float32) * np.float32(1 / 255)
+        shading = cv2.multiply(
+            ~cover[part], ~cv2.convertScaleAbs(opacity[part], alpha=lower_lip_shadow(state.open)), scale=1 / 255
+        )
+        covered = (~shading).astype(np.float32) * np.float32(1 / 255)
         inside = (self._rig.interior.compose(box, covered, state) + np.float32(0.5)).astype(np.uint8)
         mix(target[part], inside, cover[part], target[part])
 

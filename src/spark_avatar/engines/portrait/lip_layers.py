@@ -15,6 +15,10 @@ EDGE: Final = 1.2
 """Output pixels over which the lips' edges are anti-aliased."""
 OVERLAP: Final = 0.8
 """Output pixels by which the upper layer overlaps closed lips: no crack shows between them."""
+CORNER_OVERLAP: Final = 1.8
+CORNERS: Final = (0.5, 0.85)
+"""The same in a portrait whose mouth is open, and the shares of the way to the corner over which it sets in: once these lips
+come together a black line would run on beside them."""
 REACH_SIDE: Final = 0.62
 REACH_BELOW: Final = 0.72
 
@@ -46,7 +50,7 @@ def build_lip_layers(canvas: Canvas, mouth: MouthFrame) -> LipLayers:
     beyond, beyond_inner = np.abs(a) - half_width, np.abs(a) - mouth.inner_half_width
     lip_height = np.interp(np.abs(a), [0, half_width], [0.10 * eye_distance, 0.05 * eye_distance])
 
-    overlap = 0.0 if mouth.is_open else OVERLAP
+    overlap = OVERLAP if not mouth.is_open else CORNER_OVERLAP * smoothstep(np.abs(a) / half_width, *CORNERS)
     under_upper = np.clip((b - upper_b - overlap) / EDGE + 0.5, 0, 1)
     above_outer = np.clip((outer_b + 0.3 * lip_height - b) / 2 + 0.5, 0, 1)
     between_corners = np.clip(0.3 - (0.45 * beyond_inner + 0.55 * beyond) / (0.02 * eye_distance), 0, 1)

@@ -113,7 +113,7 @@ class MouthInterior:
         """
         place, layers = self._place, self._layers
         size = (box[2] - box[0], box[3] - box[1])
-        drop = max(0.0, state.jaw_drop + 0.45 * max(0.0, state.lower_drop) * place.eye_distance)
+        drop = max(0.0, state.jaw_drop + 0.2 * max(0.0, state.lower_drop) * place.eye_distance)
         rigid = self._onto_box(box, state, 0.0, 0.0)
         lowered = self._onto_box(box, state, state.jaw_shift, drop)
         upper = _warp(layers.skull, rigid, size)

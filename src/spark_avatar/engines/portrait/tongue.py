@@ -24,7 +24,7 @@ def draw_tongue(colour: FloatArray) -> RGBImage:
     outline = 0.02 + 0.55 * np.abs(x) ** 2.6
     coverage = smoothstep((y - outline) / 0.34 + 0.5, 0, 1) * np.clip((1.05 - np.abs(x)) / 0.12, 0, 1)
     below = np.clip(y - outline, 0, 2)
-    shade = (0.34 + 0.56 * smoothstep(below / 0.75, 0, 1)) * (1 - 0.38 * np.abs(x) ** 2.2)
+    shade = (0.38 + 0.52 * smoothstep(below / 0.6, 0, 1)) * (1 - 0.38 * np.abs(x) ** 2.2)
     furrow = 1 - 0.08 * np.exp(-((x / 0.07) ** 2)) * np.clip(0.9 - below, 0, 1)
     foot = 1 - 0.25 * np.clip((y - 0.85) / 0.3, 0, 1)
     lit = colour * np.clip(shade * furrow * foot, 0.1, 1)[..., None] * coverage[..., None]

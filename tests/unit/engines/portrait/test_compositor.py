@@ -4,12 +4,17 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import painted_portrait as paint
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spark_avatar.engines.portrait.compositor import Compositor
 from spark_avatar.engines.portrait.portrait_rig import build_rig
+from spark_avatar.engines.portrait.rim import PERSON, RIM
+from spark_avatar.engines.portrait.setting import Backdrop
+from spark_avatar.engines.portrait.warp import determinant
+from spark_avatar.face.rig import FaceDiagnostics, FaceRig, HeadPose
 
 
 def difference(a, b):
@@ -45,12 +50,20 @@ def test_background_stands_still(rig, compositor, pose, rotation):
     frame = compositor.frame(pose(rotation=rotation, translation=(0.03, 0.02, -0.03), breath=1.0, open=0.2, jaw=0.1))
     x0, y0, x1, y1 = rig.canvas.window
     near = np.zeros(frame.shape[:2], np.uint8)
-    near[y0:y1, x0:x1] = rig.background.opacity > 0
-    reach = 2 * int(rig.head.reach(rig.body)) + 3
+    near[y0:y1, x0:x1] = rig.canvas.matte > PERSON
+    reach = 2 * int((RIM[1] + 0.1) * rig.canvas.eye_distance) + 3
     far = cv2.dilate(near, np.ones((reach, reach), np.uint8)) == 0
     assert far.mean() > 0.3
     assert (frame[far] == rig.canvas.base[far]).all()
     assert difference(frame, rig.canvas.base).max() > 60
+
+
+@pytest.mark.parametrize("rotation", [(10, 0, 0), (0, -10, 0), (0, 0, 8), (8, 8, -8)])
+def test_background_is_stretched_and_never_torn(rig, compositor, pose, rotation):
+    # Where it gives way, neighbouring pixels come from neighbouring places, in the same order.
+    transform = rig.head.transform(np.array(rotation, np.float32), np.float32([0.06, 0, 0]))
+    moved = rig.body.displacement(transform, 1.0, None)
+    assert determinant(moved, rig.body_lattice.step).min() > 0.1
 
 
 def test_person_moves_in_front_of_what_was_hidden(rig, compositor, pose):
@@ -144,10 +157,11 @@ def test_frames_do_not_depend_on_what_was_drawn_before(rig, pose):
     assert first.dtype == np.uint8
 
 
-@pytest.mark.parametrize("has_background", [True, False])
-def test_a_frame_drawn_over_an_earlier_one_is_the_same(astronaut, rig, pose, has_background):
+@pytest.mark.parametrize("setting", ["kept", "no matte", "colour"])
+def test_a_frame_drawn_over_an_earlier_one_is_the_same(astronaut, rig, pose, setting):
     # Frames are drawn over old ones: whatever any frame touches, every frame must draw again.
-    chosen = rig if has_background else build_rig(replace(astronaut, matte=None), (512, 512))
+    others = {"no matte": (replace(astronaut, matte=None), None), "colour": (astronaut, Backdrop.of_colour("#00B140"))}
+    chosen = rig if setting == "kept" else build_rig(others[setting][0], (512, 512), others[setting][1])
     wild = pose(open=0.36, jaw=0.22, lower_drop=0.14, width=0.15, rotation=(8, 8, 8), translation=(0.08, 0.08, -0.08), breath=1.0)
     wanted = pose(open=0.05, rotation=(-6, -4, 3), gaze_x=0.2)
     fresh, compositor = Compositor(chosen).frame(wanted), Compositor(chosen)
@@ -158,10 +172,11 @@ def test_a_frame_drawn_over_an_earlier_one_is_the_same(astronaut, rig, pose, has
 
 
 @pytest.mark.parametrize("turn", [0.0, 1.0, 2.5, 5.0, 10.0])
-def test_what_is_left_out_of_small_motions_is_not_missed(rig, pose, turn):
+def test_what_is_left_out_of_small_motions_is_not_missed(astronaut, pose, turn):
     # After a wild frame, a calm one must also clear what the wild one had drawn.
     wild = pose(open=0.36, jaw=0.22, lower_drop=0.14, rotation=(10, 8, 8), translation=(0.08, 0.08, -0.08), breath=1.0)
     wanted = pose(open=0.02 * turn, jaw=0.015 * turn, rotation=(turn, -turn / 2, turn / 2), breath=turn / 10)
+    rig = build_rig(astronaut, (512, 512), Backdrop.of_colour("#00B140"))
     assert len({drawing.strips for drawing in rig.drawings}) > 2
     whole, quick = Compositor(replace(rig, drawings=rig.drawings[-1:])), Compositor(rig)
     missed = difference(quick.frame(wanted, quick.frame(wild)), whole.frame(wanted))
@@ -220,3 +235,15 @@ def test_picture_at_another_resolution_moves_alike(astronaut, analyzer, rigged, 
     assert large.shape == (720, 720, 3)
     shrunk = cv2.resize(large, (360, 360), interpolation=cv2.INTER_AREA)
     assert np.quantile(difference(shrunk, small), 0.98) < 16
+
+
+def test_a_mouth_at_the_pictures_edge_has_no_second_opening(pose):
+    # Closing lips leave room below the lower one, where this picture knows nothing.
+    canvas = paint.painted_canvas(mouth_gap=0.16)
+    cut = int(canvas.points[17, 1] + canvas.window[1]) + 3
+    points = canvas.points + np.array([*canvas.window[:2], 0])
+    diagnostics = FaceDiagnostics(1, (0.0, 0.0, 1.0, 1.0), 0.5, paint.E, HeadPose(0, 0, 0), 1.0, 1.0, 0.0)
+    face = FaceRig(canvas.base[:cut], points, paint.E, np.eye(3), HeadPose(0, 0, 0), None, diagnostics)
+    frame = Compositor(build_rig(face, (512, cut - cut % 2))).frame(pose())
+    x = int(points[17, 0])
+    assert frame[-25:, x - 40 : x + 41].mean(axis=2).min() > 80
