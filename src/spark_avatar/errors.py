@@ -26,7 +26,8 @@
 measured value, and what to change; it never carries a path of the server, a key or the content of a file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 Fact = str | int | float | bool | None | list[float] | list[str]
 
@@ -54,6 +55,15 @@ class SparkAvatarError(Exception):
 
 class InputError(SparkAvatarError):
     """The input cannot be used."""
+
+
+@contextmanager
+def about(what: str) -> Iterator[None]:
+    """Says in the message of an `InputError` what it is about."""
+    try:
+        yield
+    except InputError as error:
+        raise type(error)(f"Of {what}: {error.message}", facts=error.facts) from error
 
 
 class ImageUrlMissing(InputError):

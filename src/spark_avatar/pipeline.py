@@ -26,10 +26,11 @@ from spark_avatar.engines.notebook import NoNotebook, Notebook
 from spark_avatar.engines.options import WithBackground, validate_options
 from spark_avatar.engines.registry import EngineRegistry
 from spark_avatar.engines.seed import MAX_SEED, draw_seed
-from spark_avatar.errors import GenerationError, InputError, InvalidOptions, SparkAvatarError
+from spark_avatar.errors import GenerationError, InvalidOptions, SparkAvatarError, about
 from spark_avatar.media.arrays import RGBImage
 from spark_avatar.media.audio import probe_audio
-from spark_avatar.media.image import can_write_image, probe_image, read_image, write_image
+from spark_avatar.media.destinations import check_destinations
+from spark_avatar.media.image import probe_image, read_image, write_image
 from spark_avatar.media.join import join
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.media.marks import ContinuedMark
@@ -64,7 +65,7 @@ def render(
     """Makes a talking video of a portrait and a recording.
 
     `audio` may be a finished `AnimationTrack` instead: the portrait follows it, without sound. `output` appears whole or
-    not at all, and replaces what was there. `seed` (0..2**32-1) makes it reproducible; without one a seed is drawn, and told
+    not at all, and replaces what was there, unless that is an input. `seed` (0..2**32-1) makes it reproducible; without one a seed is drawn, and told
     in the result. Scratch files go to a folder of their own in `workdir` (by default the system's folder for them), which is
     removed however this ends. `thumbnail` gets a good frame of the video, JPEG or PNG by its suffix; `preview` its first seconds
     as a small animated WebP. `background` is a picture to put behind the person. `label` shows "AI-generated" in a corner.
@@ -143,12 +144,8 @@ class Pipeline:
         `consent` says that the person shown agreed. Raises `ConfigurationError` too where videos cannot be marked.
         """
         started = time.perf_counter()
-        if not output.parent.is_dir():
-            raise InvalidOptions("the output's folder does not exist: make it first", facts={"option": "output"})
-        if thumbnail is not None and not can_write_image(thumbnail):
-            raise InvalidOptions("the thumbnail must be a .jpg or .png in a folder that exists", facts={"option": "thumbnail"})
-        if preview is not None and not (preview.suffix.lower() == ".webp" and preview.parent.is_dir()):
-            raise InvalidOptions("the preview must be a .webp in a folder that exists", facts={"option": "preview"})
+        files = [path for path in (image, audio, background) if isinstance(path, Path)]
+        check_destinations(files, output=output, thumbnail=thumbnail, preview=preview)
         seed = _checked(seed)
         checked = validate_options(self.engines.options(engine), options or {})
         if background is not None and not isinstance(checked, WithBackground):
@@ -304,10 +301,8 @@ class Pipeline:
         )
 
     def _probe_background(self, background: Path) -> Portrait:
-        try:
+        with about("the background"):
             return Portrait(background, probe_image(background, self.limits))
-        except InputError as error:
-            raise type(error)(f"Of the background: {error.message}", facts=error.facts) from error
 
     def _probe(
         self, image: Path, audio: Path | AnimationTrack, monitor: RenderMonitor

@@ -83,6 +83,8 @@ def test_a_track_is_rendered_without_sound(media: Path, tmp_path: Path) -> None:
         (["portrait.png", "speech.wav", "--engine", "nothing"], 4, "nothing"),
         (["missing.png", "speech.wav"], 2, "missing.png"),
         (["portrait.png"], 2, "--track"),
+        (["portrait.png", "speech.wav", "--thumbnail", "portrait.png"], 3, "overwrite"),
+        (["portrait.png", "speech.wav", "--background", "#0f0"], 2, "#00B140"),
     ],
 )
 def test_faults_are_told_in_a_sentence(arguments: list[str], code: int, words: str, media: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`spark-avatar render`: a portrait and a recording, or a track, to a video."""
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from spark_avatar.config import Settings
     from spark_avatar.engines.engine import Rendition
     from spark_avatar.pipeline import Pipeline
+
+_COLOUR = re.compile("#[0-9a-fA-F]{6}")
 
 Seed = Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Same inputs and seed: same frames.  [default: random]")]
 
@@ -97,7 +100,7 @@ def render_command(
 
 def _picture(background: str | None) -> Path | None:
     """The file that is meant, if it is one."""
-    if background is None or background in ("keep", "transparent") or background.startswith("#"):
+    if background is None or background in ("keep", "transparent") or _COLOUR.fullmatch(background):
         return None
     path = Path(background)
     if not path.is_file():
@@ -112,9 +115,11 @@ def _format(given: str | None, output: Path, background: str | None) -> str | No
     from spark_avatar.media.video_format import MP4, format_of
 
     named = format_of(output)
+    if named is None:
+        raise typer.BadParameter("the output's suffix must be .mp4, .webm or .mov", param_hint="--output")
     if given is None:
-        return None if named is None or (named == MP4 and background != "transparent") else named.name
-    if named is not None and given not in ("auto", named.name):
+        return None if (named == MP4 and background != "transparent") else named.name
+    if given not in ("auto", named.name):
         raise typer.BadParameter(f"the output's suffix says {named.name}, not {given}", param_hint="--format")
     return given
 

@@ -25,7 +25,7 @@ from spark_avatar.engines.portrait.lip_space import lip_space
 from spark_avatar.engines.portrait.options import TRANSPARENT, Options
 from spark_avatar.engines.portrait.portrait_rig import PortraitRig, build_rig
 from spark_avatar.engines.portrait.setting import BACKGROUND_KEPT, Backdrop, cropped_to_face
-from spark_avatar.errors import InvalidOptions
+from spark_avatar.errors import InvalidOptions, about
 from spark_avatar.face.analyzer import FaceAnalyzer
 from spark_avatar.face.rig import FaceDiagnostics
 from spark_avatar.media.arrays import RGBAImage, RGBImage
@@ -222,7 +222,8 @@ def _digest(path: Path) -> bytes:
 def _backdrop(job: RenderJob, options: Options) -> Backdrop | None:
     """What is put behind the person; None where the portrait's background stays."""
     if job.background is not None:
-        return Backdrop(read_image(job.background.path))
+        with about("the background"):
+            return Backdrop(read_image(job.background.path))
     if options.background_url is not None:
         raise InvalidOptions("`background` is an address, which only the server fetches: give the picture's file")
     if options.background == "keep":
