@@ -10,6 +10,7 @@ import numpy as np
 from spark_avatar.errors import AudioSilent, AudioTooLong, AudioUnreadable
 from spark_avatar.media.arrays import Samples
 from spark_avatar.media.limits import MEGABYTE, MediaLimits
+from spark_avatar.media.mixing import mixed
 from spark_avatar.media.recording import Recording
 
 ANALYSIS_RATE: Final = 16_000
@@ -32,6 +33,8 @@ class AudioFacts:
     """Hz, of the file."""
     channels: int
     bytes: int
+    missing_seconds: float = 0.0
+    """How much longer the recording is by its header than what decodes; 0 where the header does not tell."""
 
 
 def probe_audio(path: Path, limits: MediaLimits) -> AudioFacts:
@@ -54,13 +57,22 @@ def probe_audio(path: Path, limits: MediaLimits) -> AudioFacts:
             peak = max(peak, float(np.abs(block).max(initial=0.0)))
             if recording.seconds > limits.audio_seconds:
                 raise _too_long(recording, limits.audio_seconds)
-    facts = AudioFacts(recording.codec, float(recording.seconds), recording.sample_rate, recording.channels, size)
-    _check_usable(facts, peak)
+        facts = AudioFacts(
+            codec=recording.codec,
+            seconds=float(recording.seconds),
+            sample_rate=recording.sample_rate,
+            channels=recording.channels,
+            bytes=size,
+            missing_seconds=round(recording.missing_seconds, 3),
+        )
+    _check_usable(facts, peak, recording.streams)
     return facts
 
 
 def read_samples(path: Path, rate: int = ANALYSIS_RATE) -> Samples:
-    """The whole recording as mono at `rate` Hz: `seconds * rate` samples, rounded. Raises `AudioUnreadable`."""
+    """The whole recording as mono at `rate` Hz: `seconds * rate` samples, rounded. Of two channels it is the mean, or the louder
+    one where they take each other away. Raises `AudioUnreadable`.
+    """
     blocks = [*sample_blocks(path, rate)]
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
@@ -68,8 +80,11 @@ def read_samples(path: Path, rate: int = ANALYSIS_RATE) -> Samples:
 def sample_blocks(path: Path, rate: int = ANALYSIS_RATE) -> Iterator[Samples]:
     """The same block by block, decoded as it is asked for. Raises `AudioUnreadable`."""
     with Recording(path) as recording:
-        for block in recording.blocks(rate=rate, channels=1):
-            yield block[0]
+        if recording.channels == 2:
+            yield from mixed(recording.blocks(rate=rate, channels=2), rate)
+        else:
+            for block in recording.blocks(rate=rate, channels=1):
+                yield block[0]
 
 
 def _too_long(recording: Recording, limit: float) -> AudioTooLong:
@@ -82,16 +97,19 @@ def _too_long(recording: Recording, limit: float) -> AudioTooLong:
     )
 
 
-def _check_usable(facts: AudioFacts, peak: float) -> None:
+def _check_usable(facts: AudioFacts, peak: float, streams: int) -> None:
     measured = {f"audio_{name}": value for name, value in asdict(facts).items()}
     if facts.seconds < _SHORTEST:
+        # Cut, not rounded: 0.199 s are not 0.20 s.
         raise AudioUnreadable(
-            f"The recording is {facts.seconds:.2f} s long: give at least {_SHORTEST:g} s of speech.", facts=measured
+            f"The recording is {int(facts.seconds * 100) / 100:.2f} s long: give at least {_SHORTEST:g} s of speech.",
+            facts=measured,
         )
     if peak < _SILENCE:
         level = 20 * np.log10(max(peak, 1e-6))
+        others = f" It is the first of {streams} sound tracks, and the only one that is used." if streams > 1 else ""
         raise AudioSilent(
-            f"The recording is silent: in {facts.seconds:.1f} s its peak is {level:.0f} dB re full scale. "
-            "Give one with a voice in it.",
+            f"The recording is silent: in {facts.seconds:.1f} s its peak is {level:.0f} dB re full scale.{others} "
+            f"Give one with a voice in it{', as the first track' if streams > 1 else ''}.",
             facts={**measured, "audio_peak_db": round(float(level), 1)},
         )

@@ -1,5 +1,6 @@
 """The sound of a file, block by block: memory stays flat for any length."""
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -18,12 +19,19 @@ from av.packet import Packet
 from spark_avatar.errors import AudioUnreadable
 from spark_avatar.media.arrays import FloatArray
 from spark_avatar.media.container import SOUND_DECODERS, open_media
+from spark_avatar.media.over_range import FLOAT_CODECS, gain_into_range
 from spark_avatar.media.sniff import SNIFF_BYTES, sniff_kind, sniff_media, with_article
 
 _WANTED: Final = "as WAV, MP3, M4A, Ogg, Opus, FLAC or WebM"
 _RATES: Final = range(2_000, 768_001)
 """Sampling rates in Hz that recordings have; a header that says another lies."""
 _LAYOUTS: Final = {1: "mono", 2: "stereo"}
+_GUESSING: Final = ("mp3", "aac", "ac3", "eac3", "amr")
+"""Formats without a length: FFmpeg reckons it from the bytes and the first bit rate."""
+_MP3_LENGTH: Final = re.compile(rb"(?:Xing|Info)\0\0\0[\1-\x0f]|VBRI\0")
+"""In the first frame of an MP3: with it, the length is told."""
+_UNKNOWN_SIZE: Final = 0x7FFF0000
+"""Bytes: who writes a WAV into a pipe does not know its length, and claims about the largest number there is."""
 
 
 class Recording:
@@ -31,6 +39,7 @@ class Recording:
 
     def __init__(self, path: Path) -> None:
         """Raises `AudioUnreadable`, saying what the file is, if it holds no sound that can be decoded."""
+        self._path = path
         with path.open("rb") as file:
             self._head = file.read(SNIFF_BYTES)
         try:
@@ -51,7 +60,10 @@ class Recording:
         """Length of what `blocks` has decoded so far, exact."""
         self.claimed_seconds = (self._container.duration or 0) / av.time_base
         """Length as the header has it, perhaps a lie; 0 if it has none."""
+        self.streams = len(self._container.streams.audio)
+        """How many sounds the file holds, of which this is the first."""
         self._decoded = self._damaged = 0
+        self._until = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -63,21 +75,30 @@ class Recording:
         """Frees the file."""
         self._container.close()
 
+    @property
+    def missing_seconds(self) -> float:
+        """How much earlier `blocks` came to an end than the header says: 0 if it did not, or the header does not say.
+
+        Gaps in the timestamps are no such thing.
+        """
+        return max(0.0, self._told_seconds() - max(self._until, float(self.seconds)))
+
     def blocks(self, *, rate: int | None = None, channels: int | None = None) -> Iterator[FloatArray]:
         """The sound from its first to its last sample as arrays (channels, n), -1..1, at `rate` Hz (default: its own).
 
         `channels` is 1 or 2 (default: its own, more than two become stereo). The mix is FFmpeg's, scaled so that it cannot
         clip: stereo to mono is the mean; of 5.1, centre and surrounds count 3 dB less than the front and the bass channel
-        not at all (ITU-R BS.775). All blocks together have exactly `seconds * rate` samples, rounded. Damaged packets are
-        left out, and what follows a cut is missing.
+        not at all (ITU-R BS.775). A file of floating-point numbers beyond -1..1 is scaled into it. All blocks together have
+        exactly `seconds * rate` samples, rounded. Damaged packets are left out, and what follows a cut is missing.
 
         Raises `AudioUnreadable` if more packets are damaged than sound.
         """
         rate = rate or self.sample_rate
-        converter = _Converter(rate, channels or min(self.channels, 2))
+        converter = _Converter(rate, channels or min(self.channels, 2), self._gain())
         emitted = 0
         for frame, samples, last in self._frames():
             self.seconds += Fraction(samples, frame.sample_rate)
+            self._until = max(self._until, self._end_of(frame, samples))
             blocks = converter.convert(frame)
             if last:
                 blocks = [_fitted([*blocks, *converter.flush()], round(self.seconds * rate) - emitted)]
@@ -86,6 +107,37 @@ class Recording:
                 yield block
         if self._damaged > self._decoded:
             raise self._unreadable()
+
+    def _gain(self) -> float:
+        if self.codec not in FLOAT_CODECS:
+            return 1.0
+        try:
+            return gain_into_range(self._path)
+        except av.FFmpegError:  # what is damaged is told where it is decoded
+            return 1.0
+
+    def _told_seconds(self) -> float:
+        """Length by the header of the stream, or of the file if it has but this one; 0 where neither tells."""
+        formats = self._container.format.name.split(",")
+        if "wav" in formats:  # FFmpeg goes by the size that the file has
+            size = int.from_bytes(self._head[4:8], "little") + 8
+            told = self._head[:4] == b"RIFF" and size < _UNKNOWN_SIZE
+            return float(self.seconds) * size / self._path.stat().st_size if told else 0.0
+        if any(name in _GUESSING for name in formats) and not _MP3_LENGTH.search(self._head):
+            return 0.0
+        if self._stream.duration and self._stream.time_base:
+            return float(self._stream.duration * self._stream.time_base)
+        # Matroska's length counts from zero, wherever the sound begins.
+        return self.claimed_seconds - float(self._start()) if len(self._container.streams) == 1 else 0.0
+
+    def _end_of(self, frame: AudioFrame, samples: int) -> float:
+        """Second at which a frame ends by its timestamp, from the first one on."""
+        if frame.pts is None or frame.time_base is None:
+            return 0.0
+        return float(frame.pts * frame.time_base - self._start() + Fraction(samples, frame.sample_rate))
+
+    def _start(self) -> Fraction:
+        return (self._stream.start_time or 0) * (self._stream.time_base or Fraction(0))
 
     def _first_sound(self) -> AudioStream:
         streams = self._container.streams
@@ -140,8 +192,9 @@ class Recording:
 class _Converter:
     """Decoded frames to float32 blocks of one rate and number of channels, whatever changes within the stream."""
 
-    def __init__(self, rate: int, channels: int) -> None:
+    def __init__(self, rate: int, channels: int, gain: float) -> None:
         self._rate = rate
+        self._gain = np.float32(gain)
         self._layout = _LAYOUTS[channels]
         self._resampler: AudioResampler | None = None
         self._source: tuple[str, str, int] | None = None
@@ -154,7 +207,7 @@ class _Converter:
             self._source = source
         frame.pts = None  # gaps in the timestamps are not filled
         try:
-            return before + _arrays(self._resampler.resample(frame))
+            return before + self._arrays(self._resampler.resample(frame))
         except av.FFmpegError as error:
             raise AudioUnreadable(
                 f"The recording has {frame.layout.nb_channels} channels whose places are unknown: mix it to mono or stereo.",
@@ -167,15 +220,15 @@ class _Converter:
             return []
         rest = self._resampler.resample(None)
         self._resampler = None
-        return _arrays(list(filter(None, rest)))  # one without work to do hands the None back
+        return self._arrays(list(filter(None, rest)))  # one without work to do hands the None back
 
-
-def _arrays(frames: list[AudioFrame]) -> list[FloatArray]:
-    """Samples of converted frames, without the infinities and non-numbers that float files may hold."""
-    arrays = [np.clip(np.asarray(frame.to_ndarray(), dtype=np.float32), -1.0, 1.0) for frame in frames]
-    for array in arrays:
-        array[np.isnan(array)] = 0.0
-    return arrays
+    def _arrays(self, frames: list[AudioFrame]) -> list[FloatArray]:
+        """Samples of converted frames, without the infinities and non-numbers that float files may hold."""
+        arrays = [np.asarray(frame.to_ndarray(), dtype=np.float32) for frame in frames]
+        arrays = [np.clip(array * self._gain if self._gain != 1 else array, -1.0, 1.0) for array in arrays]
+        for array in arrays:
+            array[np.isnan(array)] = 0.0
+        return arrays
 
 
 def _fitted(blocks: list[FloatArray], length: int) -> FloatArray:

@@ -9,6 +9,7 @@ from spark_avatar.media.arrays import Curve
 from spark_avatar.speech import curve_filters
 from spark_avatar.speech.features import FEATURE_RATE, SpeechFeatures
 from spark_avatar.speech.levels import Levels
+from spark_avatar.speech.prosody import gliding
 
 # A stretch of speech begins where the network rather hears speech and lasts while it is not sure of the contrary. Of synthesised
 # speech that is varied, or over music and noise at 5-20 dB, 99.4 and 99.6 % count as speech with these (with 0.6 and 0.3: 99.3
@@ -27,8 +28,6 @@ _PERHAPS: Final = 0.10
 _CHANGING_DB: Final = 5.0
 """Standard deviation of the level."""
 _GLIDING_SHARE: Final = 0.1
-_GLIDE: Final = (0.1, 2.0)
-"""Semitones in 20 ms."""
 _LOUD_DB: Final = 25.0
 """Under the loud level, down to which frames tell how a stretch moves."""
 # How far under the loud level the quietest consonants lie.
@@ -40,21 +39,26 @@ _SHORTEST_PAUSE: Final = int(0.2 * FEATURE_RATE)
 _SHORTEST_SPEECH: Final = int(0.08 * FEATURE_RATE)
 
 
-def speech_activity(loudness: Curve, levels: Levels, pitch: Curve, *, silence: Curve, certainty: Curve) -> NDArray[np.bool_]:
-    """(n,) True where somebody speaks, from level and pitch and from what the network hears: see `Articulation`.
+def speech_activity(
+    loudness: Curve, levels: Levels, pitch: Curve, *, rise: Curve, silence: Curve, certainty: Curve
+) -> NDArray[np.bool_]:
+    """(n,) True where somebody speaks, from level and pitch and from what the network hears: see `Articulation`. `rise` is that
+    of `quiet_passages`.
 
     The level alone takes music and noise for speech, the network alone takes the noise floor of a studio for a whisper:
     both must agree.
     """
-    threshold = max(levels.loud - _DYNAMIC_DB, levels.noise + min(_ABOVE_NOISE_DB, _ABOVE_NOISE * (levels.loud - levels.noise)))
-    audible = curve_filters.maximum(loudness, _SMOOTHING) > threshold
+    above_noise = levels.noise + min(_ABOVE_NOISE_DB, _ABOVE_NOISE * (levels.loud - levels.noise))
+    audible = curve_filters.maximum(loudness, _SMOOTHING) > np.maximum(levels.loud - _DYNAMIC_DB - rise, above_noise)
     speech = curve_filters.mean(1 - silence, _SMOOTHING) * audible
     active = _with_hysteresis(speech)
     active = ~_keep_longer(~active, _SHORTEST_PAUSE, touching_ends=True)
     active = _keep_longer(active, _SHORTEST_SPEECH)
     stretches, count = curve_filters.stretches(active)
     certain = _means(certainty, stretches, count)
-    keep = (certain >= _CERTAINTY) | ((certain >= _PERHAPS) & _move_like_voices(stretches, count, loudness, levels, pitch))
+    # What was raised may be a noise that was quiet for good reason: there the network must be certain.
+    perhaps = (certain >= _PERHAPS) & (_means(rise, stretches, count) == 0)
+    keep = (certain >= _CERTAINTY) | (perhaps & _move_like_voices(stretches, count, loudness, levels, pitch))
     keep[0] = False
     spoken: NDArray[np.bool_] = keep[stretches]
     return spoken
@@ -100,14 +104,10 @@ def _move_like_voices(
     stretches: NDArray[np.int64], count: int, loudness: Curve, levels: Levels, pitch: Curve
 ) -> NDArray[np.bool_]:
     """(count + 1,): whether level and pitch of a stretch move as a voice's do."""
-    voiced = pitch > 0
-    semitones = 12 * np.log2(np.where(voiced, pitch, 1))
-    change = np.abs(np.diff(semitones, prepend=semitones[:1]))
-    glides = voiced & np.concatenate([[False], voiced[:-1]]) & (change > _GLIDE[0]) & (change < _GLIDE[1])
     loud = loudness > levels.loud - _LOUD_DB
-    gliding = _means(glides & loud, stretches, count) >= _GLIDING_SHARE * _means(loud, stretches, count)
+    glides = _means(gliding(pitch) & loud, stretches, count) >= _GLIDING_SHARE * _means(loud, stretches, count)
     from_mean = loudness - _means(loudness, stretches, count)[stretches]
-    moving: NDArray[np.bool_] = gliding & (_means(np.square(from_mean), stretches, count) >= _CHANGING_DB**2)
+    moving: NDArray[np.bool_] = glides & (_means(np.square(from_mean), stretches, count) >= _CHANGING_DB**2)
     return moving
 
 

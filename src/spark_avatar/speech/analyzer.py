@@ -16,8 +16,9 @@ from spark_avatar.speech.activity import audible_neighbourhood, speech_activity
 from spark_avatar.speech.articulation import REFERENCE_DB, articulation_network, loud_means, relative_to
 from spark_avatar.speech.blocks import Blocks, kept, overlapping
 from spark_avatar.speech.features import ARTICULATION, FEATURE_RATE, SpeechDiagnostics, SpeechFeatures
-from spark_avatar.speech.levels import Levels, hop_power, level_of_power, measure_levels
-from spark_avatar.speech.mel import MEL_RATE, SAMPLE_RATE, log_mel_blocks
+from spark_avatar.speech.levels import LEVEL_MARGIN, Levels, hop_power, level_of_power, measure_levels
+from spark_avatar.speech.mel import MEL_RATE, SAMPLE_RATE, log_mel_blocks, raised
+from spark_avatar.speech.passages import quiet_passages
 from spark_avatar.speech.prosody import PITCH_MARGIN, pitch_of_stretch, settled_pitch
 from spark_avatar.speech.quality import judge_recording
 from spark_avatar.speech.transcript import sharpened
@@ -72,8 +73,9 @@ def analyze_blocks(sound: Blocks, facts: AudioFacts) -> SpeechFeatures:
             f"The recording is silent: its level is {levels.loud:.0f} dB, speech lies above {_SILENT_DB:.0f} dB.",
             facts={"loudness_db": round(levels.loud, 1), "seconds": round(measured.samples / SAMPLE_RATE, 3)},
         )
-    heard = _listen(sound, loudness, levels)
-    activity = speech_activity(loudness, levels, measured.pitch, silence=heard.silence, certainty=heard.certainty)
+    rise = quiet_passages(loudness, levels, measured.pitch)
+    heard = _listen(sound, loudness + rise, levels, rise)
+    activity = speech_activity(loudness, levels, measured.pitch, rise=rise, silence=heard.silence, certainty=heard.certainty)
     speech_seconds = float(activity.sum() / FEATURE_RATE)
     if speech_seconds < _SHORTEST_SPEECH_SECONDS and not _is_tonal(measured.pitch, loudness, levels):
         raise AudioSilent(
@@ -84,7 +86,8 @@ def analyze_blocks(sound: Blocks, facts: AudioFacts) -> SpeechFeatures:
         seconds=facts.seconds,
         sample_rate=facts.sample_rate,
         channels=facts.channels,
-        loudness_db=levels.loud,
+        # Where some was raised, a beep may have set the loud level.
+        loudness_db=measure_levels(loudness[activity]).loud if rise.any() and activity.any() else levels.loud,
         noise_db=levels.noise,
         clipped_share=measured.clipped / measured.samples,
         speech_seconds=speech_seconds,
@@ -97,7 +100,7 @@ def analyze_blocks(sound: Blocks, facts: AudioFacts) -> SpeechFeatures:
         visemes=heard.visemes,
         pitch=measured.pitch,
         diagnostics=diagnostics,
-        warnings=judge_recording(diagnostics),
+        warnings=judge_recording(diagnostics, missing_seconds=facts.missing_seconds),
     )
 
 
@@ -116,11 +119,11 @@ def _measure(sound: Blocks) -> _Measured:
     samples = clipped = 0
     power: list[Curve] = []
     pitch: list[Curve] = []
-    for before, around in overlapping(sound(), _STRETCH, PITCH_MARGIN):
+    for before, around in overlapping(sound(), _STRETCH, max(LEVEL_MARGIN, PITCH_MARGIN)):
         stretch = around[before : before + _STRETCH]
         samples += len(stretch)
         clipped += np.count_nonzero(stretch >= _FULL_SCALE) + np.count_nonzero(stretch <= -_FULL_SCALE)
-        power.append(hop_power(stretch))
+        power.append(hop_power(around, before, len(stretch)))
         pitch.append(pitch_of_stretch(around, before, len(power[-1])))
     if samples == 0:
         raise AudioSilent("The recording holds no sound. Give a recording of speech.", facts={"seconds": 0.0})
@@ -138,13 +141,19 @@ class _Heard:
     certainty: Curve
 
 
-def _listen(sound: Blocks, loudness: Curve, levels: Levels) -> _Heard:
-    """Runs the network on the recording at a standard loudness. Goes three times through what is longer than is kept."""
+def _listen(sound: Blocks, loudness: Curve, levels: Levels, rise: Curve) -> _Heard:
+    """Runs the network on the recording at a standard loudness, to which `rise` brought some of `loudness`. Goes three times
+    through what is longer than is kept.
+    """
     frames, per_frame = len(loudness), MEL_RATE // FEATURE_RATE
     gain = 10 ** ((REFERENCE_DB - levels.loud) / 20)
+    rises = np.repeat(rise, per_frame)
 
     def spectrogram() -> Iterator[FloatArray]:
-        return log_mel_blocks(sound(), frames=frames * per_frame, gain=gain)
+        first = 0
+        for block in log_mel_blocks(sound(), frames=frames * per_frame, gain=gain):
+            yield raised(block, rises[first : first + len(block)])
+            first += len(block)
 
     mel = kept(spectrogram) if frames <= _KEPT_SECONDS * FEATURE_RATE else spectrogram
     means = loud_means(mel, np.repeat(audible_neighbourhood(loudness, levels), per_frame))

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from spark_avatar.media.arrays import FloatArray, Samples
+from spark_avatar.media.arrays import Curve, FloatArray, Samples
 from spark_avatar.speech.blocks import overlapping
 
 SAMPLE_RATE: Final = 16_000
@@ -43,6 +43,15 @@ def log_mel_blocks(sound: Iterable[Samples], *, frames: int, gain: float) -> Ite
     stretches = overlapping(sound, _BLOCK * _HOP, _WINDOW)
     for first, (before, heard) in zip(range(0, frames, _BLOCK), stretches, strict=False):
         yield _log_mel_from(heard, before, min(_BLOCK, frames - first), gain)
+
+
+def raised(mel: FloatArray, rise: Curve) -> FloatArray:
+    """A log-mel spectrogram, or a block of it, (frames, 80), with each frame louder by (frames,) dB: the floor stays."""
+    if not rise.any():
+        return mel
+    power = np.maximum(np.exp(mel) - np.float32(_POWER_FLOOR), 0) * 10 ** (rise[:, None] / 10)
+    louder: FloatArray = np.log(power + _POWER_FLOOR).astype(np.float32)
+    return louder
 
 
 def _log_mel_from(samples: Samples, moment: int, frames: int, gain: float) -> FloatArray:

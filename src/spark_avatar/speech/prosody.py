@@ -4,6 +4,7 @@ from functools import cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spark_avatar.media.arrays import Curve, FloatArray, Samples
 from spark_avatar.speech import curve_filters
@@ -34,6 +35,8 @@ _VOICED: Final = 0.5
 _OCTAVE_COST: Final = 0.02
 """Per octave, for preferring the shorter of equally good periods."""
 _SILENT_DB: Final = -65.0
+_GLIDE: Final = (0.1, 2.0)
+"""Semitones in 20 ms."""
 
 
 def fundamental_frequency(samples: Samples, loudness: Curve) -> Curve:
@@ -62,6 +65,15 @@ def pitch_of_stretch(heard: Samples, before: int, frames: int) -> Curve:
 def settled_pitch(pitch: Curve, loudness: Curve) -> Curve:
     """The pitch of all stretches, one after the other, without jumps; 0 where it is silent."""
     return _without_jumps(np.where(loudness < _SILENT_DB, np.float32(0), pitch))
+
+
+def gliding(pitch: Curve) -> NDArray[np.bool_]:
+    """(n,) True where the pitch glides as that of a voice does, where a tune steps and an engine hums."""
+    voiced = pitch > 0
+    semitones = 12 * np.log2(np.where(voiced, pitch, 1))
+    change = np.abs(np.diff(semitones, prepend=semitones[:1]))
+    glides: NDArray[np.bool_] = voiced & np.concatenate([[False], voiced[:-1]]) & (change > _GLIDE[0]) & (change < _GLIDE[1])
+    return glides
 
 
 def _slowed(samples: Samples) -> Samples:

@@ -13,10 +13,13 @@ _LOW_RATE: Final = 16_000
 _LITTLE_SPEECH_SECONDS: Final = 0.1
 # Without a pause the quietest tenth is speech, too.
 _PAUSE_SECONDS: Final = 0.3
+# What headers say is a little off: padding, lengths in whole seconds or frames.
+_MISSING_SECONDS: Final = 1.0
+_MISSING_SHARE: Final = 0.1
 
 
-def judge_recording(recording: SpeechDiagnostics) -> tuple[QualityWarning, ...]:
-    """Warnings, each with the measured value."""
+def judge_recording(recording: SpeechDiagnostics, *, missing_seconds: float = 0.0) -> tuple[QualityWarning, ...]:
+    """Warnings, each with the measured value. `missing_seconds` is that of `AudioFacts`."""
     distance = recording.loudness_db - recording.noise_db
     has_speech = recording.speech_seconds >= _LITTLE_SPEECH_SECONDS
     has_pauses = recording.seconds - recording.speech_seconds >= _PAUSE_SECONDS
@@ -25,6 +28,12 @@ def judge_recording(recording: SpeechDiagnostics) -> tuple[QualityWarning, ...]:
             recording.seconds > _LONG_SECONDS,
             "audio_long",
             f"The recording lasts {recording.seconds:.1f} s; up to {_LONG_SECONDS:.0f} s are recommended.",
+        ),
+        (
+            missing_seconds > max(_MISSING_SECONDS, _MISSING_SHARE * (recording.seconds + missing_seconds)),
+            "audio_cut_short",
+            f"The recording ends after {recording.seconds:.1f} s, by its header {missing_seconds:.1f} s are missing: give the "
+            "whole file.",
         ),
         (
             recording.clipped_share > _CLIPPED_SHARE,

@@ -122,6 +122,28 @@ def test_stereo_is_mixed_to_its_mean(tmp_path):
     np.testing.assert_allclose(read_samples(path), (left + right)[0] / 2, atol=2e-4)
 
 
+def test_stereo_with_one_channel_inverted_is_heard(tmp_path):
+    left = tone(1.0, 48000)
+    path = write_wav(tmp_path / "s.wav", np.concatenate([left, -left]), 48000)
+    assert np.abs(read_samples(path)).max() == pytest.approx(0.3, abs=0.01)
+
+
+@pytest.mark.parametrize("codec", ["pcm_f32le", "pcm_f64le"])
+def test_floating_point_beyond_full_scale_is_made_quieter_not_clipped(tmp_path, codec):
+    samples = tone(0.5, 16000, level=20.0)
+    samples[0, 1000], samples[0, 2000] = np.inf, 1e30  # damage does not set the level
+    path = encode(tmp_path / "s.wav" if codec == "pcm_f32le" else tmp_path / "s.mkv", samples, 16000, codec)
+    read = read_samples(path)
+    assert 0.98 < np.percentile(np.abs(read), 99) <= 1
+    assert np.abs(np.fft.rfft(read * np.hanning(len(read)))[600:720]).max() < 3.0  # no third harmonic at 1320 Hz
+
+
+@pytest.mark.parametrize("level", [0.5, 1.0, 1.1])
+def test_floating_point_within_full_scale_stays_as_loud_as_it_is(tmp_path, level):
+    read = read_samples(encode(tmp_path / "s.wav", tone(0.5, 16000, level=level), 16000, "pcm_f32le"))
+    assert np.abs(read).max() == pytest.approx(min(level, 1.0), abs=0.01)
+
+
 @pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_f32le"])
 def test_full_scale_in_all_channels_does_not_clip(tmp_path, codec):
     loud = np.repeat(tone(0.5, 48000, level=0.99), 6, axis=0)
@@ -198,6 +220,65 @@ def test_truncated_mp3_is_used_as_far_as_it_goes(tmp_path):
     assert len(read_samples(path)) == round(facts.seconds * 16000)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"), [("s.mp3", "libmp3lame"), ("s.flac", "flac"), ("s.wav", "pcm_s16le"), ("s.mka", "libopus")]
+)
+def test_what_a_cut_file_lacks_is_known_where_its_header_tells(tmp_path, name, codec):
+    sound = (0.1 * np.random.default_rng(1).standard_normal((1, 6 * 48000))).astype(np.float32)
+    path = encode(tmp_path / name, sound, 48000, codec)
+    assert probe_audio(path, LIMITS).missing_seconds < 0.1
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    facts = probe_audio(path, LIMITS)
+    assert facts.seconds + facts.missing_seconds == pytest.approx(6, abs=0.1)
+    assert facts.missing_seconds > 2
+
+
+def test_a_length_that_is_guessed_from_the_bit_rate_is_no_measure(tmp_path):
+    half_silent = tone(20.0, 44100)
+    half_silent[:, 44100 * 2 :] = 0
+    path = encode(tmp_path / "s.mp3", half_silent, 44100, "libmp3lame", q="9", flags="+qscale")
+    data = path.read_bytes()
+    mark = max(data.find(b"Xing"), data.find(b"Info"))
+    path.write_bytes(data[:mark] + bytes(4) + data[mark + 4 :])
+    assert probe_audio(path, LIMITS).missing_seconds == 0
+
+
+def test_a_video_that_goes_on_after_its_sound_lacks_nothing(tmp_path):
+    path = tmp_path / "talk.mkv"
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=25)
+        video.width = video.height = 64
+        audio = container.add_stream("aac", rate=44100)
+        for i in range(100):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), i, np.uint8))
+            frame.pts = i
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        sound = av.AudioFrame.from_ndarray(tone(1.0, 44100), "fltp", "mono")
+        sound.sample_rate, sound.pts = 44100, 0
+        container.mux(audio.encode(sound))
+        container.mux(audio.encode(None))
+    assert probe_audio(path, LIMITS).missing_seconds == 0
+
+
+@pytest.mark.parametrize("begins", [0.0, 5.0])
+def test_gaps_and_a_late_beginning_are_no_missing_end(tmp_path, begins):
+    path = tmp_path / "s.webm"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libopus", rate=48000)
+        stream.layout = "mono"
+        for start in (begins, begins + 4):
+            for first in range(48):
+                frame = av.AudioFrame.from_ndarray(tone(0.02, 48000), "fltp", "mono")
+                frame.sample_rate, frame.pts = 48000, round((start + first * 0.02) * 48000)
+                frame.time_base = Fraction(1, 48000)
+                container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    facts = probe_audio(path, LIMITS)
+    assert facts.seconds < 2.1
+    assert facts.missing_seconds < 0.1
+
+
 def test_too_little_left_of_an_mp3(tmp_path):
     path = mp3(tmp_path)
     path.write_bytes(path.read_bytes()[:1500])
@@ -235,8 +316,10 @@ def test_wav_whose_header_lies(tmp_path, claimed):
     data = bytearray(path.read_bytes())
     position = data.index(b"data") + 4
     data[position : position + 4] = struct.pack("<I", claimed)
+    data[4:8] = struct.pack("<I", min(claimed + 36, 0xFFFFFFFF))
     path.write_bytes(data)
-    assert probe_audio(path, LIMITS).seconds == 1.5
+    facts = probe_audio(path, LIMITS)
+    assert (facts.seconds, facts.missing_seconds) == (1.5, 0)
     assert len(read_samples(path)) == 24000
 
 
@@ -281,6 +364,11 @@ def test_a_tenth_of_a_second(tmp_path):
     assert "0.10 s long: give at least 0.2 s" in error.message
 
 
+def test_what_is_just_too_short_is_not_said_to_be_long_enough(tmp_path):
+    error = refused(write_wav(tmp_path / "s.wav", tone(0.1999, 16000), 16000), AudioUnreadable)
+    assert "0.19 s long: give at least 0.2 s" in error.message
+
+
 # --- silence
 
 
@@ -293,6 +381,20 @@ def test_silence(tmp_path, level, silent):
         assert error.facts["audio_peak_db"] <= -60
     else:
         assert probe_audio(path, LIMITS).seconds == 1.0
+
+
+def test_of_several_tracks_the_silent_first_one_is_said_to_be_the_first(tmp_path):
+    path = tmp_path / "s.mka"
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("flac", rate=16000, layout="mono") for _ in range(2)]
+        for stream, level in zip(streams, (0, 8000), strict=True):
+            frame = av.AudioFrame.from_ndarray(np.full((1, 16000), level, np.int16), "s16", "mono")
+            frame.sample_rate, frame.pts = 16000, 0
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    message = refused(path, AudioSilent).message
+    assert "the first of 2 sound tracks" in message
+    assert "as the first track" in message
 
 
 def test_one_word_in_a_long_silence_is_not_silent(tmp_path):

@@ -12,6 +12,28 @@ def test_level_of_a_sine_is_its_rms():
     np.testing.assert_allclose(level[2:-2], 20 * np.log10(0.5 / np.sqrt(2)), atol=0.1)
 
 
+@pytest.mark.parametrize("length", [RATE, 12 * RATE + 77])
+@pytest.mark.parametrize(
+    ("hertz", "left_db"), [(0, -90), (12, -40), (50, -40), (60, -35)], ids=["offset", "rumble", "50 Hz", "60 Hz"]
+)
+def test_an_offset_rumble_and_the_mains_have_no_level(length, hertz, left_db):
+    humming = (0.5 * np.cos(2 * np.pi * hertz * np.arange(length) / RATE)).astype(np.float32)
+    level = short_time_level(humming, -(-length // 320))
+    assert level[2:-2].max() < left_db
+    assert level.max() < left_db + 20  # a pure tone that is mirrored at its end is not quite itself
+
+
+@pytest.mark.parametrize("hertz", [100, 1000, 7000])
+def test_voices_keep_their_level(hertz):
+    tone = (0.5 * np.sin(2 * np.pi * hertz * np.arange(12 * RATE) / RATE)).astype(np.float32)
+    np.testing.assert_allclose(short_time_level(tone, 600)[2:-2], 20 * np.log10(0.5 / np.sqrt(2)), atol=0.2)
+
+
+@pytest.mark.parametrize("length", [0, 1, 319, 320, 700])
+def test_any_length_has_a_level(length):
+    assert np.isfinite(short_time_level(np.full(length, 0.1, np.float32), -(-length // 320))).all()
+
+
 def test_digital_silence_is_minus_100_db():
     np.testing.assert_allclose(short_time_level(silence(1.0), 50), -100, atol=0.01)
 
@@ -60,6 +82,7 @@ def test_an_unusual_voice_is_told_by_how_it_moves(certainty, loudness, pitch, sp
         loudness.astype(np.float32),
         Levels(loud=-5.0, noise=-60.0),
         pitch.astype(np.float32),
+        rise=np.zeros(100, np.float32),
         silence=np.full(100, 0.3, np.float32),
         certainty=np.full(100, certainty, np.float32),
     )

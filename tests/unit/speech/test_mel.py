@@ -1,7 +1,7 @@
 import numpy as np
 from synthetic_voice import RATE, noise, sentence
 
-from spark_avatar.speech.mel import BANDS, log_mel
+from spark_avatar.speech.mel import BANDS, log_mel, raised
 
 
 def test_a_frame_every_ten_milliseconds_and_80_bands():
@@ -36,3 +36,10 @@ def test_louder_and_longer_is_what_louder_and_padded_samples_give():
     np.testing.assert_array_equal(
         log_mel(sound, frames=104, gain=3.0), log_mel(np.pad(sound * np.float32(3.0), (0, 104 * 160 - len(sound))))
     )
+
+
+def test_raised_frames_are_those_of_louder_samples():
+    sound = 0.01 * sentence(3)[:RATE]
+    np.testing.assert_allclose(raised(log_mel(sound), np.full(100, 20.0)), log_mel(10 * sound), atol=0.02)
+    np.testing.assert_array_equal(raised(log_mel(sound), np.zeros(100)), log_mel(sound))
+    np.testing.assert_allclose(raised(log_mel(0 * sound), np.full(100, 20.0)), log_mel(0 * sound), atol=1e-3)

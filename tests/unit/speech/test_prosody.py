@@ -3,7 +3,7 @@ import pytest
 from synthetic_voice import RATE, noise, silence, vowel
 
 from spark_avatar.speech.levels import short_time_level
-from spark_avatar.speech.prosody import fundamental_frequency
+from spark_avatar.speech.prosody import fundamental_frequency, gliding
 
 
 def pitch_of(sound: np.ndarray) -> np.ndarray:
@@ -34,3 +34,10 @@ def test_noise_and_silence_have_no_pitch():
 def test_any_length():
     for samples in (1, 100, 321, 2000):
         assert len(pitch_of(np.zeros(samples, np.float32))) == -(-samples // 320)
+
+
+def test_a_voice_glides_and_a_tune_or_an_engine_does_not():
+    assert gliding(pitch_of(vowel("a", 0.3, pitch=150))).mean() > 0.3
+    assert not gliding(np.repeat(np.float32([200, 250, 300]), 20)).any()
+    assert not gliding(np.full(60, 110, np.float32)).any()
+    assert not gliding(np.zeros(60, np.float32)).any()

@@ -4,7 +4,8 @@ from scipy import signal
 from synthetic_voice import RATE, hiss, murmur, noise, sentence, silence, vowel
 
 from spark_avatar.errors import AudioSilent
-from spark_avatar.media.audio import AudioFacts
+from spark_avatar.media.audio import AudioFacts, read_samples
+from spark_avatar.media.samples import sample_speech
 from spark_avatar.speech.analyzer import analyze_samples
 from spark_avatar.speech.features import ARTICULATION, FEATURE_RATE, SpeechFeatures
 
@@ -68,6 +69,51 @@ def test_the_mouth_rests_in_pauses_over_noise_and_music(speech, background):
     assert features.activity[60:150].mean() > 0.9
 
 
+@pytest.mark.parametrize("hertz", [0, 12, 50, 60], ids=["offset", "rumble", "50 Hz", "60 Hz"])
+def test_what_lies_under_the_voice_changes_nothing(speech, hertz):
+    heard = 0.5 * speech + noise(len(speech) / RATE, -75)
+    below = 0.3 * np.cos(2 * np.pi * hertz * np.arange(len(speech)) / RATE)
+    clean, spoilt = analyzed(heard), analyzed(heard + below)
+    assert (clean.activity == spoilt.activity).mean() > 0.98
+    assert np.abs(clean.articulation - spoilt.articulation).mean() < 0.02
+    assert spoilt.diagnostics.loudness_db == pytest.approx(clean.diagnostics.loudness_db, abs=0.5)
+    assert warned(spoilt) == set()
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.3])
+def test_a_beep_before_quiet_speech_is_not_what_it_is_measured_by(speech, seconds):
+    quiet = 0.02 * speech
+    beep = 0.7 * np.sin(2 * np.pi * 1000 * np.arange(round(seconds * RATE)) / RATE)
+    alone, behind = analyzed(quiet), analyzed(np.concatenate([beep, quiet]))
+    later = round(seconds * FEATURE_RATE)
+    assert (alone.activity == behind.activity[later:]).mean() > 0.95
+    assert np.corrcoef(opened(alone), opened(behind)[later:])[0, 1] > 0.9
+    assert behind.diagnostics.loudness_db == pytest.approx(alone.diagnostics.loudness_db, abs=2)
+    assert "audio_quiet" in warned(behind)
+
+
+@pytest.mark.parametrize("under", [18, 22, 26])
+def test_a_second_speaker_who_is_far_away_is_heard(under):
+    near = read_samples(sample_speech(), rate=RATE)
+    both = analyzed(np.concatenate([near, near * 10 ** (-under / 20)]))
+    frames = len(near) // 320
+    first, second = slice(0, frames), slice(frames, 2 * frames)
+    assert (both.activity[first] == both.activity[second]).mean() > 0.95
+    assert np.corrcoef(opened(both)[first], opened(both)[second])[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("level", [-35, -50])
+@pytest.mark.parametrize("kind", ["noise", "gusts", "music"])
+def test_noise_in_a_long_pause_is_not_pulled_up_into_speech(kind, level):
+    near = read_samples(sample_speech(), rate=RATE)
+    gusts = noise(8.0, 0) * (np.sin(np.arange(8 * RATE) / RATE * 4) > 0)
+    behind = {"noise": noise(8.0, 0), "gusts": gusts, "music": chords(8.0)}[kind]
+    behind *= 10 ** (level / 20) / np.sqrt(np.mean(behind**2))
+    features = analyzed(np.concatenate([near, behind, near]))
+    first = len(near) // 320
+    assert not features.activity[first + 15 : first + 385].any()
+
+
 @pytest.mark.parametrize("gain", [0.25, 4.0])
 def test_volume_changes_little(speech, gain):
     quiet = 0.2 * speech
@@ -124,6 +170,23 @@ def test_warnings_carry_what_was_measured(speech):
     assert clipped.diagnostics.clipped_share > 0.01
     message = next(w.message for w in analyzed(long).warnings if w.code == "audio_long")
     assert f"{len(long) / RATE:.1f} s" in message
+
+
+@pytest.mark.parametrize(("missing", "told"), [(0.0, False), (0.9, False), (1.2, True), (30.0, True)])
+def test_a_file_that_ends_before_its_header_says(missing, told):
+    sound = sentence(1)
+    facts = AudioFacts("flac", len(sound) / RATE, RATE, 1, len(sound), missing_seconds=missing)
+    warnings = {warning.code: warning.message for warning in analyze_samples(sound, facts).warnings}
+    assert ("audio_cut_short" in warnings) == told
+    if told:
+        assert f"{missing:.1f} s are missing" in warnings["audio_cut_short"]
+
+
+def test_a_length_that_is_a_little_off_is_no_cut():
+    sound = np.tile(sentence(1), 10)
+    facts = AudioFacts("mp3", len(sound) / RATE, RATE, 1, len(sound), missing_seconds=0.08 * len(sound) / RATE)
+    assert facts.missing_seconds > 1.5
+    assert "audio_cut_short" not in warned(analyze_samples(sound, facts))
 
 
 def test_an_open_vowel_opens_a_rounded_one_rounds_and_a_nasal_closes():
