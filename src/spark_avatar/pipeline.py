@@ -30,7 +30,7 @@ from spark_avatar.errors import GenerationError, InvalidOptions, SparkAvatarErro
 from spark_avatar.media.arrays import RGBImage
 from spark_avatar.media.audio import probe_audio
 from spark_avatar.media.destinations import check_destinations
-from spark_avatar.media.image import probe_image, read_image, write_image
+from spark_avatar.media.image import can_write_image, probe_image, read_image, write_image
 from spark_avatar.media.join import join
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.media.marks import ContinuedMark
@@ -65,10 +65,11 @@ def render(
     """Makes a talking video of a portrait and a recording.
 
     `audio` may be a finished `AnimationTrack` instead: the portrait follows it, without sound. `output` appears whole or
-    not at all, and replaces what was there, unless that is an input. `seed` (0..2**32-1) makes it reproducible; without one a seed is drawn, and told
-    in the result. Scratch files go to a folder of their own in `workdir` (by default the system's folder for them), which is
-    removed however this ends. `thumbnail` gets a good frame of the video, JPEG or PNG by its suffix; `preview` its first seconds
-    as a small animated WebP. `background` is a picture to put behind the person. `label` shows "AI-generated" in a corner.
+    not at all, and replaces what was there, but never an input. `seed` (0..2**32-1) makes it reproducible; without one a seed is
+    drawn, and told in the result. Scratch files go to a folder of their own in `workdir` (by default the system's folder for
+    them), which is removed however this ends. `thumbnail` gets a good frame of the video, JPEG or PNG by its suffix; `preview`
+    its first seconds as a small animated WebP. `background` is a picture to put behind the person. `label` shows "AI-generated"
+    in a corner.
     Engines stay warm for the next call in this process.
 
     The video says what it is, and is signed by a certificate of this process alone: make a `Pipeline` with a `Provenance` to
@@ -146,6 +147,10 @@ class Pipeline:
         started = time.perf_counter()
         files = [path for path in (image, audio, background) if isinstance(path, Path)]
         check_destinations(files, output=output, thumbnail=thumbnail, preview=preview)
+        if thumbnail is not None and not can_write_image(thumbnail):
+            raise InvalidOptions("the thumbnail must be a .jpg or .png", facts={"option": "thumbnail"})
+        if preview is not None and preview.suffix.lower() != ".webp":
+            raise InvalidOptions("the preview must be a .webp", facts={"option": "preview"})
         seed = _checked(seed)
         checked = validate_options(self.engines.options(engine), options or {})
         if background is not None and not isinstance(checked, WithBackground):

@@ -23,6 +23,12 @@ _FASTEST: Final = 240
 _LARGEST_DENOMINATOR: Final = 1001
 # Trackers write values slightly outside 0..1.
 _TOLERANCE: Final = 0.05
+_LARGEST: Final = 1e9
+"""No pose comes near it; single precision, in which tracks are kept, overflows far beyond."""
+_LARGEST_SLIP: Final = 0.01
+"""Seconds that times may be beside their place where half a frame is less: those with two decimals are."""
+_LARGEST_DRIFT: Final = 0.002
+"""Of the time: 29.97 is often written as 30."""
 
 
 def write_track(track: AnimationTrack, path: Path) -> None:
@@ -79,28 +85,74 @@ def _parse_json(text: str) -> AnimationTrack:
 
 
 def _parse_csv(text: str) -> AnimationTrack:
-    rows = list(csv.reader(text.splitlines()))
-    if len(rows) < 2 or "frame_rate" not in rows[0]:
-        raise InvalidOptions("An animation track in CSV has a header with `frame_rate` and blendshapes, and a row per frame.")
-    header, body = [name.strip() for name in rows[0]], rows[1:]
-    for number, row in enumerate(body, start=2):
-        if len(row) != len(header):
-            raise InvalidOptions(f"Line {number} of the animation track has {len(row)} values, the header {len(header)}.")
-    columns = {name: _column(name, values) for name, values in zip(header, zip(*body, strict=True), strict=True)}
+    header, body = _table(text)
+    columns = {name: _column(name, values) for name, values in zip(header, zip(*body.values(), strict=True), strict=True)}
     frames = len(body)
+    rate = _frame_rate(next(iter(body.values()))[header.index("frame_rate")])  # not from the column: that is single precision
+    _check_rates(columns["frame_rate"], list(body))
+    if "seconds" in columns:
+        _check_times(columns["seconds"], rate, list(body))
 
     def stacked(names: Iterable[str]) -> FloatArray:
         return np.stack([columns.get(name, np.zeros(frames, np.float32)) for name in names], axis=1)
 
     known = {"frame", "seconds", "frame_rate", "mouth_open", "breath", *_ROTATION, *_TRANSLATION}
     return _assemble(
-        _frame_rate(body[0][header.index("frame_rate")]),  # not from the column: single precision blurs 30000/1001
+        rate,
         frames,
         {name: values for name, values in columns.items() if name not in known},
         rotation=stacked(_ROTATION),
         translation=stacked(_TRANSLATION),
         breath=columns.get("breath", np.zeros(frames, np.float32)),
     )
+
+
+def _table(text: str) -> tuple[list[str], dict[int, list[str]]]:
+    """The names of the columns, and the frames' rows by their line; lines without a value are left out."""
+    lines = text.splitlines()
+    first = next(filter(str.strip, lines), "").strip()
+    if "," not in first and (";" in first or "\t" in first):
+        raise InvalidOptions(
+            "The animation track has semicolons or tabs between its values: save it with commas there, and points in numbers."
+        )
+    try:
+        rows = {number: row for number, row in enumerate(csv.reader(lines), start=1) if any(map(str.strip, row))}
+    except csv.Error as error:
+        raise InvalidOptions(f"The animation track is no CSV: {error}.") from error
+    header = [name.strip() for name in rows.pop(next(iter(rows)))] if rows else []
+    if not rows or "frame_rate" not in header:
+        raise InvalidOptions("An animation track in CSV has a header with `frame_rate` and blendshapes, and a row per frame.")
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise InvalidOptions(f"The animation track has more than one column {twice[:40]!r}: leave one of them.")
+    for number, row in rows.items():
+        if len(row) != len(header):
+            raise InvalidOptions(f"Line {number} of the animation track has {len(row)} values, the header {len(header)}.")
+    return header, rows
+
+
+def _check_rates(rates: FloatArray, lines: list[int]) -> None:
+    other = np.flatnonzero(rates != rates[0])
+    if len(other):
+        raise InvalidOptions(
+            f"`frame_rate` is {rates[0]:g} first and {rates[other[0]]:g} in line {lines[other[0]]} of the animation track: "
+            "all its rows have the same."
+        )
+
+
+def _check_times(seconds: FloatArray, rate: Fraction, lines: list[int]) -> None:
+    """Refuses frames that are out of order, left out, or at another rate than the track says; they may begin at any time."""
+    elapsed = np.arange(len(seconds)) / float(rate)
+    beside = np.abs(seconds.astype(np.float64) - seconds[0] - elapsed)
+    backwards = np.diff(seconds, prepend=seconds[0]) < 0
+    wrong = np.flatnonzero(backwards | (beside > max(0.5 / float(rate), _LARGEST_SLIP) + _LARGEST_DRIFT * elapsed))
+    if len(wrong):
+        at = wrong[0]
+        raise InvalidOptions(
+            f"`seconds` is {seconds[at]:g} in line {lines[at]} of the animation track, where {float(rate):g} frames a second "
+            f"from {seconds[0]:g} on make it {seconds[0] + elapsed[at]:.3f}: put the rows in order, one for every frame, or "
+            "mend `frame_rate`."
+        )
 
 
 def _assemble(
@@ -141,8 +193,8 @@ def _frame_rate(value: object) -> Fraction:
 
 def _count(content: Mapping[str, object]) -> int:
     """Frames of a track that moves no blendshape."""
-    rotation = content.get("head_rotation")
-    return len(rotation) if isinstance(rotation, list) else 0
+    parts = (content.get(name) for name in ("head_rotation", "head_translation", "breath"))
+    return max((len(part) for part in parts if isinstance(part, list)), default=0)
 
 
 def _rows(content: Mapping[str, object], name: str, frames: int) -> FloatArray:
@@ -162,6 +214,10 @@ def _column(name: str, values: object) -> FloatArray:
     for index, number in enumerate(numbers):
         if number is None:
             raise InvalidOptions(f"{name[:60]} of the animation track holds no number in frame {index}.")
+        if abs(number) > _LARGEST:
+            raise InvalidOptions(
+                f"{name[:60]} of the animation track is {number:.3g} in frame {index}: no value goes beyond {_LARGEST:.0e}."
+            )
     return np.array(numbers, np.float32)
 
 

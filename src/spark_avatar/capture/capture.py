@@ -12,21 +12,13 @@ from scipy.signal import savgol_filter
 from spark_avatar.animation.blendshapes import BLENDSHAPES
 from spark_avatar.animation.track import AnimationTrack
 from spark_avatar.capture.eye_shapes import blink, brow_blendshapes, gaze_blendshapes
-from spark_avatar.capture.measurements import MEASUREMENTS, measure
+from spark_avatar.capture.following import follow_face
+from spark_avatar.capture.grid import Measured, on_grid, thinned, track_rate
 from spark_avatar.capture.mouth_shapes import MouthMotion, mouth_blendshapes
 from spark_avatar.engines.engine import RenderMonitor, SilentMonitor
-from spark_avatar.errors import FaceNotFound
-from spark_avatar.face.detector import FaceDetector
-from spark_avatar.face.mesh import FaceMesh, FaceMesher
-from spark_avatar.media.arrays import Curve, FloatArray, RGBImage
-from spark_avatar.media.video import probe_video, read_frames
+from spark_avatar.media.arrays import Curve
+from spark_avatar.media.film import FilmFrame, probe_film, read_film
 
-Measured = dict[str, Curve]
-"""Measurements by name, (frames,)."""
-
-LEAST_PRESENCE: Final = 0.5
-LEAST_SEEN: Final = 0.3
-"""Share of the frames that must show a face."""
 OPENING_SECONDS: Final = 0.08
 MOUTH_SECONDS: Final = 0.2
 HEAD_SECONDS: Final = 0.36
@@ -47,22 +39,27 @@ _SILENT: Final = SilentMonitor()
 
 
 def capture_track(video: Path, monitor: RenderMonitor = _SILENT) -> AnimationTrack:
-    """The motion of the largest face in a video: mouth, blinks, brows, gaze and head, at the video's frame rate.
+    """The motion of the largest face in a video: mouth, blinks, brows, gaze and head, at a constant frame rate.
 
-    All of it is relative to the person: lips to their own closed lips, head, brows and gaze to the median of the clip.
-    Frames without a face are filled in from those around them. Memory doesn't grow with the size of the pictures, and by a
-    hundred bytes a frame with the length.
+    That is the rate that most of the video's frames keep to, or at most `FASTEST`: every second or third frame is left out where
+    there are more. Frames count at the times at which they are shown, however uneven. All of it is relative to the person: lips
+    to their own closed lips, head, brows and gaze to the median of the clip. Frames without a face are filled in from those
+    around them. Memory doesn't grow with the size of the pictures, and by a hundred bytes a frame with the length.
 
     Raises `InputError` if there is no video, `FaceNotFound` if a face is seen in under a third of it, and what the monitor
     raises.
     """
-    facts = probe_video(video)
-    rows: list[FloatArray | None] = []
-    for row in _measured_frames(video):
-        rows.append(row)
-        monitor.checkpoint()
-        monitor.progress(len(rows) / max(facts.frames, 1), "tracking")
-    return track_of(_filled(rows), facts.frame_rate)
+    facts = probe_film(video)
+    rate = track_rate(facts.frame_rate)
+
+    def watched() -> Iterator[FilmFrame]:
+        for number, frame in enumerate(read_film(video, facts), start=1):
+            yield frame
+            monitor.checkpoint()
+            monitor.progress(min(number / facts.frames, 1.0), "tracking")
+
+    sightings = list(follow_face(thinned(watched(), facts.frame_rate, rate)))
+    return track_of(on_grid(sightings, rate), rate)
 
 
 def track_of(measured: Measured, frame_rate: Fraction) -> AnimationTrack:
@@ -90,45 +87,6 @@ def track_of(measured: Measured, frame_rate: Fraction) -> AnimationTrack:
         head_translation=np.column_stack([place, nearer]).astype(np.float32),
         breath=np.zeros(len(blendshapes), np.float32),
     )
-
-
-def _measured_frames(video: Path) -> Iterator[FloatArray | None]:
-    """Measurements of each frame, None where no face is seen. A face is followed from frame to frame, or looked for anew."""
-    detector, mesher = FaceDetector(), FaceMesher()
-    try:
-        mesh: FaceMesh | None = None
-        for image in read_frames(video):
-            mesh = _seen(mesher.follow(image, mesh)) if mesh is not None else None
-            mesh = mesh or _found(image, detector, mesher)
-            yield None if mesh is None else measure(mesh.points)
-    finally:
-        detector.close()
-        mesher.close()
-
-
-def _found(image: RGBImage, detector: FaceDetector, mesher: FaceMesher) -> FaceMesh | None:
-    detections = detector.detect(image)
-    return _seen(mesher.locate(image, detections[0])) if detections else None
-
-
-def _seen(mesh: FaceMesh) -> FaceMesh | None:
-    return mesh if mesh.presence >= LEAST_PRESENCE else None
-
-
-def _filled(rows: list[FloatArray | None]) -> Measured:
-    """Measurements by name, linear over gaps. Raises `FaceNotFound`."""
-    seen = np.array([row is not None for row in rows], dtype=bool)
-    if not len(rows) or seen.mean() < LEAST_SEEN:
-        raise FaceNotFound(
-            f"A face is seen in {int(seen.sum())} of the video's {len(rows)} frames: use a video of one person's face, from the "
-            "front and well lit.",
-            facts={"frames": len(rows), "frames_with_face": int(seen.sum())},
-        )
-    values = np.stack([row for row in rows if row is not None])
-    frames = np.arange(len(rows))
-    return {
-        name: np.interp(frames, frames[seen], values[:, column]).astype(np.float32) for column, name in enumerate(MEASUREMENTS)
-    }
 
 
 def _mouth_motion(measured: Measured, frame_rate: Fraction) -> MouthMotion:

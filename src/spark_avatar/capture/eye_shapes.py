@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
 
 from spark_avatar.engines.portrait.controls import BROW_DOWN, GAZE_DOWN, GAZE_SIDE, GAZE_UP
 from spark_avatar.engines.portrait.skin_motion import BROW_RAISE
@@ -21,7 +22,7 @@ BLINK_MARGIN: Final = 2
 """Frames around a blink that are disturbed too."""
 BROWS_AT_REST: Final = 0.25
 """Quantile of a brow's height at which it rests: who speaks raises the brows now and then, and hardly frowns."""
-BROW_READ: Final = 0.6
+BROW_READ: Final = 0.55
 IRIS_READ: Final = (0.55, 0.35)
 """Shares of a rise of the brows and of a look (across, down) that count as whole. The mesh, which was trained to be likely, reads
 0.35 to 0.61, 0.42 to 0.63 and 0.16 to 0.30 of them on portraits that are known to move so; of brows, which it lowers in nods,
@@ -50,7 +51,7 @@ def brow_blendshapes(right: Curve, left: Curve, inner: Curve) -> dict[str, Curve
 
 def gaze_blendshapes(x: Curve, y: Curve, blinking: Curve) -> dict[str, Curve]:
     """Blendshapes of the irises' places, half eye widths to the picture's right and down; `blinking` is 0..1."""
-    near = np.convolve(blinking > DISTURBED, np.ones(2 * BLINK_MARGIN + 1), mode="same") > 0
+    near = binary_dilation(blinking > DISTURBED, iterations=BLINK_MARGIN)
     right, down = (_from_median(_bridged(curve, near)) / read for curve, read in zip((x, y), IRIS_READ, strict=True))
     to_right, to_left = np.clip(right / GAZE_SIDE, 0, 1), np.clip(-right / GAZE_SIDE, 0, 1)
     shapes = {"Left": (to_right, to_left), "Right": (to_left, to_right)}

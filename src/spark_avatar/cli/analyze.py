@@ -30,15 +30,18 @@ def analyze(
     json_output: JsonOutput = False,
 ) -> None:
     """Show the diagnostics of a portrait, or the animation track of a recording."""
-    from spark_avatar.media.sniff import SNIFF_BYTES, sniff_kind
+    from spark_avatar.media.sniff import SNIFF_BYTES, sniff_kind, sniff_media, with_article
 
     with path.open("rb") as file:
-        kind = sniff_kind(file.read(SNIFF_BYTES))
-    if kind == "image":
-        if output is not None or visemes is not None or transcript is not None:
-            raise typer.BadParameter(
-                "only a recording has a track, visemes and a transcript", param_hint="--output, --visemes, --transcript"
-            )
+        head = file.read(SNIFF_BYTES)
+    picture = sniff_kind(head) == "image"
+    if picture and (output is not None or visemes is not None or transcript is not None):
+        raise typer.BadParameter(
+            f"the file is {with_article(sniff_media(head))}; only a recording has a track, visemes and a transcript",
+            param_hint="--output, --visemes, --transcript",
+        )
+    _check_targets(path, preview=preview, output=output, visemes=visemes)
+    if picture:
         found, warnings = _portrait(path, preview)
     else:
         found, warnings = _recording(
@@ -50,6 +53,17 @@ def analyze(
         return
     shown = {name: value for name, value in found.items() if name in ("face", "audio", "warnings", "frames", "seconds")}
     typer.echo(json.dumps(shown, indent=2))
+
+
+def _check_targets(path: Path, *, preview: Path | None, output: Path | None, visemes: Path | None) -> None:
+    """Raises `InvalidOptions` for a file that could not be written in the end, or would take the place of another."""
+    from spark_avatar.errors import InvalidOptions
+    from spark_avatar.media.destinations import check_destinations
+    from spark_avatar.media.image import can_write_image
+
+    check_destinations([path], output=output, visemes=visemes, preview=preview)
+    if preview is not None and not can_write_image(preview):
+        raise InvalidOptions("the preview must be a .jpg or .png", facts={"option": "preview"})
 
 
 def _portrait(path: Path, preview: Path | None) -> tuple[dict[str, object], list[dict[str, str]]]:

@@ -17,7 +17,9 @@ def track_command(
     from spark_avatar.animation.track_io import write_track
     from spark_avatar.capture.capture import capture_track
     from spark_avatar.cli.progress import ProgressBar
+    from spark_avatar.media.destinations import check_destinations
 
+    check_destinations([video], output=output)
     with ProgressBar(quiet=quiet) as bar:
         track = capture_track(video, bar)
     write_track(track, output)

@@ -153,8 +153,8 @@ def write_animation(path: Path, pictures: Sequence[RGBImage | RGBAImage], *, sec
 
 
 def can_write_image(path: Path) -> bool:
-    """Whether `write_image` knows the suffix, and there is a folder for the file."""
-    return path.suffix.lower() in _SUFFIXES and path.parent.is_dir()
+    """Whether `write_image` knows the suffix."""
+    return path.suffix.lower() in _SUFFIXES
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,14 +13,10 @@ from typing import Final, Self
 import av
 import numpy as np
 from av.codec import Codec
-from av.container import InputContainer
-from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace, Interpolation
-from numpy.typing import NDArray
 
-from spark_avatar.errors import GenerationError, InputError
+from spark_avatar.errors import GenerationError
 from spark_avatar.media.arrays import Box, RGBAImage, RGBImage
-from spark_avatar.media.container import open_media
+from spark_avatar.media.decoder import frame_pixels, opened_video, unreadable
 from spark_avatar.media.encoder import VideoEncoder
 from spark_avatar.media.marks import FrameMark
 from spark_avatar.media.recording import Recording
@@ -33,9 +28,6 @@ _WAITING_BYTES: Final = 32_000_000
 """All of them together, of large ones fewer: at 3840 x 2160 a frame has 25 MB."""
 _NEGLIGIBLE: Final = Fraction(1, 1000)
 """Of a frame: sound so short beyond the last frame is rounding, not sound."""
-_HD_HEIGHT: Final = 720
-"""Untagged video of this height or more is taken for BT.709, of less for BT.601, as players do."""
-_CHROMA: Final = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
 def frame_count(seconds: float | Fraction, frame_rate: Fraction) -> int:
@@ -203,16 +195,15 @@ class VideoFacts:
 
 def probe_video(path: Path) -> VideoFacts:
     """Measures a video by reading it through. Raises `InputError` if there is none."""
-    with _opened(path) as container:
-        stream = container.streams.video[0]
+    with opened_video(path) as (container, stream):
         context = stream.codec_context
         base, rate = stream.time_base, stream.average_rate
         if base is None or not rate:
-            raise _no_video()
+            raise unreadable(path)
         usual = round(1 / (rate * base))  # Matroska may leave it out
         spans = [(p.pts, p.pts + (p.duration or usual)) for p in container.demux(stream) if p.size and p.pts is not None]
         if not spans:
-            raise _no_video()
+            raise unreadable(path)
         codec, rate_out, channels, audio_seconds = _sound_of(path) if container.streams.audio else (None, None, None, None)
         return VideoFacts(
             codec=context.codec.canonical_name,
@@ -234,17 +225,15 @@ def probe_video(path: Path) -> VideoFacts:
 
 def read_frames(path: Path) -> Iterator[RGBImage]:
     """The frames of a video, upright, in the order they are shown. Raises `InputError` if there are none."""
-    with _opened(path) as container:
-        stream = container.streams.video[0]
+    with opened_video(path) as (container, stream):
         stream.thread_count = 2
         for frame in container.decode(stream):
-            yield _pixels(frame, "rgb24")
+            yield frame_pixels(frame, "rgb24")
 
 
 def read_transparent_frames(path: Path) -> Iterator[RGBAImage]:
     """As `read_frames`, with the opacity; it is 255 where the video has none. Raises `InputError` too."""
-    with _opened(path) as container:
-        stream = container.streams.video[0]
+    with opened_video(path) as (container, stream):
         if stream.codec_context.name == "vp9":  # FFmpeg's own decoder leaves the second stream, the opacity, alone
             decoder = Codec("libvpx-vp9", "r").create("video")
             decoder.extradata = stream.codec_context.extradata
@@ -252,24 +241,7 @@ def read_transparent_frames(path: Path) -> Iterator[RGBAImage]:
             decoder = stream.codec_context
         for packet in container.demux(stream):
             for frame in decoder.decode(packet):
-                yield _pixels(frame, "rgba")
-
-
-def _pixels(frame: VideoFrame, layout: str) -> NDArray[np.uint8]:
-    pixels = frame.to_ndarray(format=layout, src_colorspace=_matrix(frame), interpolation=_CHROMA)
-    return np.ascontiguousarray(np.rot90(pixels, frame.rotation // 90), dtype=np.uint8)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[InputContainer]:
-    """A file with a video stream; damage found inside the block becomes `InputError`."""
-    try:
-        with open_media(path) as container:
-            if not container.streams.video:
-                raise _no_video()
-            yield container
-    except av.FFmpegError as error:
-        raise _no_video() from error
+                yield frame_pixels(frame, "rgba")
 
 
 def _comment(metadata: Mapping[str, str]) -> str:
@@ -283,16 +255,6 @@ def _sound_of(path: Path) -> tuple[str, int, int, float]:
         for _ in recording.blocks():
             pass
         return recording.codec, recording.sample_rate, recording.channels, float(recording.seconds)
-
-
-def _matrix(frame: VideoFrame) -> int:
-    """The YUV matrix of a frame, as swscale numbers it."""
-    known = {1: Colorspace.ITU709, 5: Colorspace.ITU601, 6: Colorspace.SMPTE170M, 9: Colorspace.BT2020}  # ITU-T H.273, table 4
-    return known.get(frame.colorspace) or (Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601)
-
-
-def _no_video() -> InputError:
-    return InputError("The file is not a video that can be read, or is damaged: give a whole MP4, MOV, WebM or MKV file.")
 
 
 def _evened(box: Box) -> Box:

@@ -62,7 +62,8 @@ class RecordingAnalysis(BaseModel):
     """Only where it is not usable."""
     warnings: tuple[FindingView, ...] = ()
     audio: dict[str, object] | None = None
-    """`codec`, `seconds`, `sample_rate`, `channels`, `bytes`, `missing_seconds` (cut off, by the header), and what stands in a task's `metadata.audio`."""
+    """`codec`, `seconds`, `sample_rate`, `channels`, `bytes`, `missing_seconds` (cut off, by the header), and what stands in a
+    task's `metadata.audio`."""
     waveform: WaveformView | None = None
     segments: list[tuple[float, float]] | None = None
     """Where somebody speaks: start and end in seconds."""

@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -79,12 +80,14 @@ def test_what_is_missing_is_zero(tmp_path):
         ('{"frame_rate": 25, "blendshapes": {"jawOpen": [0, 1], "mouthClose": [0]}}', "mouthClose"),
         ('{"frame_rate": 25, "blendshapes": {"jawOpen": [0]}, "head_rotation": [[1, 2]]}', "head_rotation"),
         ('{"frame_rate": 25, "blendshapes": {"jawOpen": [0]}, "breath": [0, 1]}', "breath"),
+        ('{"frame_rate": 25, "blendshapes": {}, "breath": [0, 1e300]}', "breath of the animation track is 1e+300 in frame 1"),
+        ('{"frame_rate": 25, "blendshapes": {}, "breath": [0, 1], "head_rotation": [[0, 0, 0]]}', "1 frames"),
     ],
 )
 def test_malformed_json_is_refused_with_its_fault(tmp_path, content, word):
     path = tmp_path / "bad.json"
     path.write_text(content)
-    with pytest.raises(InvalidOptions, match=word.replace(".", r"\.")) as caught:
+    with pytest.raises(InvalidOptions, match=re.escape(word)) as caught:
         read_track(path)
     assert str(tmp_path) not in caught.value.message
 
@@ -98,6 +101,18 @@ def test_malformed_json_is_refused_with_its_fault(tmp_path, content, word):
         ("frame_rate,jawOpen\n25,wide\n", "jawOpen"),
         ("frame_rate,jaw\n25,0.1\n", "jaw"),
         ("frame_rate,jawOpen\n-1,0.1\n", "frame_rate"),
+        ("frame_rate,jawOpen\n25,0\n\n25,wide\n", "frame 1"),
+        ("frame_rate,jawOpen\n\n25,0\n25\n", "Line 4"),
+        ("frame_rate;jawOpen\n25;0,1\n", "with commas"),
+        ("frame_rate\tjawOpen\n25\t0.1\n", "with commas"),
+        ("frame_rate,jawOpen,jawOpen\n25,0,1\n", "more than one column 'jawOpen'"),
+        ("frame_rate,jawOpen\n25,0\n30,0\n", "25 first and 30 in line 3"),
+        (f"frame_rate,jawOpen\n25,{'1' * 200_000}\n", "no CSV"),
+        ("frame_rate,breath\n25,-1e300\n", "-1e\\+300 in frame 0"),
+        ("seconds,frame_rate\n0.08,25\n0,25\n0.04,25\n", "0 in line 3 .* make it 0.120"),
+        ("seconds,frame_rate\n0,240\n0.008,240\n0.004,240\n", "0.004 in line 4"),
+        ("seconds,frame_rate\n0,25\n1,25\n2,25\n", "mend `frame_rate`"),
+        ("seconds,frame_rate\n0,25\n0.04,25\n0.16,25\n", "one for every frame"),
     ],
 )
 def test_malformed_csv_is_refused_with_its_fault(tmp_path, content, word):
@@ -105,6 +120,29 @@ def test_malformed_csv_is_refused_with_its_fault(tmp_path, content, word):
     path.write_text(content)
     with pytest.raises(InvalidOptions, match=word):
         read_track(path)
+
+
+def test_csv_of_a_spreadsheet_or_a_hand_is_read(tmp_path):
+    path = tmp_path / "hand.csv"
+    path.write_text("\n frame_rate , jawOpen \n 25 , 0.2 \n\n , \n25,0.4\n\n")
+    np.testing.assert_allclose(read_track(path).curve("jawOpen"), [0.2, 0.4])
+
+
+@pytest.mark.parametrize(("rate", "written"), [(25, "{:.2f}"), (60, "{:.2f}"), (Fraction(30000, 1001), "{:.3f}")])
+def test_times_may_be_rounded_and_begin_late(tmp_path, rate, written):
+    path = tmp_path / "rounded.csv"
+    rows = [f"{written.format(7.013 + i / float(rate))},{round(float(rate))},0.1" for i in range(2000)]
+    path.write_text("\n".join(["seconds,frame_rate,jawOpen", *rows]))
+    assert len(read_track(path)) == 2000
+
+
+@pytest.mark.parametrize(
+    ("part", "values"), [("breath", [0.5, 0.6]), ("head_translation", [[0, 0, 1]] * 2), ("head_rotation", [[1, 2, 3]] * 2)]
+)
+def test_a_track_that_moves_no_blendshape(tmp_path, part, values):
+    path = tmp_path / "still.json"
+    path.write_text(json.dumps({"frame_rate": 25, "blendshapes": {}, part: values}))
+    np.testing.assert_allclose(getattr(read_track(path), part), values)
 
 
 def test_a_binary_file_is_refused(tmp_path):

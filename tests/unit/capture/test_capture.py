@@ -3,6 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 import skimage.data
@@ -10,12 +11,15 @@ import skimage.data
 from spark_avatar.animation.blendshapes import BLENDSHAPES
 from spark_avatar.animation.track import AnimationTrack
 from spark_avatar.capture.capture import capture_track
+from spark_avatar.capture.following import follow_face
+from spark_avatar.capture.measurements import MEASUREMENTS
 from spark_avatar.engines.portrait.controls import mouth_controls
 from spark_avatar.engines.portrait.frames import frames
 from spark_avatar.engines.portrait.lip_space import CONTROLS
 from spark_avatar.engines.portrait.portrait_rig import build_rig
 from spark_avatar.errors import FaceNotFound, InputError
 from spark_avatar.face.analyzer import FaceAnalyzer
+from spark_avatar.media.film import FilmFrame
 from spark_avatar.media.video import VideoWriter
 
 RATE = Fraction(25)
@@ -122,6 +126,41 @@ def test_frames_without_a_face_are_bridged(filmed, captured, tmp_path):
     assert len(bridged) == COUNT
     assert correlation(bridged.mouth_open[60:], captured.mouth_open[60:]) > 0.99
     assert np.abs(np.diff(bridged.head_rotation[38:48], axis=0)).max() < 2
+
+
+def test_a_face_is_measured_once_the_mesh_has_come_to_rest(filmed):
+    """At the start, and where the face is found again: brows would jerk by 0.004 E."""
+    still, hidden = [filmed[0]] * 10, np.full_like(filmed[0], 90)
+    film = [FilmFrame(image, number / 25, 0.04) for number, image in enumerate([*still, hidden, *still])]
+    rows = [sighting.measured for sighting in follow_face(film)]
+    assert rows[10] is None
+    for run in (rows[:10], rows[11:]):
+        brows = np.stack(run)[:, [MEASUREMENTS.index(f"brow_{which}") for which in ("right", "left", "inner")]]
+        assert np.abs(brows - np.median(brows, axis=0)).max() < 0.0015
+
+
+def test_a_film_of_an_uneven_rate_keeps_its_time(filmed, captured, tmp_path):
+    """As phones film in the dark: frames are missing, and the others are shown for longer."""
+    kept = [i for i in range(COUNT) if i % 7 not in (2, 3) or i == COUNT - 1]
+    with av.open(str(tmp_path / "phone.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE)
+        stream.height, stream.width = filmed[0].shape[:2]
+        stream.codec_context.time_base = 1 / RATE
+        for number in kept:
+            frame = av.VideoFrame.from_ndarray(filmed[number], "rgb24")
+            frame.pts, frame.time_base = number, 1 / RATE
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    track = capture_track(tmp_path / "phone.mp4")
+    assert track.frame_rate == RATE
+    assert COUNT <= len(track) <= COUNT + 3
+    assert correlation(track.mouth_open[:COUNT], captured.mouth_open) > 0.95
+    assert correlation(track.head_rotation[:COUNT, 0], captured.head_rotation[:, 0]) > 0.98
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_film_of_a_few_frames_has_a_track(filmed, tmp_path, count):
+    assert len(capture_track(film(tmp_path / "short.mp4", filmed[:count]))) == count
 
 
 def test_a_track_drives_the_portrait_again(captured):

@@ -7,10 +7,12 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_avatar.errors import AudioUnreadable, GenerationError, InputError
+from spark_avatar.media.image import write_image
 from spark_avatar.media.recording import Recording
 from spark_avatar.media.video import VideoWriter, frame_count, probe_video, read_frames
 
@@ -360,9 +362,41 @@ def test_what_is_no_video(tmp_path, content):
         next(read_frames(path))
 
 
-def test_sound_alone_is_no_video(tmp_path):
-    with pytest.raises(InputError, match="not a video"):
-        probe_video(sound_file(tmp_path / "s.wav", 0.5))
+@pytest.mark.parametrize(
+    ("name", "codec", "told"),
+    [
+        ("s.wav", "pcm_s16le", "a WAV sound, not a video"),
+        ("s.mp3", "mp3", "an MP3 sound, not a video"),
+        ("s.mp4", "aac", "an MP4 video that holds sound only"),
+    ],
+)
+def test_sound_alone_is_no_video(tmp_path, name, codec, told):
+    with pytest.raises(InputError, match=told):
+        probe_video(sound_file(tmp_path / name, 0.5, codec=codec))
+
+
+def test_the_cover_of_a_sound_is_no_video(tmp_path):
+    path = tmp_path / "s.mp3"
+    with av.open(str(sound_file(tmp_path / "bare.mp3", 0.5, codec="mp3"))) as bare, av.open(str(path), "w") as covered:
+        sound, cover = covered.add_stream_from_template(bare.streams.audio[0]), covered.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = SIZE, SIZE, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        covered.mux(cover.encode(av.VideoFrame.from_ndarray(picture(0), "rgb24")))
+        covered.mux(cover.encode(None))
+        for packet in bare.demux(bare.streams.audio[0]):
+            if packet.size:
+                packet.stream = sound
+                covered.mux(packet)
+    with av.open(str(path)) as covered:
+        assert len(covered.streams.video) == 1
+    with pytest.raises(InputError, match="an MP3 sound, not a video"):
+        probe_video(path)
+
+
+def test_a_picture_is_no_video(tmp_path):
+    write_image(tmp_path / "p.jpg", picture(0))
+    with pytest.raises(InputError, match="a JPEG picture, not a video"):
+        probe_video(tmp_path / "p.jpg")
 
 
 def test_damaged_video(tmp_path):
