@@ -10,7 +10,7 @@ import numpy as np
 from spark_avatar.engines.portrait.canvas import Canvas
 from spark_avatar.engines.portrait.curves import Array, smoothstep
 from spark_avatar.engines.portrait.outline import FACE_SIDES, FaceOutline
-from spark_avatar.engines.portrait.sampling import sample
+from spark_avatar.engines.portrait.rim import END, NARROW_END, START, at_nodes, follows
 from spark_avatar.engines.portrait.thin_plate import ThinPlateSpline
 from spark_avatar.engines.portrait.warp import Lattice, determinant
 from spark_avatar.media.arrays import FloatArray, Points
@@ -42,8 +42,6 @@ LIMIT_STEP: Final = 0.88
 LEAST_AREA: Final = 0.2
 MOST_AREA: Final = 1.75
 """How much smaller and larger a turn may make any part of the head."""
-PERSON_FOLLOWS: Final = 0.95
-"""Where the picture goes along that much the person is; the background may be stretched further."""
 TEST_NODES: Final = 33
 """Nodes per E at which that is tested."""
 MOST_SHIFT: Final = 0.08
@@ -64,6 +62,8 @@ LEANING_SHARE: Final = 0.4
 the upper torso sways by 0.4 to 1 of what the head does)."""
 BREATH_START: Final = (0.35, 1.5)
 """E below the chin over which breathing sets in."""
+RIM_WIDENS: Final = (0.0, 0.4)
+"""E from the picture's edges over which the background next to the head comes to give way as widely as elsewhere."""
 EDGE_FADE: Final = 0.34
 """E over which motion fades towards the edge of the window."""
 
@@ -125,9 +125,9 @@ class HeadField:
 class Head:
     """The head of one portrait."""
 
-    def __init__(self, canvas: Canvas, outline: FaceOutline, frame_size: tuple[int, int], follows: FloatArray | None) -> None:
-        """`follows` as of `rim.following`, where the portrait's own background is kept."""
-        self._canvas, self._outline, self._follows = canvas, outline, follows
+    def __init__(self, canvas: Canvas, outline: FaceOutline, frame_size: tuple[int, int], distance: FloatArray | None) -> None:
+        """`distance` from the person, as of `rim`, where the portrait's own background is kept."""
+        self._canvas, self._outline, self._distance = canvas, outline, distance
         self._frame_size = frame_size
         points, eye_distance = canvas.points, canvas.eye_distance
         ears = points[list(FACE_SIDES)]
@@ -172,8 +172,8 @@ class Head:
         _, v = outline.local(x, y, outline.centre)
         width, height = self._canvas.size
         watched = head & (v < outline.chin) & (x >= 0) & (y >= 0) & (x < width) & (y < height)
-        if self._follows is not None:
-            watched &= sample(self._follows, np.dstack([x, y])) > PERSON_FOLLOWS
+        if self._distance is not None:
+            watched &= at_nodes(self._distance, lattice) < START
         field, still = self.field(lattice), np.zeros(3, np.float32)
 
         def bears(axis: int, angle: float) -> bool:
@@ -203,7 +203,7 @@ class Head:
         eye_distance = np.float32(self._canvas.eye_distance)
         depth = self._depth_at(x, y)
         pivot = self.pivot.astype(np.float32)
-        weight_x, weight_y, shift_x, shift_y, breath = self._weights(x, y)
+        weight_x, weight_y, shift_x, shift_y, breath = self._weights(lattice)
         return HeadField(
             x=x - pivot[0],
             y=y - pivot[1],
@@ -227,9 +227,10 @@ class Head:
             depths.append(self._back + (behind + chest * below) * eye_distance)
         return np.concatenate(sources), np.concatenate(depths)
 
-    def _weights(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, ...]:
+    def _weights(self, lattice: Lattice) -> tuple[FloatArray, ...]:
         """Shares of the head's turn and shift across and down the picture, and of breathing: as in `HeadField`."""
         outline, eye_distance = self._outline, self._canvas.eye_distance
+        x, y = lattice.nodes()
         radius = outline.ellipse_radius(x, y, HEAD_SIDE, HEAD_HEIGHT, HEAD_RAISED)
         start, end = FADE_WITH_MATTE if self._canvas.matte is not None else FADE_WITHOUT_MATTE
         _, v = outline.local(x, y, outline.centre)
@@ -239,9 +240,10 @@ class Head:
         shifted = head * (1 - shoulders) + LEANING_SHARE * shoulders if self._canvas.matte is not None else turning
         across, down = self._edge_fades(x, y)
         breath = smoothstep(below_chin, *BREATH_START) * down
-        if self._follows is not None:
-            follows = sample(self._follows, np.dstack([x, y]))
-            turning, shifted, breath = turning * follows, shifted * follows, breath * follows
+        if self._distance is not None:
+            wide = (1 - shoulders) * smoothstep(self._from_edge(x, y) / eye_distance, *RIM_WIDENS)
+            going_along = follows(at_nodes(self._distance, lattice), NARROW_END + (END - NARROW_END) * wide)
+            turning, shifted, breath = turning * going_along, shifted * going_along, breath * going_along
         leaning = shifted * (1 - shoulders + shoulders * down)  # from the hips: nothing slides along the lower edge
         weights = (turning * across, turning * down, leaning * across, leaning * down, breath)
         return tuple(weight.astype(np.float32) for weight in weights)
@@ -266,6 +268,13 @@ class Head:
             across = across * (fade if is_side or not at_picture_edge else 1.0)
             down = down * (fade if not is_side or not at_picture_edge else 1.0)
         return across, down
+
+    def _from_edge(self, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Output pixels to the nearest edge of the picture, at window pixels."""
+        left, top, *_ = self._canvas.window
+        width, height = self._frame_size
+        x, y = x + left, y + top
+        return np.minimum(np.minimum(x, width - x), np.minimum(y, height - y))
 
     def reach(self, field: HeadField) -> float:
         """The furthest that the limits let any node of a field go, output pixels."""

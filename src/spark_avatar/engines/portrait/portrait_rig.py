@@ -17,7 +17,7 @@ from spark_avatar.engines.portrait.mouth_frame import build_mouth_frame
 from spark_avatar.engines.portrait.mouth_interior import MouthInterior, build_interior
 from spark_avatar.engines.portrait.mouth_relief import MouthRelief, build_relief
 from spark_avatar.engines.portrait.outline import FaceOutline, face_outline
-from spark_avatar.engines.portrait.rim import at_nodes, following, moving
+from spark_avatar.engines.portrait.rim import at_nodes, distance_from_person, follows, moving
 from spark_avatar.engines.portrait.sampling import Bytes
 from spark_avatar.engines.portrait.setting import Backdrop, Background, before
 from spark_avatar.engines.portrait.tiles import SHARES, Drawing, drawings, moving_parts
@@ -85,14 +85,13 @@ def build_rig(face: FaceRig, size: tuple[int, int], backdrop: Backdrop | None = 
     body_step = max(step, round(BODY_STEP * np.sqrt(canvas.eye_distance)))
     body_lattice = Lattice.covering((0, 0, *canvas.size), body_step)
     face_lattice, lip_lattice = Lattice.covering(wide_face_box, step), Lattice.covering(lip_box, step)
-    follows = following(canvas) if scene is None else None
+    distance = distance_from_person(canvas) if scene is None else None
     background = None if scene is None else scene.background
-    head = Head(canvas, outline, size, follows)
+    head = Head(canvas, outline, size, distance)
     body = head.field(body_lattice)
     expression = build_expression(canvas, mouth, outline, face_lattice, lip_lattice)
-    if follows is not None:
-        upper = expression.upper * at_nodes(follows, face_lattice)
-        expression = replace(expression, upper=upper)
+    if distance is not None:
+        expression = replace(expression, upper=expression.upper * follows(at_nodes(distance, face_lattice)))
     eyes = build_eyes(canvas)
     upper_lip, lower_lip = (
         _lip_thickness(mouth.snapped, pairs) / canvas.eye_distance for pairs in (UPPER_LIP_PAIRS, LOWER_LIP_PAIRS)
@@ -117,7 +116,7 @@ def build_rig(face: FaceRig, size: tuple[int, int], backdrop: Backdrop | None = 
         relief=build_relief(canvas, mouth),
         eyes=eyes,
         limits=MouthLimits(expression.gain, mouth.smile, upper_lip, lower_lip, mouth.width / canvas.eye_distance),
-        drawings=moving_parts(np.ones(canvas.size[::-1], np.bool_) if follows is None else moving(follows, body_lattice))
+        drawings=moving_parts(np.ones(canvas.size[::-1], np.bool_) if distance is None else moving(distance, body_lattice))
         if background is None
         else drawings(
             background.opacity,

@@ -11,24 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_avatar.engines.portrait.canvas import Canvas
-from spark_avatar.engines.portrait.curves import smoothstep
+from spark_avatar.engines.portrait.curves import Array, smoothstep
 from spark_avatar.engines.portrait.sampling import resized, sample
 from spark_avatar.engines.portrait.warp import Lattice
 from spark_avatar.media.arrays import FloatArray
 
 WORK_EYE_DISTANCE: Final = 75.0
-"""The rim is made at a size where E is at most this: it is soft anyway."""
+"""Distances are measured at a size where E is at most this: what is made of them is soft."""
 PERSON: Final = 0.3
 """Matte above which a pixel is the person's."""
-RIM: Final = (0.05, 0.42)
-"""E from the person up to which all goes along (hair that the matte lacks), and from which on nothing moves. Heads that speak
-move by up to 0.1 E against what is behind them; the rim bears 0.24 E before it folds."""
+START: Final = 0.05
+"""E from the person up to which all goes along: hair that the matte lacks."""
+END: Final = 0.42
+"""E beside the head from which on nothing moves. Heads that speak move by up to 0.1 E against what is behind them; the rim bears
+0.24 E before it folds."""
+NARROW_END: Final = 0.15
+"""The same beside shoulders, which move less, and at the picture's edges, which are not to."""
 CREASES: Final = 0.03
-"""E over which the distance is smoothed: it has creases where two parts of the person are equally near."""
+"""E over which distances are smoothed: they have creases where two parts of the person are equally near."""
 
 
-def following(canvas: Canvas) -> FloatArray | None:
-    """(height, width) of the window, 0..1: how much the picture goes along with the person; None without a trusted matte."""
+def distance_from_person(canvas: Canvas) -> FloatArray | None:
+    """(height, width) of the window, E; 0 on the person. None without a trusted matte."""
     if canvas.matte is None:
         return None
     eye_distance = min(canvas.eye_distance, WORK_EYE_DISTANCE)
@@ -38,17 +42,21 @@ def following(canvas: Canvas) -> FloatArray | None:
     face = cv2.convexHull((canvas.points[:468, :2] * scale).astype(np.int32))
     cv2.fillConvexPoly(elsewhere, face, [0.0])
     distance = cv2.distanceTransform(elsewhere, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) / eye_distance
-    smooth = cv2.GaussianBlur(distance, (0, 0), CREASES * eye_distance)
-    follows = (1 - smoothstep(smooth, *RIM)).astype(np.float32)
-    return resized(follows, canvas.size)
+    return resized(cv2.GaussianBlur(distance, (0, 0), CREASES * eye_distance).astype(np.float32, copy=False), canvas.size)
 
 
-def at_nodes(follows: FloatArray, lattice: Lattice) -> FloatArray:
-    """(rows, columns): what `following` found, at a lattice's nodes."""
-    return sample(follows, np.dstack(lattice.nodes()).astype(np.float32))
+def at_nodes(distance: FloatArray, lattice: Lattice) -> FloatArray:
+    """(rows, columns): distances at a lattice's nodes."""
+    return sample(distance, np.dstack(lattice.nodes()).astype(np.float32))
 
 
-def moving(follows: FloatArray, lattice: Lattice) -> NDArray[np.bool_]:
+def follows(distance: FloatArray, end: float | Array = END) -> FloatArray:
+    """0..1: how much the picture goes along with the person, so far from whom it is; nothing does from `end` on."""
+    share: FloatArray = (1 - smoothstep((distance - START) / (end - START), 0, 1)).astype(np.float32)
+    return share
+
+
+def moving(distance: FloatArray, lattice: Lattice) -> NDArray[np.bool_]:
     """(height, width): where nodes that move are near, so that anything may change."""
-    near = cv2.dilate((follows > 0).astype(np.uint8), np.ones((2 * lattice.step + 1,) * 2, np.uint8))
+    near = cv2.dilate((distance < END).astype(np.uint8), np.ones((2 * lattice.step + 1,) * 2, np.uint8))
     return near.astype(np.bool_)

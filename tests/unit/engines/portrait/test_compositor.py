@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from spark_avatar.engines.portrait.compositor import Compositor
 from spark_avatar.engines.portrait.portrait_rig import build_rig
-from spark_avatar.engines.portrait.rim import PERSON, RIM
+from spark_avatar.engines.portrait.rim import END, PERSON
 from spark_avatar.engines.portrait.setting import Backdrop
 from spark_avatar.engines.portrait.warp import determinant
 from spark_avatar.face.rig import FaceDiagnostics, FaceRig, HeadPose
@@ -51,7 +51,7 @@ def test_background_stands_still(rig, compositor, pose, rotation):
     x0, y0, x1, y1 = rig.canvas.window
     near = np.zeros(frame.shape[:2], np.uint8)
     near[y0:y1, x0:x1] = rig.canvas.matte > PERSON
-    reach = 2 * int((RIM[1] + 0.1) * rig.canvas.eye_distance) + 3
+    reach = 2 * int((END + 0.1) * rig.canvas.eye_distance) + 3
     far = cv2.dilate(near, np.ones((reach, reach), np.uint8)) == 0
     assert far.mean() > 0.3
     assert (frame[far] == rig.canvas.base[far]).all()

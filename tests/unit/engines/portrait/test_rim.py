@@ -6,7 +6,7 @@ import numpy as np
 import painted_portrait as paint
 import pytest
 
-from spark_avatar.engines.portrait.rim import RIM, at_nodes, following, moving
+from spark_avatar.engines.portrait.rim import END, START, at_nodes, distance_from_person, follows, moving
 from spark_avatar.engines.portrait.warp import Lattice
 
 
@@ -21,42 +21,41 @@ def canvas():
 
 
 def test_nothing_is_known_without_a_matte(canvas):
-    assert following(replace(canvas, matte=None)) is None
+    assert distance_from_person(replace(canvas, matte=None)) is None
 
 
-def test_the_person_goes_along_and_what_is_far_stands_still(canvas):
-    follows = following(canvas)
-    assert follows.shape == canvas.matte.shape
-    assert follows[canvas.matte > 0.9].min() > 0.98
+def test_distances_are_those_from_the_person(canvas):
+    distance = distance_from_person(canvas)
+    assert distance.shape == canvas.matte.shape
+    assert distance[canvas.matte > 0.9].max() < 0.02
     x = np.arange(canvas.size[0]) + canvas.window[0]
     beyond = (np.abs(x - 256) - 90) / canvas.eye_distance
-    lower = follows[-40:]  # beside the column alone, not beside the face
-    assert lower[:, beyond > RIM[1] + 0.1].max(initial=0) == 0
-    assert lower[:, np.abs(beyond - sum(RIM) / 2) < 0.02].mean() == pytest.approx(0.5, abs=0.08)
+    lower = distance[-40:]  # beside the column alone, not beside the face
+    assert lower[:, np.abs(beyond - 0.3) < 0.02].mean() == pytest.approx(0.3, abs=0.02)
 
 
-def test_it_fades_evenly_so_that_nothing_tears(canvas):
-    steps = np.abs(np.diff(following(canvas), axis=1)).max() * canvas.eye_distance
-    assert steps < 1.7 / (RIM[1] - RIM[0])  # a cubic with flat ends is one and a half times as steep as a line
-
-
-def test_the_face_goes_along_whatever_the_matte_says(canvas):
-    follows = following(replace(canvas, matte=np.zeros_like(canvas.matte)))
+def test_the_face_is_the_persons_whatever_the_matte_says(canvas):
+    distance = distance_from_person(replace(canvas, matte=np.zeros_like(canvas.matte)))
     nose = canvas.points[4, :2].astype(int)
-    assert follows[nose[1], nose[0]] > 0.98
+    assert distance[nose[1], nose[0]] < 0.01
+
+
+def test_hair_goes_along_and_what_is_far_stands_still():
+    shares = follows(np.float32([0, START, (START + END) / 2, END, 2 * END]))
+    np.testing.assert_allclose(shares, [1, 1, 0.5, 0, 0], atol=1e-6)
+    assert follows(np.float32([0.2]), 0.15) == 0
 
 
 def test_nodes_know_what_pixels_know(canvas):
-    follows, lattice = following(canvas), Lattice.covering((0, 0, *canvas.size), 6)
+    distance, lattice = distance_from_person(canvas), Lattice.covering((0, 0, *canvas.size), 6)
     x, y = lattice.nodes()
-    seen = at_nodes(follows, lattice)
     inside = (x < canvas.size[0] - 1) & (y < canvas.size[1] - 1)
-    expected = follows[y[inside].round().astype(int), x[inside].round().astype(int)]
-    assert np.abs(seen[inside] - expected).max() < 0.05
+    expected = distance[y[inside].round().astype(int), x[inside].round().astype(int)]
+    assert np.abs(at_nodes(distance, lattice)[inside] - expected).max() < 0.02
 
 
 def test_all_that_moves_is_drawn(canvas):
-    follows, lattice = following(canvas), Lattice.covering((0, 0, *canvas.size), 6)
-    drawn = moving(follows, lattice)
-    assert drawn[follows > 0].all()
+    distance, lattice = distance_from_person(canvas), Lattice.covering((0, 0, *canvas.size), 6)
+    drawn = moving(distance, lattice)
+    assert drawn[follows(distance) > 0].all()
     assert not drawn.all()
