@@ -62,7 +62,7 @@ LEANING_SHARE: Final = 0.4
 the upper torso sways by 0.4 to 1 of what the head does)."""
 BREATH_START: Final = (0.35, 1.5)
 """E below the chin over which breathing sets in."""
-RIM_WIDENS: Final = (0.0, 0.4)
+RIM_WIDENS: Final = (0.0, 0.25)
 """E from the picture's edges over which the background next to the head comes to give way as widely as elsewhere."""
 EDGE_FADE: Final = 0.34
 """E over which motion fades towards the edge of the window."""
