@@ -11,7 +11,6 @@ from spark_avatar.engines.portrait.canvas import TEXTURE_SCALE
 from spark_avatar.engines.portrait.controls import FramePose, limited, shaped
 from spark_avatar.engines.portrait.expression import EXPRESSION
 from spark_avatar.engines.portrait.head import HeadTransform
-from spark_avatar.engines.portrait.lip_shadow import lower_lip_shadow
 from spark_avatar.engines.portrait.lip_space import MouthControls
 from spark_avatar.engines.portrait.mouth_interior import InteriorState
 from spark_avatar.engines.portrait.mouth_relief import LEAST as LEAST_RELIEF
@@ -267,10 +266,7 @@ class Compositor:
         top, bottom = max(0, top - margin), min(target.shape[0], top + high + margin)
         part = np.s_[top:bottom, left:right]
         box = (corner[0] + left, corner[1] + top, corner[0] + right, corner[1] + bottom)
-        shading = cv2.multiply(
-            ~cover[part], ~cv2.convertScaleAbs(opacity[part], alpha=lower_lip_shadow(state.open)), scale=1 / 255
-        )
-        covered = (~shading).astype(np.float32) * np.float32(1 / 255)
+        covered = (~opening[part]).astype(np.float32) * np.float32(1 / 255)
         inside = (self._rig.interior.compose(box, covered, state) + np.float32(0.5)).astype(np.uint8)
         mix(target[part], inside, cover[part], target[part])
 

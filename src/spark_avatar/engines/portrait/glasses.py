@@ -20,9 +20,8 @@ _MARGIN = 0.015  # E, across the margin that is kept around a rim
 _SOFT_EDGE = 0.03  # E, across the middle of a rim and its soft edges
 _CHEEKS, _FOREHEAD = (50, 280, 205, 425, 101, 330), (151, 108, 337, 9)
 _AROUND_EYES = ((223, 222, 224), (230, 229, 231), (443, 442, 444), (450, 449, 451))
-_LENS = (
-    0.5  # sunglasses 0.35 to 0.42 all around; of 32 faces without, deep sockets have 0.16 above, and 0.57 below one eye at least
-)
+# Around sunglasses 0.35 to 0.42; of 32 faces without them, deep sockets have 0.16 above an eye, and one eye at least 0.57 below.
+_LENS = 0.5
 
 
 def wears_glasses(canvas: Canvas) -> bool:

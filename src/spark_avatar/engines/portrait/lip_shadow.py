@@ -3,22 +3,11 @@
 import cv2
 import numpy as np
 
-from spark_avatar.engines.portrait.curves import smoothstep
 from spark_avatar.media.arrays import FloatArray
 
 # In outer-eye-corner distances.
 _REACH_DOWN = 0.018  # sigma
 _REACH_ACROSS = 0.07  # the cheeks take the light from the sides: the corners are dark, whatever the front teeth show
-_LIT_FROM_ABOVE = (0.08, 0.20)  # openings between which light comes to reach what lies behind the lower lip
-_LOWER_SHARE = 0.8  # of its shadow that is left then
-
-
-def lower_lip_shadow(opening: float) -> float:
-    """Shade of the lower lip against the upper one's: as light mostly comes from above, a wide mouth shows its floor.
-
-    `opening` is the gap between the lips, E.
-    """
-    return 1 - (1 - _LOWER_SHARE) * float(smoothstep(np.float64(opening), *_LIT_FROM_ABOVE))
 
 
 def lip_light(cover: FloatArray, eye_distance: float) -> FloatArray:
