@@ -1,9 +1,13 @@
 """Settings: the only reader of the environment. Values are passed down from `app`, `cli` and the worker, never imported."""
 
+import ipaddress
+import json
 import os
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -23,6 +27,26 @@ def traces_wanted() -> bool:
     named = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
     off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER", "otlp") == "none"
     return bool(named) and not off
+
+
+def _is_origin(url: str) -> bool:
+    """Whether it is `http://HOST` or `https://HOST`, with or without a port and a slash at the end."""
+    try:
+        parts = urlsplit(url)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        plain = parts.netloc.lower() in (host, f"{host}:{parts.port}")  # no user, no password
+    except ValueError:  # a port that is no number, brackets around what is no address
+        return False
+    fits = parts.scheme in ("http", "https") and plain and parts.path in ("", "/")
+    return fits and re.search(r"[\s\\?#]", url) is None
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text.strip("[]"), strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 class Settings(BaseSettings):
@@ -58,7 +82,7 @@ class Settings(BaseSettings):
     """ComfyUI servers, comma-separated: `http://gpu1:8188`, with `#rate=20&concurrency=2` where they differ from the usual."""
     comfyui_workflows: Path | None = None
     """Folder of workflows; by default the shipped example."""
-    comfyui_headers: dict[str, SecretStr] = Field(default_factory=dict)
+    comfyui_headers: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
     """Headers for the ComfyUI servers, as a JSON object."""
     remote_url: str | None = None
     """Another server of this API, for the engine `remote`."""
@@ -129,7 +153,7 @@ class Settings(BaseSettings):
 
     price_per_second: Decimal = Field(default=Decimal(0), ge=0)
     """US dollars per second of video, for models without a price of their own."""
-    prices: dict[str, dict[str, Decimal]] = Field(default_factory=dict)
+    prices: Annotated[dict[str, dict[str, Decimal]], NoDecode] = Field(default_factory=dict)
     """Prices of single models, as a JSON object."""
     billing: Literal["postpaid", "prepaid"] = "postpaid"
     """Whether a task needs a balance that covers it."""
@@ -164,6 +188,57 @@ class Settings(BaseSettings):
         if 0 < value < _SHORTEST_SEGMENT:
             raise ValueError(f"give 0, or {_SHORTEST_SEGMENT:g} s at least")
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, value: str | None) -> str | None:
+        """Links are made by putting paths behind it, and the console is served at its root: without a path."""
+        if not value:
+            return None
+        if not _is_origin(value):
+            raise ValueError(
+                "write scheme, host and port alone, e.g. `https://avatar.example.org`: the server answers at no path below a host"
+            )
+        return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str | None) -> str | None:
+        """A password with signs that mean something in URLs would be taken for a part of the host, and be told in errors."""
+        if not value:
+            return None
+        from sqlalchemy import make_url  # takes a while, and a local render needs none of it
+        from sqlalchemy.exc import ArgumentError
+
+        try:
+            host = make_url(value).host or ""
+        except (ArgumentError, ValueError):
+            host = "@"
+        if "@" in host:
+            raise ValueError(
+                "cannot be read: write `sqlite:///path` or `postgresql://USER:PASSWORD@HOST:5432/NAME`, "
+                "and in the password `%40` for `@`, `%3A` for `:` and `%2F` for `/`"
+            )
+        return value
+
+    @field_validator("fetch_allow")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            if "/" in entry and not _is_network(entry):
+                raise ValueError(f"{entry!r} is no network: write hosts or networks, e.g. `media.intranet,10.1.0.0/16`")
+        return value
+
+    @field_validator("prices", "comfyui_headers", mode="before")
+    @classmethod
+    def _object(cls, value: object) -> object:
+        """Read here, as the library's own reader does not say which variable it is."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ValueError(f"write a JSON object ({error})") from error
 
     @field_validator("fetch_allow", "comfyui_urls", "fallback", mode="before")
     @classmethod

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from spark_avatar.cli.options import DataDir, load_settings
+from spark_avatar.cli.options import DataDir, check_target, load_store_settings
 
 cli = typer.Typer(help="Export and erase accounts; works beside a running server.", no_args_is_help=True)
 
@@ -24,7 +24,8 @@ def export(
 
     if archive.exists():
         raise InvalidOptions(f"{archive.name} is there already: choose another name.")
-    chunks = open_account_data(load_settings(data_dir)).export(AccountId(account), actor=OPERATOR)
+    check_target(archive)
+    chunks = open_account_data(load_store_settings(data_dir)).export(AccountId(account), actor=OPERATOR)
     draft = archive.with_name(f".{archive.name}.part")
     draft.touch(mode=0o600)
     try:
@@ -51,5 +52,5 @@ def erase(
 
     if confirm != account:
         raise InvalidOptions("The two ids differ: nothing was erased.")
-    erasure = open_account_data(load_settings(data_dir)).erase(AccountId(account), actor=OPERATOR)
+    erasure = open_account_data(load_store_settings(data_dir)).erase(AccountId(account), actor=OPERATOR)
     typer.echo(f"erased {account}: {erasure.tasks} tasks, {erasure.files} files, {erasure.users} users", err=True)

@@ -1,7 +1,7 @@
 """The command tree, and the only table of exit codes. Commands import what they need when they run: `--help` stays instant."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -24,6 +24,7 @@ from spark_avatar.cli import (
     verify,
     worker,
 )
+from spark_avatar.cli.faults import mendable
 from spark_avatar.errors import Canceled, ConfigurationError, InputError, SparkAvatarError
 
 EXIT_CODES: tuple[tuple[type[SparkAvatarError], int], ...] = ((InputError, 3), (ConfigurationError, 4), (Canceled, 130))
@@ -77,7 +78,16 @@ def main() -> None:
     try:
         cli()
     except SparkAvatarError as error:
-        typer.echo(f"error: {error.message}", err=True)
-        sys.exit(next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1))
+        _end(error)
     except BrokenPipeError:
         sys.exit(141)
+    except Exception as error:
+        told = mendable(error)
+        if told is None:
+            raise
+        _end(told)
+
+
+def _end(error: SparkAvatarError) -> NoReturn:
+    typer.echo(f"error: {error.message}", err=True)
+    sys.exit(next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1))

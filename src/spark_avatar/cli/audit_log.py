@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from spark_avatar.cli.options import DataDir, JsonOutput, load_settings
+from spark_avatar.cli.options import DataDir, JsonOutput, load_store_settings
 
 
 def audit(
@@ -17,7 +17,7 @@ def audit(
     """Show the audit log, the newest first."""
     from spark_avatar.app.account_openings import open_audit_log
 
-    for event in open_audit_log(load_settings(data_dir)).page(account, limit=limit):
+    for event in open_audit_log(load_store_settings(data_dir)).page(account, limit=limit):
         if json_output:
             typer.echo(json.dumps(vars(event) | {"created_at": event.created_at.isoformat(), "details": dict(event.details)}))
             continue

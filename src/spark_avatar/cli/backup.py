@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from spark_avatar.cli.options import DataDir, load_settings
+from spark_avatar.cli.options import DataDir, check_target, load_settings, make_data_folder
 
 
 def backup(
@@ -15,6 +15,7 @@ def backup(
     """Write database, files and secrets of the data folder into one file; also beside a running server."""
     from spark_avatar.app.backup import back_up
 
+    check_target(file)
     manifest = back_up(load_settings(data_dir), file)
     typer.echo(f"{file}: {manifest.files} files, {manifest.bytes} bytes, schema {manifest.schema}")
 
@@ -26,5 +27,7 @@ def restore(
     """Make the data folder of a backup, where there is none."""
     from spark_avatar.app.backup import restore as restore_data
 
-    manifest = restore_data(load_settings(data_dir), file)
+    settings = load_settings(data_dir)
+    make_data_folder(settings)
+    manifest = restore_data(settings, file)
     typer.echo(f"{manifest.files} files restored, of release {manifest.release}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spark_avatar.cli.options import DataDir, JsonOutput, load_settings
+from spark_avatar.cli.options import DataDir, JsonOutput, load_store_settings
 
 if TYPE_CHECKING:
     from spark_avatar.accounts.ledger.entries import Balance
@@ -67,14 +67,14 @@ def set_credit(account: AccountName, limit: Dollars, data_dir: DataDir = None) -
 def _ledger(data_dir: DataDir) -> "SqlLedger":
     from spark_avatar.app.openings import open_ledger
 
-    return open_ledger(load_settings(data_dir))
+    return open_ledger(load_store_settings(data_dir))
 
 
 def _record(action: str, account: str, amount: Decimal, data_dir: DataDir) -> None:
     from spark_avatar.accounts.audit import OPERATOR
     from spark_avatar.app.account_openings import open_audit_log
 
-    log = open_audit_log(load_settings(data_dir))
+    log = open_audit_log(load_store_settings(data_dir))
     log.record(action, actor=OPERATOR, account=account, details={"amount": f"{amount:f}"})
 
 

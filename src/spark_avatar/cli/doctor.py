@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spark_avatar.cli.doctor_audit import audit as check_stored
-from spark_avatar.cli.options import DataDir, load_settings
+from spark_avatar.cli.options import DataDir, load_settings, load_store_settings
 from spark_avatar.errors import SparkAvatarError
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ def doctor(
     sweep: Annotated[bool, typer.Option("--sweep", help="With --audit: first remove files that no task names.")] = False,
 ) -> None:
     """Check this installation, or what it has stored."""
-    settings = load_settings(data_dir)
     if audit:
-        check_stored(settings, sweep=sweep)
+        check_stored(load_store_settings(data_dir), sweep=sweep)
         return
+    settings = load_settings(data_dir)
     folder = settings.data_dir
     checks: list[Callable[[], Finding]] = [_python, *(lambda name=name: _library(name) for name in LIBRARIES)]
     checks += [_encoder, _face_models, _weights, lambda: _folder(folder, settings.min_free_bytes), lambda: _storage(settings)]

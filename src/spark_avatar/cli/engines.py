@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from spark_avatar.cli.options import DataDir, JsonOutput, load_settings
+from spark_avatar.cli.options import DataDir, JsonOutput, load_settings, load_store_settings
 
 cli = typer.Typer(help="The engines that can render.", no_args_is_help=True)
 _Server = Annotated[str, typer.Argument(help="Address of the ComfyUI server, as in SPARK_AVATAR_COMFYUI_URLS.")]
@@ -27,7 +27,7 @@ def check(json_output: JsonOutput = False, data_dir: DataDir = None) -> None:
     from spark_avatar.app.openings import open_drained_servers
     from spark_avatar.wiring import check_engines
 
-    settings = load_settings(data_dir)
+    settings = load_store_settings(data_dir)
     findings = list(check_engines(settings, open_drained_servers(settings).drained))
     if json_output:
         typer.echo(json.dumps([asdict(finding) for finding in findings]))
@@ -45,7 +45,7 @@ def drain(server: _Server, data_dir: DataDir = None) -> None:
     from spark_avatar.app.openings import open_drained_servers
     from spark_avatar.wiring import known_server
 
-    settings = load_settings(data_dir)
+    settings = load_store_settings(data_dir)
     open_drained_servers(settings).drain(known_server(settings, server))
     typer.echo(f"{server} gets no new jobs")
 
@@ -56,6 +56,6 @@ def resume(server: _Server, data_dir: DataDir = None) -> None:
     from spark_avatar.app.openings import open_drained_servers
     from spark_avatar.wiring import known_server
 
-    settings = load_settings(data_dir)
+    settings = load_store_settings(data_dir)
     open_drained_servers(settings).resume(known_server(settings, server))
     typer.echo(f"{server} gets jobs again")

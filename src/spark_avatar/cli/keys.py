@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spark_avatar.cli.options import DataDir, JsonOutput, load_settings
+from spark_avatar.cli.options import DataDir, JsonOutput, load_store_settings
 
 if TYPE_CHECKING:
     from spark_avatar.accounts.keys import ApiKey
@@ -20,7 +20,7 @@ cli = typer.Typer(help="Create, list, rotate and revoke API keys; works beside a
 def _keys(data_dir: DataDir) -> "KeyService":
     from spark_avatar.app.account_openings import open_key_service
 
-    return open_key_service(load_settings(data_dir))
+    return open_key_service(load_store_settings(data_dir))
 
 
 @cli.command("create")
@@ -73,7 +73,7 @@ def list_keys(
 
 @cli.command("rotate")
 def rotate(
-    key: Annotated[str, typer.Argument(help="Id, prefix or name of the key.")],
+    key: Annotated[str, typer.Argument(help="Id, prefix or name of the key, or the key itself.")],
     grace: Annotated[int, typer.Option(min=0, help="Seconds that the old one still works.")] = 86_400,
     data_dir: DataDir = None,
 ) -> None:
@@ -87,12 +87,14 @@ def rotate(
 
 
 @cli.command("revoke")
-def revoke(key: Annotated[str, typer.Argument(help="Id, prefix or name of the key.")], data_dir: DataDir = None) -> None:
-    """Make a key useless, at once."""
+def revoke(
+    key: Annotated[str, typer.Argument(help="Id, prefix or name of the key, or the key itself.")], data_dir: DataDir = None
+) -> None:
+    """Make a key useless, at once; a name ends all keys that have it, in every workspace."""
     from spark_avatar.accounts.audit import OPERATOR
 
-    _keys(data_dir).revoke_all(key, OPERATOR)
-    typer.echo(f"revoked {key}", err=True)
+    for ended in _keys(data_dir).revoke_all(key, OPERATOR):
+        typer.echo(f"revoked {ended.prefix}...  {ended.name}  account {ended.account_id}", err=True)
 
 
 def _scopes(words: list[str]) -> "frozenset[Scope]":

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from spark_avatar.cli.options import DataDir, load_settings
+from spark_avatar.cli.options import DataDir, LogLevel, load_settings, make_data_folder
 
 
 def serve(
@@ -13,10 +13,11 @@ def serve(
     data_dir: DataDir = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Worker processes.  [default: half the cores]")] = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log_level: LogLevel = "info",
 ) -> None:
     """Serve the API and the web page; Ctrl-C lets running tasks finish."""
     from spark_avatar.app.server import run_server
 
     settings = load_settings(data_dir, workers=workers)
+    make_data_folder(settings)
     run_server(settings, host=host, port=port, log_json=log_json, log_level=log_level)

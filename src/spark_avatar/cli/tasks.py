@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spark_avatar.cli.options import DataDir, JsonOutput, load_settings
+from spark_avatar.cli.options import DataDir, JsonOutput, load_store_settings
 
 if TYPE_CHECKING:
     from spark_avatar.tasks.store import TaskStore
@@ -17,7 +17,7 @@ cli = typer.Typer(help="Look at tasks and cancel them; works beside a running se
 def _store(data_dir: DataDir) -> "TaskStore":
     from spark_avatar.app.openings import open_tasks
 
-    return open_tasks(load_settings(data_dir))
+    return open_tasks(load_store_settings(data_dir))
 
 
 def _row(task: "Task") -> dict[str, object]:
@@ -65,5 +65,5 @@ def cancel(task_id: Annotated[str, typer.Argument()], data_dir: DataDir = None) 
     """End a task that waits or runs; its worker stops at its next checkpoint."""
     from spark_avatar.app.openings import open_task_service
 
-    task, ended_now = open_task_service(load_settings(data_dir)).cancel(task_id, caller=None)
+    task, ended_now = open_task_service(load_store_settings(data_dir)).cancel(task_id, caller=None)
     typer.echo(f"cancelled {task.id}" if ended_now else f"{task.id} had ended already: {task.status.value}", err=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spark_avatar.cli.options import DataDir, JsonOutput, load_settings
+from spark_avatar.cli.options import DataDir, JsonOutput, load_store_settings
 
 if TYPE_CHECKING:
     from spark_avatar.service.user_administration import UserAdministration
@@ -21,7 +21,7 @@ RoleWord = Annotated[str, typer.Option(help="owner, admin or member.")]
 def _users(data_dir: DataDir) -> "UserAdministration":
     from spark_avatar.app.account_openings import open_user_administration
 
-    return open_user_administration(load_settings(data_dir))
+    return open_user_administration(load_store_settings(data_dir))
 
 
 @cli.command("create")
@@ -54,7 +54,7 @@ def invite(
     from spark_avatar.app.account_openings import open_members
     from spark_avatar.service.members import INVITATION_PATH, role_of
 
-    settings = load_settings(data_dir)
+    settings = load_store_settings(data_dir)
     _, code = open_members(settings).invite_to(account, email, role_of(role), OPERATOR)
     base = url or settings.public_url or "http://localhost:8000"
     typer.echo(f"{base.rstrip('/')}{INVITATION_PATH}?code={code}")

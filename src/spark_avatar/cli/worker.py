@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from spark_avatar.cli.options import DataDir, load_settings
+from spark_avatar.cli.options import DataDir, LogLevel, load_settings, make_data_folder
 
 
 def worker(
@@ -16,12 +16,13 @@ def worker(
     ] = None,
     data_dir: DataDir = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log_level: LogLevel = "info",
 ) -> None:
     """Run tasks of a server that shares SPARK_AVATAR_BROKER_URL; SIGTERM and Ctrl-C let running tasks finish."""
     from spark_avatar.app.queue_worker import run_queue_workers
     from spark_avatar.telemetry import Logging
 
     settings = load_settings(data_dir, workers=concurrency)
+    make_data_folder(settings)
     names = [name.strip() for name in engines.split(",") if name.strip()]
     raise typer.Exit(run_queue_workers(settings, Logging(json=log_json, level=log_level), engines=names))

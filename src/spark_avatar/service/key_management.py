@@ -9,6 +9,7 @@ from typing import Final
 import limits
 
 from spark_avatar.accounts.audit import Actor, AuditLog
+from spark_avatar.accounts.bearer_secrets import KEY_MARK, is_secret, prefix_of
 from spark_avatar.accounts.keys import ApiKey, KeyStore, KeyTerms
 from spark_avatar.accounts.users import checked_name
 from spark_avatar.errors import Conflict, Fact, InvalidOptions, NotFound
@@ -72,20 +73,25 @@ class KeyService:
         return key
 
     def find_one(self, word: str) -> ApiKey:
-        """The one live key, of any workspace, with this id, prefix or name; for whoever runs the server. Raises `NotFound`, and
-        `Conflict` where there are several.
+        """The one live key, of any workspace, with this id, prefix, name or secret; for whoever runs the server. Raises
+        `NotFound`, and `Conflict` where there are several.
         """
-        now = self.clock()
+        word, now = _known_by(word), self.clock()
         found = [key for key in self.keys.list() if word in (key.id, key.prefix, key.name) and key.is_live(now)]
         if not found:
-            raise NotFound(f"There is no live API key {word}.")
+            raise _no_key(word)
         if len(found) > 1:
             raise Conflict(f"There are {len(found)} keys {word}: name one by its id.")
         return found[0]
 
     def revoke_all(self, word: str, actor: Actor) -> list[ApiKey]:
-        """Ends every live key, of any workspace, with this id, prefix or name; for whoever runs the server."""
+        """Ends every live key, of any workspace, with this id, prefix, name or secret; for whoever runs the server. Raises
+        `NotFound` where there is none.
+        """
+        word = _known_by(word)
         ended = self.keys.revoke(word)
+        if not ended:
+            raise _no_key(word)
         for key in ended:
             self._note("key.revoked", key, actor)
         return ended
@@ -110,6 +116,21 @@ class KeyService:
 
     def _note(self, action: str, key: ApiKey, actor: Actor, details: dict[str, Fact] | None = None) -> None:
         self.audit.record(action, actor=actor, account=key.account_id, subject=f"key:{key.id}", details=details)
+
+
+def _known_by(word: str) -> str:
+    """The id, prefix or name in what the user gave: a whole key is found by its prefix, which loses the dots that lists print
+    behind it.
+    """
+    word = word.strip()
+    if is_secret(word, KEY_MARK):
+        return prefix_of(word)
+    return word.removesuffix("...").removesuffix("…") if word.startswith(KEY_MARK) else word
+
+
+def _no_key(word: str) -> NotFound:
+    """What begins as a key does is not repeated: it may be most of a secret."""
+    return NotFound(f"There is no live API key {'that begins so' if word.startswith(KEY_MARK) else word}.")
 
 
 def check_rate(rule: str) -> None:

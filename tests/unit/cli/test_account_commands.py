@@ -74,6 +74,55 @@ def test_rotation_and_revocation(run, keys):
     assert actions == ["key.revoked", "key.revoked", "key.rotated", "key.rotated", "key.created"]
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda secret: secret,
+        lambda secret: f" {secret}\n",
+        lambda secret: secret[:17],
+        lambda secret: f"{secret[:17]}...",
+        lambda secret: f"{secret[:17]}…",
+    ],
+)
+def test_a_key_is_revoked_by_itself_and_by_what_lists_show_of_it(run, keys, tmp_path, given):
+    other, secret = (run("keys", "create", "--name", name, "--account", "studio").strip() for name in ("other", "laptop"))
+    done = CliRunner().invoke(cli, ["keys", "revoke", given(secret), "--data-dir", str(tmp_path)])
+    assert (done.exit_code, done.stderr) == (0, f"revoked {secret[:17]}...  laptop  account studio\n")
+    assert secret not in done.output
+    with pytest.raises(NotAuthenticated):
+        keys.authenticate(secret)
+    assert keys.authenticate(other).key_name == "other"
+
+
+def test_a_name_ends_keys_of_every_workspace_and_says_which(run, tmp_path):
+    secrets = [run("keys", "create", "--name", "ci", "--account", account) for account in ("studio", "agency")]
+    done = CliRunner().invoke(cli, ["keys", "revoke", "ci", "--data-dir", str(tmp_path)])
+    lines = [
+        f"revoked {secret[:17]}...  ci  account {account}" for secret, account in zip(secrets, ("studio", "agency"), strict=True)
+    ]
+    assert done.stderr.splitlines() == lines
+
+
+@pytest.mark.parametrize("command", ["revoke", "rotate"])
+def test_a_key_that_is_not_there(run, command):
+    with pytest.raises(NotFound, match=r"^There is no live API key nope\.$"):
+        run("keys", command, "nope")
+    ended = run("keys", "create", "--name", "ci").strip()
+    run("keys", "revoke", ended)
+    for word in (ended, ended[:-1], f"{ended}x", f"{ended[:17]}..."):
+        with pytest.raises(NotFound) as fault:
+            run("keys", command, word)
+        assert ended[9:17] not in fault.value.message
+
+
+def test_a_key_is_rotated_by_itself(run, keys):
+    old = run("keys", "create", "--name", "ci").strip()
+    new = run("keys", "rotate", old, "--grace", "0").strip()
+    with pytest.raises(NotAuthenticated):
+        keys.authenticate(old)
+    assert keys.authenticate(new).key_name == "ci"
+
+
 def test_the_first_user_owns_and_operates_others_do_not(run):
     run("users", "create", "Anna@example.org", "--name", "Anna", stdin=PASSWORD + "\n")
     run("users", "create", "otto@example.org", "--name", "Otto", stdin=PASSWORD)
