@@ -25,9 +25,10 @@ from spark_avatar.api.metrics import QueueCollector, StageCollector
 from spark_avatar.api.ports import ApiLimits, Ports
 from spark_avatar.app.accounts import account_services, key_store, known_models
 from spark_avatar.app.billing import billing_of
-from spark_avatar.app.console import visitor_of
+from spark_avatar.app.console import install_not_found, visitor_of
 from spark_avatar.app.server import install_database_answers
 from spark_avatar.config import Settings
+from spark_avatar.console.console import Console
 from spark_avatar.console.routes import console_routes
 from spark_avatar.database.engine import open_database
 from spark_avatar.database.migrate import upgrade
@@ -135,7 +136,9 @@ def server(house: House) -> Iterator[str]:
     app = build_api(registry=house.ports.registry)
     app.state.ports = house.ports
     install_database_answers(app)
-    app.include_router(console_routes(lambda name: Path(name), visitor_of=visitor_of))
+    console = Console(visitor_of)
+    app.include_router(console_routes(console, lambda name: Path(name)))
+    install_not_found(app, console)
 
     @app.get("/faulty", include_in_schema=False)
     def faulty() -> None:

@@ -65,6 +65,8 @@ def test_a_task_moves_money_as_its_usage_says(client: StrictClient, http: httpx.
     assert [entry["kind"] for entry in entries] == ["capture", "hold", "recharge"]
     assert [entry["amount"] for entry in entries] == ["-0.0420", "0.0000", "2.5000"]
     assert (entries[0]["task_id"], entries[2]["note"]) == (task_id, "invoice 1")
+    assert entries[0].keys() == entries[2].keys()
+    assert (entries[2]["task_id"], entries[2]["key_id"]) == (None, None), "no task made it"
 
 
 def test_the_ledger_comes_in_pages(http: httpx.Client, ledger: SqlLedger):

@@ -35,6 +35,9 @@ OPEN = {
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
+    ("HEAD", "/healthz"),
+    ("HEAD", "/readyz"),
+    ("HEAD", "/metrics"),
     ("GET", "/api/v1/session/ways"),
     ("GET", "/api/v1/oidc/start"),  # to the provider
     ("GET", "/api/v1/oidc/callback"),  # shows the provider's code instead

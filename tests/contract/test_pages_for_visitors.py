@@ -10,6 +10,7 @@ from spark_avatar.accounts.roles import Role
 
 PAGES = ("/", "/tasks", "/tasks/none", "/usage", "/models", "/keys", "/webhooks", "/members", "/settings", "/device")
 EVIL = "<script>alert(1)</script>"
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 
 
 def cookie(house: House, name: str, *, operator: bool) -> dict[str, str]:
@@ -41,3 +42,32 @@ def test_the_theme_of_the_cookie_is_one_of_ours(house: House, stranger: httpx.Cl
     assert '<html lang="en" data-theme="dark">' in dark.text
     odd = stranger.get("/tasks", headers={"Cookie": f'{session}; spark_theme="><b>'})
     assert '<html lang="en">' in odd.text
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/nothing/at/all", "/api/v1/nothing"])
+def test_people_get_a_page_where_there_is_nothing(path: str, stranger: httpx.Client) -> None:
+    page = stranger.get(path, headers={"Accept": BROWSER})
+    assert page.status_code == 404
+    assert page.headers["content-type"].startswith("text/html")
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    assert 'href="/"' in page.text
+
+
+def test_a_page_that_is_not_for_a_visitor_looks_like_none(house: House, stranger: httpx.Client) -> None:
+    session = cookie(house, "visitor-curious", operator=False)
+    hidden, missing = (stranger.get(path, headers=session | {"Accept": BROWSER}) for path in ("/system", "/nothing"))
+    assert (hidden.status_code, hidden.text) == (404, missing.text)
+
+
+@pytest.mark.parametrize("accept", ["*/*", "", "application/json", "application/json, text/html", "application/problem+json"])
+def test_programs_get_json_where_there_is_nothing(accept: str, stranger: httpx.Client) -> None:
+    answer = stranger.get("/nothing", headers={"Accept": accept})
+    assert answer.status_code == 404
+    assert "json" in answer.headers["content-type"]
+    assert "nothing at this address" in answer.text
+
+
+def test_a_program_that_sends_something_gets_json(stranger: httpx.Client) -> None:
+    answer = stranger.post("/nothing", headers={"Accept": BROWSER})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")

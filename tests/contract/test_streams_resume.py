@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from contract_house import House, Worker
-from strict_client import StrictClient
+from strict_client import StrictClient, decode_task
 
 FLAT = {
     "model": "spark_avatar_picture_omni_v2",
@@ -67,6 +67,25 @@ def test_the_end_is_told_again_to_whoever_asks_again(client: StrictClient, worke
     ((name, end, _),) = follow(client, task_id, kind)
     assert name == "error"
     assert [event[:2] for event in follow(client, task_id, kind, end)] == [("error", end)]
+
+
+@KINDS
+def test_a_task_that_is_cancelled_and_deleted_within_a_look_ends_the_stream_well(
+    client: StrictClient, worker: Worker, kind: str
+) -> None:
+    task_id = client.create(FLAT)["id"]
+    worker.report(task_id, worker.start(task_id)[1], 0.5)
+    with client.http.stream("GET", f"/model/v1/generation/task/{task_id}/{kind}") as response:
+        seen = events(response)
+        _, before, _ = next(seen)
+        for status in (200, 204):
+            assert client.http.delete(f"/model/v1/generation/task/{task_id}").status_code == status
+        ((name, last, data),) = seen
+    assert name == "error"
+    assert int(last) > int(before)
+    task = decode_task(json.dumps(data))
+    assert (task["id"], task["status"], task["error"]["code"]) == (task_id, "failed", "003016031")
+    assert client.http.get(f"/model/v1/generation/task/{task_id}/{kind}").status_code == 404
 
 
 @KINDS

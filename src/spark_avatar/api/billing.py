@@ -59,7 +59,10 @@ def ledger(
     page = ports.billing.entries(caller=caller, limit=limit, after=mark)
     following = None if page.next_mark is None else write_cursor(page.next_mark.created_at, page.next_mark.entry_id)
     entries = tuple(_entry(entry) for entry in page.entries)
-    return _answer(Envelope(data=EntryList(entries=entries, has_more=following is not None, next=following)))
+    answer = Envelope(data=EntryList(entries=entries, has_more=following is not None, next=following))
+    # Entries have all their members: those that no task made have `task_id` and `key_id` null.
+    hidden = {"data": {"next"}} if following is None else None
+    return Response(answer.model_dump_json(exclude=hidden), media_type="application/json")
 
 
 @routes.get(

@@ -36,6 +36,7 @@ from spark_avatar.api.metrics import HttpMetrics
 from spark_avatar.api.middleware import RequestContext
 from spark_avatar.api.openapi import install_description
 from spark_avatar.api.problems import install_handlers
+from spark_avatar.api.spellings import SlashAtTheEnd
 from spark_avatar.schemas.problem import ErrorBody
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -54,6 +55,7 @@ def build_api(*, registry: CollectorRegistry, lifespan: Lifespan | None = None) 
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         responses=_ERRORS,
         # `tracing` and `HttpMetrics` do this: the framework need not look for it at every request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -84,6 +86,7 @@ def build_api(*, registry: CollectorRegistry, lifespan: Lifespan | None = None) 
         health,
     ):
         app.include_router(part.routes)
+    app.router.default = SlashAtTheEnd(app.router)
     install_handlers(app)
     install_description(app)
     app.add_middleware(RequestContext, metrics=HttpMetrics(registry))

@@ -1,6 +1,7 @@
 """What surrounds every request: its id, its access log line, its metrics, and the answer to what nobody caught."""
 
 import time
+from urllib.parse import quote
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -59,7 +60,7 @@ class RequestContext:
             except ClientDisconnect:
                 pass  # in the middle of its request: there is nobody to answer, and nothing failed here
             except Exception:  # the outermost place: whatever it is, the caller gets a clean 500
-                _log.exception("request failed", method=scope["method"], path=scope["path"])
+                _log.exception("request failed", method=scope["method"], path=_printable(scope["path"]))
                 if status:
                     raise  # half an answer is out: only closing the connection tells the caller
                 await internal_error(request_id, headers.get("accept", ""))(scope, receive, send_with_id)
@@ -72,4 +73,17 @@ class RequestContext:
         step.set_attribute("http.response.status_code", status)
         self._metrics.observe(method=scope["method"], route=route, status=status, seconds=seconds)
         log = _log.debug if scope["path"] in _PROBES else _log.info
-        log("request", method=scope["method"], path=scope["path"], status=status, milliseconds=round(seconds * 1000, 1))
+        log(
+            "request",
+            method=scope["method"],
+            path=_printable(scope["path"]),
+            status=status,
+            milliseconds=round(seconds * 1000, 1),
+        )
+
+
+def _printable(path: str) -> str:
+    """With every character that a terminal might obey, or nobody sees, as it stands in an address: anybody may ask for any path,
+    and whoever reads the log must not run what they sent.
+    """
+    return "".join(char if char.isprintable() else quote(char, errors="replace") for char in path)

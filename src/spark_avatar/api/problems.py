@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 
+import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -13,6 +14,8 @@ from spark_avatar import errors
 from spark_avatar.api.rate_limits import refusal_headers
 from spark_avatar.api.request_ids import request_id_of
 from spark_avatar.schemas.problem import ErrorBody, ErrorDetail, ProblemBody
+from spark_avatar.service.room import is_disk_full
+from spark_avatar.telemetry import Seldom
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_SECONDS = 10
@@ -47,6 +50,7 @@ STATUS_OF: dict[type[errors.SparkAvatarError], int] = {
 }
 """A class stands for its subclasses too, unless they have an entry of their own."""
 
+_log = structlog.stdlib.get_logger(__name__)
 _INTERNAL = "The server failed to answer. The request id helps its operator to find out why."
 
 
@@ -101,6 +105,20 @@ def answer_error(request: Request, error: errors.SparkAvatarError) -> Response:
     )
 
 
+def answer_http(request: Request, error: HTTPException) -> Response:
+    """The response to an error that the framework raised."""
+    status = HTTPStatus(error.status_code)
+    message = error.detail if error.detail != status.phrase else _explain(status, request)
+    return problem_response(
+        status,
+        status.name.lower(),
+        message,
+        request_id=request_id_of(request),
+        accept=request.headers.get("accept", ""),
+        headers=error.headers,
+    )
+
+
 def _headers(status: int, error: errors.SparkAvatarError) -> dict[str, str]:
     if status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": "Bearer"}
@@ -111,23 +129,24 @@ def _headers(status: int, error: errors.SparkAvatarError) -> dict[str, str]:
 
 def install_handlers(app: FastAPI) -> None:
     """Makes every error of the app answer in the contract's form."""
+    no_room = Seldom()
 
     @app.exception_handler(errors.SparkAvatarError)
     async def answer_own(request: Request, error: errors.SparkAvatarError) -> Response:
         return answer_error(request, error)
 
+    @app.exception_handler(OSError)
+    async def answer_full_disk(request: Request, error: OSError) -> Response:
+        """What a request brings is written to the disk before it is looked at, by several libraries and in several places."""
+        if not is_disk_full(error):
+            raise error
+        if no_room.due():
+            _log.error("the disk is full: no files are taken")
+        return answer_error(request, errors.StorageUnavailable("The server has no room for files now: try again later."))
+
     @app.exception_handler(HTTPException)
-    async def answer_http(request: Request, error: HTTPException) -> Response:
-        status = HTTPStatus(error.status_code)
-        message = error.detail if error.detail != status.phrase else _explain(status, request)
-        return problem_response(
-            status,
-            status.name.lower(),
-            message,
-            request_id=request_id_of(request),
-            accept=request.headers.get("accept", ""),
-            headers=error.headers,
-        )
+    async def answer_framework(request: Request, error: HTTPException) -> Response:
+        return answer_http(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def answer_invalid(request: Request, error: RequestValidationError) -> Response:

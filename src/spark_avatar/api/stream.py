@@ -4,7 +4,7 @@
     event: progress    `events`: its id, status, progress and stage, whenever it has changed
     : keepalive        a comment, when nothing has changed for a while
     event: done        the whole task, when it has completed; the stream ends
-    event: error       the whole task, when it has failed; the stream ends
+    event: error       the whole task, when it has failed, or was cancelled and deleted; the stream ends
 
 A stream that ends without one of the last two was cut off, as by a server that stops: ask again.
 
@@ -15,6 +15,7 @@ from it, given as `?cursor=N` or in the `Last-Event-ID` header that browsers sen
 import re
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Annotated, Any
 
 import anyio
@@ -28,8 +29,9 @@ from spark_avatar.api.generation import CallerOf, PortsOf, task_json
 from spark_avatar.api.openapi import needs
 from spark_avatar.api.ports import Ports, base_url
 from spark_avatar.api.task_view import view_progress
-from spark_avatar.errors import TaskNotFound
-from spark_avatar.tasks.task import Task, TaskStatus
+from spark_avatar.errors import Canceled, TaskNotFound
+from spark_avatar.service.clock import utc_now
+from spark_avatar.tasks.task import Task, TaskFailure, TaskStatus
 
 _LOOK_SECONDS = 0.25
 _KEEPALIVE_SECONDS = 15.0
@@ -107,9 +109,17 @@ async def _events(task: Task, seen: int, caller: Caller, ports: Ports, base: str
         try:
             task = await run_in_threadpool(ports.generation.get, task.id, caller=caller)
         except TaskNotFound:
-            return  # cancelled and deleted meanwhile: whoever asks again gets the 404
+            task = _gone(task)
     name = "done" if task.status is TaskStatus.COMPLETED else "error"
     yield _event(name, cursor_of(task), task_json(task, ports, base))
+
+
+def _gone(task: Task) -> Task:
+    """A task that was running a moment ago, and is deleted: cancelled and deleted between two looks. Nobody knows its end any
+    more, and whoever asks again gets a 404.
+    """
+    failure = TaskFailure(Canceled.code, "The task was cancelled, and is deleted.")
+    return replace(task, status=TaskStatus.FAILED, claim=None, ended_at=utc_now(), failure=failure)
 
 
 def _event(name: str, cursor: int, document: bytes) -> bytes:

@@ -29,6 +29,7 @@ from spark_avatar.app.adapters import (
     storage_of,
     task_store_of,
     work_dir_of,
+    work_room_of,
 )
 from spark_avatar.app.billing import billing_of
 from spark_avatar.app.broker import broker_url_of, open_dispatcher
@@ -42,6 +43,7 @@ from spark_avatar.dispatch.in_process import InProcessDispatcher
 from spark_avatar.dispatch.presence import ServerPresence
 from spark_avatar.dispatch.sql_roster import SqlChores, SqlRoster
 from spark_avatar.errors import SparkAvatarError
+from spark_avatar.private_files import make_private_folder
 from spark_avatar.service.account_data import AccountData
 from spark_avatar.service.accounts import AccountServices
 from spark_avatar.service.addresses import AllowList
@@ -125,7 +127,7 @@ class Services:
         """Brings the database up to date, starts the workers, takes up what dead servers left. A PostgreSQL that does not answer
         is waited for, until `over` is set; `on_away` is told when it did not at once.
         """
-        self.housekeeping.scratch.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.housekeeping.scratch)
         if not upgrade_when_there(database_url_of(self.settings), over=over, on_away=on_away):
             return
         self.dispatcher.start()
@@ -222,6 +224,7 @@ def _dispatcher(settings: Settings, logging: Logging, housekeeping: Housekeeping
         prefix=housekeeping.presence.server_id,
         on_end=housekeeping.worker_ended,
         hard_seconds=settings.task_seconds + KILL_SLACK_SECONDS,
+        room=work_room_of(settings),
     )
 
 

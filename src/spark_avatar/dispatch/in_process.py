@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from spark_avatar.dispatch.control import Command
 from spark_avatar.dispatch.worker_process import WorkerProcess, WorkerTarget
@@ -38,6 +38,25 @@ class WorkerEnd(StrEnum):
 
 OnEnd = Callable[[str, WorkerEnd], None]
 """Told of every worker that has ended, by name; hands back what it held. Called from the dispatcher's thread."""
+
+
+class Room(Protocol):
+    """The disk that the workers work on."""
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there is too little room to begin anything."""
+        ...
+
+    @property
+    def free_bytes(self) -> int:
+        """What may still be written."""
+        ...
+
+    @property
+    def least_bytes(self) -> int:
+        """With less free no work is begun."""
+        ...
 
 
 @dataclass
@@ -68,13 +87,18 @@ class InProcessDispatcher:
         prefix: str,
         on_end: OnEnd,
         hard_seconds: float = float("inf"),
+        room: Room | None = None,
     ) -> None:
-        """`hard_seconds`: a worker that is busy with one task for longer is killed."""
+        """`hard_seconds`: a worker that is busy with one task for longer is killed. `room`: a worker takes nothing while it is
+        short.
+        """
         self._target = target
         self._args = args
         self._prefix = prefix
         self._on_end = on_end
         self._hard_seconds = hard_seconds
+        self._room = room
+        self._full = False
         self._numbers = itertools.count(1)
         self._slots = [_Slot() for _ in range(workers)]
         self._ready = workers == 0
@@ -104,7 +128,9 @@ class InProcessDispatcher:
         """Nothing: they are told at their next report, within a third of a second."""
 
     def ready(self) -> bool:
-        """Whether some worker takes tasks. Without any workers others must, and the answer is yes."""
+        """Whether some worker takes tasks: those that are full do not, and those that are busy will. Without any workers others
+        must, and the answer is yes.
+        """
         return self._ready and self._stop_at is None
 
     def stop(self, *, grace_seconds: float) -> None:
@@ -142,10 +168,29 @@ class InProcessDispatcher:
             os.read(self._bell_out, 4096)
         for worker in workers:
             worker.listen()
-        self._ready = not self._slots or any(worker.ready for worker in workers)
+        self._look_for_room(workers)
+        takes = any(worker.ready and (worker.busy_since is not None or not self._full) for worker in workers)
+        self._ready = not self._slots or takes
         if self._woken:
             self._woken = False
             self._tell(workers, Command.WAKE)
+
+    def _look_for_room(self, workers: Iterable[WorkerProcess]) -> None:
+        """The workers share a disk, so that those that are not busy become full together, and one line tells it. What a task
+        writes itself makes nobody full, where there is no other worker.
+        """
+        if self._room is None or not any(worker.busy_since is None for worker in workers):
+            return
+        with suppress(OSError):  # a disk that cannot be asked is not known to be full
+            full = self._room.is_short
+            if full == self._full:
+                return
+            facts = {"free_bytes": self._room.free_bytes, "needed": self._room.least_bytes}
+            if full:
+                _log.warning("the disk is full: no tasks are taken", extra=facts)
+            else:
+                _log.info("there is room on the disk again: tasks are taken", extra=facts)
+            self._full = full
 
     def _patience(self) -> float:
         """0 when a worker is to be started now."""

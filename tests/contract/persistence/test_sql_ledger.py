@@ -112,8 +112,9 @@ def test_a_recording_that_turns_out_too_long_is_refused_and_the_hold_stays_as_it
     house.account(balance="0.5")
     house.store.add(task(), hold=Decimal("0.3"))
     held = claim(house.store)
-    with pytest.raises(InsufficientBalance):
+    with pytest.raises(InsufficientBalance, match=r"may cost \$0\.6000, and the account has \$0\.5000 left") as refused:
         house.store.reserve(held.id, held.claim, Decimal("0.6"), now=later(1))
+    assert refused.value.facts == {"needed": "0.6000", "spendable": "0.5000"}, "the whole task, and what it holds already"
     assert house.stands() == ("0.200000", "0.300000")
     assert fail(house.store, held)
     assert house.stands() == ("0.500000", "0.000000")
@@ -208,8 +209,9 @@ def test_a_longer_recording_is_checked_against_the_budget_too(house):
     house.key(budget="1")
     house.store.add(task(), hold=Decimal("0.6"))
     held = claim(house.store)
-    with pytest.raises(BudgetSpent):
+    with pytest.raises(BudgetSpent, match=r"may cost \$1\.1000, and the API key has \$1\.0000 of its budget") as refused:
         house.store.reserve(held.id, held.claim, Decimal("1.1"), now=later(1))
+    assert refused.value.facts == {"needed": "1.1000", "budget_left": "1.0000"}, "the whole task, and what it holds already"
     assert house.stands() == ("9.400000", "0.600000")
     assert house.store.reserve(held.id, held.claim, Decimal(1), now=later(1))
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -65,6 +66,26 @@ def test_a_stopped_server_leaves_no_temporary_files(tmp_path: Path) -> None:
     services.stop()
     assert list((tmp_path / "servers").iterdir()) == []
     assert list((tmp_path / "uploads-under-way").iterdir()) == []
+
+
+def test_a_server_whose_disk_is_full_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    services = build_services(Settings(data_dir=tmp_path, workers=1, min_free_bytes=1))
+    services.start()
+    try:
+        wait_for_workers(services, ready=True)
+        monkeypatch.setattr("spark_avatar.service.room.shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+        wait_for_workers(services, ready=False)
+        monkeypatch.undo()
+        wait_for_workers(services, ready=True)
+    finally:
+        services.stop()
+
+
+def wait_for_workers(services: Services, *, ready: bool) -> None:
+    until = time.monotonic() + 60
+    while services.checks()["workers"] is not ready:
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def test_what_a_killed_server_left_is_taken_up_by_the_next(tmp_path: Path) -> None:

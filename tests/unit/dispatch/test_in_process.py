@@ -1,12 +1,14 @@
 """Real processes: what becomes of tasks and workers when either misbehaves."""
 
 import itertools
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -43,7 +45,7 @@ class Yard:
         self.ends: list[tuple[str, WorkerEnd]] = []
         self.dispatchers: list[InProcessDispatcher] = []
 
-    def open(self, target=folder_worker, *, workers: int = 1, **options: float) -> InProcessDispatcher:
+    def open(self, target=folder_worker, *, workers: int = 1, **options: object) -> InProcessDispatcher:
         dispatcher = InProcessDispatcher(
             target, (self.folder,), workers=workers, prefix="s", on_end=lambda name, end: self.ends.append((name, end)), **options
         )
@@ -210,6 +212,70 @@ def test_a_server_without_workers_relies_on_others(yard: Yard):
     assert dispatcher.ready()
     dispatcher.wake("plain")
     dispatcher.stop(grace_seconds=0)
+
+
+@dataclass
+class Room:
+    is_short: bool = False
+    least_bytes: int = 100
+
+    @property
+    def free_bytes(self) -> int:
+        return 7 if self.is_short else 1000
+
+
+def test_a_server_whose_workers_are_full_is_not_ready_and_says_so_once(yard: Yard, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO)
+    room = Room()
+    dispatcher = yard.open(workers=2, room=room)
+    eventually(dispatcher.ready)
+    for _ in range(2):
+        room.is_short = True
+        eventually(lambda: not dispatcher.ready())
+        time.sleep(0.6)  # two more looks
+        room.is_short = False
+        eventually(dispatcher.ready)
+    told = [(record.levelname, "full" in record.message, record.free_bytes, record.needed) for record in caplog.records]
+    assert told == [("WARNING", True, 7, 100), ("INFO", False, 1000, 100)] * 2
+
+
+def test_a_task_that_fills_the_disk_itself_does_not_make_the_server_full(yard: Yard):
+    room = Room()
+    dispatcher = yard.open(room=room)
+    eventually(dispatcher.ready)
+    yard.queue("a", "2")
+    dispatcher.wake("plain")
+    eventually(lambda: dispatcher._slots[0].worker.busy_since)
+    room.is_short = True
+    time.sleep(0.6)  # two looks
+    assert dispatcher.ready()
+    eventually(lambda: not dispatcher.ready())
+    assert yard.names("done") == ["a"]
+
+
+def test_a_worker_that_is_full_is_told_of_while_another_is_busy(yard: Yard, caplog: pytest.LogCaptureFixture):
+    room = Room()
+    dispatcher = yard.open(workers=2, room=room)
+    eventually(lambda: all(slot.worker and slot.worker.ready for slot in dispatcher._slots))
+    yard.queue("a", "2")
+    dispatcher.wake("plain")
+    eventually(lambda: any(slot.worker.busy_since for slot in dispatcher._slots))
+    room.is_short = True
+    eventually(lambda: caplog.records)
+    assert dispatcher.ready(), "one of them still works"
+    eventually(lambda: not dispatcher.ready())
+    assert yard.names("done") == ["a"]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_a_disk_that_cannot_be_asked_stops_nothing(yard: Yard):
+    class Broken:
+        @property
+        def is_short(self) -> bool:
+            raise PermissionError
+
+    dispatcher = yard.open(room=Broken())
+    eventually(dispatcher.ready)
 
 
 SERVER = """

@@ -108,13 +108,14 @@ class SqlBookkeeper:
         `InsufficientBalance` (prepaid only) and `BudgetSpent` where more is to be held than there is.
         """
         before = None if new else connection.execute(_HOLD_OF, {"the_task": task_id}).one_or_none()
-        more = amount - (before.amount if before else _NOTHING)
+        already: Decimal = before.amount if before else _NOTHING
+        more = amount - already
         if not more:
             return
         month = before.month if before else now.astimezone(UTC).strftime("%Y-%m")
         if more > 0:
-            self._take(connection, account_id, more)
-            _take_of_key(connection, key_id, month, more)
+            self._take(connection, account_id, more, already)
+            _take_of_key(connection, key_id, month, more, already)
         else:
             _move(connection, account_id, available=-more, held=more)
             _move_of_key(connection, key_id, month, spent=_NOTHING, held=more)
@@ -189,8 +190,10 @@ class SqlBookkeeper:
             key_id=hold.key_id,
         )
 
-    def _take(self, connection: Connection, account_id: AccountId, amount: Decimal) -> None:
-        """From what is available to what is held, in one statement, so that no race can spend the same money twice."""
+    def _take(self, connection: Connection, account_id: AccountId, amount: Decimal, already: Decimal) -> None:
+        """From what is available to what is held, in one statement, so that no race can spend the same money twice. What is held
+        for the task `already` is its own to spend: a refusal tells of the whole task.
+        """
         if self.mode is BillingMode.POSTPAID:
             _move(connection, account_id, available=-amount, held=amount)
             return
@@ -198,10 +201,11 @@ class SqlBookkeeper:
         if connection.execute(_SET_ASIDE, asked).rowcount:
             return
         row = connection.execute(_BALANCE, {"the_account": account_id}).one_or_none()
-        spendable: Decimal = _NOTHING if row is None else row.spendable
+        spendable: Decimal = already + (_NOTHING if row is None else row.spendable)
+        needed = already + amount
         raise InsufficientBalance(
-            f"This may cost ${amount:.4f}, and the account has ${spendable:.4f} left to spend: recharge it.",
-            facts={"needed": f"{amount:.4f}", "spendable": f"{spendable:.4f}"},
+            f"This may cost ${needed:.4f}, and the account has ${spendable:.4f} left to spend: recharge it.",
+            facts={"needed": f"{needed:.4f}", "spendable": f"{spendable:.4f}"},
         )
 
 
@@ -222,7 +226,7 @@ def _move_of_key(connection: Connection, key_id: str, month: str, *, spent: Deci
     connection.execute(_MOVE_OF_KEY, {"the_key": key_id, "the_month": month, "the_spent": spent, "the_held": held})
 
 
-def _take_of_key(connection: Connection, key_id: str, month: str, amount: Decimal) -> None:
+def _take_of_key(connection: Connection, key_id: str, month: str, amount: Decimal, already: Decimal) -> None:
     # Most keys were never rotated, and have begun their month: for them one statement does.
     alone = {"the_key": key_id, "the_month": month, "the_amount": amount}
     if connection.execute(_SET_ASIDE_OF_LONE_KEY, alone).rowcount:
@@ -235,11 +239,12 @@ def _take_of_key(connection: Connection, key_id: str, month: str, amount: Decima
     connection.execute(insert_if_missing(connection, key_spending), first)
     if connection.execute(_SET_ASIDE_OF_KEY, asked).rowcount:
         return
-    left: Decimal = connection.execute(_BUDGET_LEFT, asked).scalar_one()
+    left: Decimal = already + connection.execute(_BUDGET_LEFT, asked).scalar_one()
+    needed = already + amount
     raise BudgetSpent(
-        f"This may cost ${amount:.4f}, and the API key has ${left:.4f} of its budget for {month} left: raise the budget, use "
+        f"This may cost ${needed:.4f}, and the API key has ${left:.4f} of its budget for {month} left: raise the budget, use "
         "another key, or wait for the next month.",
-        facts={"needed": f"{amount:.4f}", "budget_left": f"{left:.4f}"},
+        facts={"needed": f"{needed:.4f}", "budget_left": f"{left:.4f}"},
     )
 
 
