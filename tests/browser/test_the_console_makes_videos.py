@@ -124,9 +124,31 @@ def test_what_is_wrong_with_the_inputs_is_told_at_once(studio: Studio, tmp_path:
     page.faults.clear()
     file_field(page, "portrait").set_input_files(text)
     expect(page.locator("#portrait .findings .bad")).to_contain_text("upload a picture")
+    expect(page.locator("#portrait img")).to_be_hidden()
+    expect(page.locator("#unseen")).to_be_visible()
     expect(page.locator("#generate")).to_be_disabled()
+    expect(page.locator("#estimate")).to_have_text("Choose another portrait and another recording to begin.")
+    expect(page.locator("#screen-hint")).to_be_hidden()
     assert all("415" in fault or "ERR_" in fault for fault in page.faults), page.faults  # the browser notes the refusal itself
     page.faults.clear()
+    file_field(page, "portrait").set_input_files(picture)
+    expect(page.locator("#portrait img")).to_be_visible()
+    expect(page.locator("#unseen")).to_be_hidden()
+    clean(page)
+
+
+def test_what_is_missing_is_said(studio: Studio, portrait: Path, word: Path, tmp_path: Path) -> None:
+    page = studio.page("/")
+    said = page.locator("#estimate")
+    expect(said).to_have_text("Add a portrait and speech to begin.")
+    file_field(page, "recording").set_input_files(word)
+    expect(said).to_have_text("Add a portrait to begin.")
+    nobody = tmp_path / "nobody.png"
+    nobody.write_bytes(flat_picture())
+    file_field(page, "portrait").set_input_files(nobody)
+    expect(said).to_have_text("Choose another portrait to begin.")
+    file_field(page, "portrait").set_input_files(portrait)
+    expect(said).to_have_text("About $0.007 for 1.0 s of video")
     clean(page)
 
 

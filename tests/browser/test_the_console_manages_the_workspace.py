@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from browser.management_house import (
     CHROMIUM,
     EMAIL,
@@ -27,6 +28,10 @@ from playwright.sync_api import Browser, Page, expect
 from acceptance.conftest import Server
 
 pytestmark = needs_chromium
+HIDDEN_BUTTONS = """[...document.querySelectorAll(".table-box button, .table-box select")].filter(button => {
+  const [own, box] = [button, button.closest(".table-box")].map(element => element.getBoundingClientRect());
+  return own.left < box.left || own.right > box.right;
+}).map(button => button.outerHTML)"""
 SECRET = re.compile("^sk-spark-[A-Za-z0-9]{43}$")
 
 
@@ -272,7 +277,40 @@ def test_another_site_can_neither_frame_nor_forge(owner, browser):
     page.context.close()
 
 
-@pytest.mark.parametrize("path", ["keys", "webhooks", "members", "settings", "device"])
+@pytest.mark.parametrize("width", [1024, 1300])
+def test_long_names_and_addresses_leave_the_buttons_in_sight(page, owner, width):
+    name, address = f"{width}{'n' * 96}", f"https://example.org/{width}/{'a' * 197}"
+    made_key(page, owner, name)
+    page.goto(f"{owner}/webhooks")
+    page.click("#create-open")
+    page.fill("#url", address)
+    page.fill("#description", "d" * 200)
+    page.click("#terms-save")
+    expect(page.locator("#secret")).to_contain_text("whsec_")
+    page.click("#secret-dialog [data-close]")
+    endpoint = page.locator("#endpoints tr", has_text=address)
+    endpoint.get_by_role("button", name="Send a test").click()
+    expect(page.locator("#deliveries tr", has_text=address)).to_have_count(1)
+    page.set_viewport_size({"width": width, "height": 800})
+    for path, text in (("keys", name), ("webhooks", address), ("members", EMAIL)):
+        page.goto(f"{owner}/{path}")
+        expect(page.locator(".table-box tr", has_text=text).first).to_be_visible()
+        assert page.evaluate(HIDDEN_BUTTONS) == []
+    page.goto(f"{owner}/webhooks")
+    endpoint.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete", exact=True).last.click()
+    page.wait_for_selector("#endpoints .empty")
+
+
+def test_an_address_that_leads_nowhere_shows_the_way_back(page, owner):
+    assert page.goto(f"{owner}/nothing").status == 404
+    expect(page.locator("h1")).to_have_text("There is no page here")
+    assert Axe().run(page).violations_count == 0
+    page.get_by_role("link", name="Back to Spark Avatar").click()
+    page.wait_for_url(f"{owner}/")
+
+
+@pytest.mark.parametrize("path", ["keys", "webhooks", "members", "settings", "device", "nothing"])
 def test_pages_fit_a_small_screen(owner, browser, path):
     page = new_page(browser, viewport={"width": 360, "height": 740})
     sign_in(page, owner)

@@ -23,6 +23,7 @@ from spark_avatar.config import Settings
 from spark_avatar.database.backup import copy_database, schema_of
 from spark_avatar.database.migrate import newest_revision, upgrade
 from spark_avatar.errors import ConfigurationError
+from spark_avatar.private_files import make_private_folder
 from spark_avatar.provenance.provenance import FOLDER as PROVENANCE
 
 _DATABASE: Final = "spark-avatar.sqlite3"
@@ -88,7 +89,7 @@ def restore(settings: Settings, source: Path) -> Manifest:
     for name in (_DATABASE, _FILES, *_LASTING):
         if (settings.data_dir / name).exists():
             raise ConfigurationError(f"The data folder has `{name}` already: stop the server, and move the folder away first.")
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(settings.data_dir)
     with tempfile.TemporaryDirectory(prefix=".restore-", dir=settings.data_dir) as name:
         stage = Path(name)
         manifest = _unpack(source, stage)
@@ -161,8 +162,8 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, stage: Path) -> None
     if content is None or place.is_absolute() or ".." in place.parts:
         raise ValueError(member.name)
     kept = stage / place
-    kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(kept.parent)
     with content, kept.open("xb") as file:
         shutil.copyfileobj(content, file)
-    kept.chmod(member.mode & 0o755)
+    kept.chmod(member.mode & 0o700)  # backups of earlier releases hold a database that all may read
     os.utime(kept, (member.mtime, member.mtime))

@@ -39,7 +39,7 @@ def create_app(settings: Settings, logging: Logging = PLAIN_LOGGING) -> FastAPI:
 
     from spark_avatar.api.http import build_api
     from spark_avatar.api.metrics import DemandCollector, QueueCollector, StageCollector, WorkerCollector
-    from spark_avatar.app.console import open_console
+    from spark_avatar.app.console import install_console
 
     services = build_services(settings, logging)
     start = PatientStart(services)
@@ -61,7 +61,7 @@ def create_app(settings: Settings, logging: Logging = PLAIN_LOGGING) -> FastAPI:
     app.state.ports = _ports(services, registry)
     app.state.start = start
     install_database_answers(app)
-    app.include_router(open_console(settings, services.storage))
+    install_console(app, settings, services.storage)
     return app
 
 

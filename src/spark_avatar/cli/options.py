@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from spark_avatar.errors import ConfigurationError, InvalidOptions
+from spark_avatar.private_files import make_private_folder
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -49,7 +50,7 @@ def make_data_folder(settings: "Settings") -> None:
     """Makes the data folder, for its owner only, where there is none. Raises `ConfigurationError` where it cannot be used."""
     folder = settings.data_dir
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(folder)
         fault = "" if os.access(folder, os.R_OK | os.W_OK | os.X_OK) else "it may not be written to"
     except FileExistsError:
         fault = "it is a file"

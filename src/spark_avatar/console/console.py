@@ -1,6 +1,6 @@
 """What all pages have in common: the frame, who looks, and the headers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -40,6 +40,12 @@ class Visitor:
         return self.role != "member"
 
 
+def wants_page(request: Request) -> bool:
+    """Whether somebody looks at the answer in a browser. Programs that take both want JSON."""
+    accepted = request.headers.get("accept", "")
+    return request.method in ("GET", "HEAD") and "text/html" in accepted and "json" not in accepted
+
+
 class Console:
     """Renders pages."""
 
@@ -74,18 +80,25 @@ class Console:
         if (operators_only and not visitor.operator) or (managers_only and not visitor.manages):
             raise HTTPException(HTTPStatus.NOT_FOUND)
         menu = menu_for(manager=visitor.manages, operator=visitor.operator)
-        return self._answer(request, template, title=title, section=section, visitor=visitor, navigation=menu, **facts)
+        frame = {"title": title, "section": section, "visitor": visitor, "navigation": menu}
+        return self._answer(request, template, frame | facts)
 
     def open_page(self, request: Request, template: str, *, title: str, **facts: object) -> Response:
         """A page for everybody, without the menu."""
-        return self._answer(request, template, title=title, section="", visitor=None, navigation=(), **facts)
+        return self._answer(request, template, {"title": title, **facts})
 
-    def _answer(self, request: Request, template: str, **facts: object) -> Response:
+    def not_found(self, request: Request) -> Response:
+        """For whoever follows an address that leads nowhere. It looks nothing up: strangers ask for any address."""
+        return self._answer(request, "not_found.html", {"title": "Not found"}, HTTPStatus.NOT_FOUND)
+
+    def _answer(
+        self, request: Request, template: str, facts: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK
+    ) -> Response:
         theme = request.cookies.get(THEME_COOKIE, "")
         text = self._templates.get_template(template).render(
             theme=theme if theme in _THEMES else "", version=__version__, **facts
         )
-        return HTMLResponse(text, headers={**self.headers, "Cache-Control": "no-store"})
+        return HTMLResponse(text, status, headers={**self.headers, "Cache-Control": "no-store"})
 
     def _send_on(self, path: str) -> Response:
         headers = {**self.headers, "Cache-Control": "no-store"}

@@ -1,14 +1,14 @@
 """The console's routes: pages, the files that they are made of, and the samples that they offer."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
-from spark_avatar.console.console import Console, Visitor
+from spark_avatar.console.console import Console
 from spark_avatar.console.pages import (
     accept,
     device,
@@ -29,19 +29,10 @@ _SAMPLE_TYPES: Final = {"portrait.png": "image/png", "speech.flac": "audio/flac"
 _FOREVER: Final = "public, max-age=31536000, immutable"
 
 
-def console_routes(
-    sample: Callable[[str], Path],
-    *,
-    visitor_of: Callable[[Request], Visitor | None],
-    file_addresses: Iterable[str] = (),
-    rules: Sequence[Rule] = (),
-) -> APIRouter:
+def console_routes(console: Console, sample: Callable[[str], Path], *, rules: Sequence[Rule] = ()) -> APIRouter:
     """All of them. `sample` finds the file behind `portrait.png` or `speech.flac`, and may make it: it is called in a worker
-    thread, as `visitor_of` is.
-    `file_addresses` are those at which stored files are read besides this server's own; `rules` are what the operator has
-    decided.
+    thread. `rules` are what the operator has decided.
     """
-    console = Console(visitor_of, file_addresses=file_addresses)
     routes = APIRouter(include_in_schema=False)
     for page in (sign_in, accept, device, playground, tasks, usage, keys, webhooks, members, models, system):
         routes.include_router(page.routes(console))

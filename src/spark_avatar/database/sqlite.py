@@ -4,12 +4,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy import URL, Connection, Dialect, Engine, event
+
+from spark_avatar.private_files import make_private_file, make_private_folder
 
 _PATIENCE: Final = 10.0
 """Seconds to wait for another process's transaction. Those take milliseconds; a slow disk's checkpoint may take longer."""
@@ -21,6 +23,7 @@ _PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
 )
 
+_making: Final = threading.Lock()
 _turns: Final[WeakKeyDictionary[Engine, threading.Lock]] = WeakKeyDictionary()
 
 
@@ -32,11 +35,12 @@ def is_file(url: URL) -> bool:
 def make_folder(url: URL) -> None:
     """Makes the folder that the file lives in, for its owner only."""
     assert url.database is not None
-    Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(Path(url.database).parent)
 
 
 def configure(engine: Engine) -> None:
     """Sets every new connection up. Nothing begins a transaction but `begin_writing` and `begin_reading`."""
+    event.listen(engine, "do_connect", _make_file)
     event.listen(engine, "connect", _set_up)
     _turns[engine] = threading.Lock()
 
@@ -65,6 +69,18 @@ def begin_writing(connection: Connection) -> None:
 def begin_reading(connection: Connection) -> None:
     """Until the connection is closed, it sees the database as it is at its first statement."""
     connection.exec_driver_sql("BEGIN")
+
+
+def _make_file(_dialect: Dialect, _record: object, arguments: list[str], _options: object) -> None:
+    """Before SQLite makes it, readable by all. Its journals get the mode of the file that they belong to.
+
+    One thread at a time: to close a file ends all locks that this process has on it, and another's connection may have some.
+    """
+    (name,) = arguments
+    if name.startswith("file:"):  # a URI has its own say whether there may be a new file
+        return
+    with _making, suppress(OSError):  # it is there; or SQLite says what is wrong
+        make_private_file(Path(name))
 
 
 def _set_up(connection: sqlite3.Connection, _record: object) -> None:

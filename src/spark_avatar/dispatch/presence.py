@@ -13,6 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from spark_avatar.private_files import make_private_folder
+
 _LOCK_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
@@ -22,7 +24,7 @@ class ServerPresence:
 
     def __init__(self, folder: Path) -> None:
         """Takes a new id and its lock in `folder`, which is made where it is missing."""
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         self._folder = folder
         self.server_id = secrets.token_hex(8)
         """The prefix of this run's worker names."""

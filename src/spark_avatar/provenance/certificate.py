@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, Pub
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from spark_avatar.errors import ConfigurationError
+from spark_avatar.private_files import make_private_folder
 
 SELF_MADE: Final = "Spark Avatar self-made certificate (UNTRUSTED)"
 """Name of the signer that comes by itself; nobody has checked who it is."""
@@ -115,7 +116,7 @@ def _raw(key: PublicKeyTypes) -> bytes:
 
 def _keep(folder: Path) -> None:
     """Both files appear together, whole, or are those of a process that was first."""
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(folder.parent)
     draft = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
     draft.mkdir(mode=0o700)
     try:

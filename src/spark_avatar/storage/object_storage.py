@@ -10,6 +10,7 @@ from urllib.request import url2pathname
 from obstore.store import LocalStore, MemoryStore, ObjectStore
 
 from spark_avatar.errors import ConfigurationError, ObjectNotFound
+from spark_avatar.private_files import make_private_folder
 from spark_avatar.storage import clouds, staging
 from spark_avatar.storage.faults import told
 from spark_avatar.storage.parts import PartedStorage
@@ -40,7 +41,7 @@ class ObjectStorage:
         self._folder = _folder_of(url)
         self._store: ObjectStore
         if self._folder is not None:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(self._folder)
             self._store = LocalStore(self._folder, automatic_cleanup=True)
         elif url.startswith("memory:"):
             self._store = MemoryStore()

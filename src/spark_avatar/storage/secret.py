@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from spark_avatar.errors import ConfigurationError
+from spark_avatar.private_files import make_private_folder
 
 _LENGTH: Final = 32
 
@@ -27,7 +28,7 @@ def load_secret(path: Path) -> bytes:
 
 
 def _create(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

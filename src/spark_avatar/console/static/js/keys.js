@@ -40,10 +40,10 @@ function rowOf(key) {
   return make(
     "tr",
     {},
-    make("td", {}, make("b", {}, key.name), make("div", { class: "mono small muted" }, `${key.prefix}…`)),
+    make("td", {}, make("b", { class: "anywhere" }, key.name), make("div", { class: "mono small muted" }, `${key.prefix}…`)),
     make("td", {}, make("span", { class: `badge ${STATES[key.state]}` }, key.state)),
-    make("td", {}, key.scopes.map((scope) => SCOPES[scope] ?? scope).join(", "), make("div", { class: "small muted" }, limits.filter(Boolean).join(" · "))),
-    make("td", {}, key.last_used_at ? ago(time(key.last_used_at)) : make("span", { class: "muted" }, "never"), make("div", { class: "small muted mono" }, key.last_used_address ?? "")),
+    make("td", {}, key.scopes.map((scope) => SCOPES[scope] ?? scope).join(", "), make("div", { class: "small muted anywhere" }, limits.filter(Boolean).join(" · "))),
+    make("td", {}, key.last_used_at ? ago(time(key.last_used_at)) : make("span", { class: "muted" }, "never"), make("div", { class: "small muted mono anywhere" }, key.last_used_address ?? "")),
     make("td", {}, spendOf(key)),
     make("td", { class: "right" }, actionsOf(key)),
   );

@@ -33,7 +33,7 @@ function memberRow(member) {
   const may = manages && (ownRole === "owner" || member.role !== "owner");
   const leave = may && make("button", { class: "button quiet small", type: "button", onclick: (event) => dismiss(member, event.currentTarget) }, own ? "Leave" : "Remove");
   return make("tr", {},
-    make("td", {}, make("b", {}, member.user.name), own && make("span", { class: "muted" }, " (you)"), make("div", { class: "small muted" }, member.user.email)),
+    make("td", {}, make("b", { class: "anywhere" }, member.user.name), own && make("span", { class: "muted" }, " (you)"), make("div", { class: "small muted anywhere" }, member.user.email)),
     make("td", {}, roleOf(member)),
     make("td", {}, dateTime(time(member.since)), member.disabled && make("span", { class: "badge bad" }, "disabled")),
     make("td", { class: "right" }, leave));
@@ -61,7 +61,7 @@ async function loadInvitations() {
   try {
     const { invitations } = await get("/api/v1/invitations");
     const rows = invitations.map((one) =>
-      make("tr", {}, make("td", {}, one.email ?? "anybody with the link"), make("td", {}, one.role), make("td", {}, dateTime(time(one.expires_at))),
+      make("tr", {}, make("td", {}, make("span", { class: "anywhere" }, one.email ?? "anybody with the link")), make("td", {}, one.role), make("td", {}, dateTime(time(one.expires_at))),
         make("td", { class: "right" }, make("button", { class: "button quiet small", type: "button", onclick: (event) => busy(event.currentTarget, async () => { await remove(`/api/v1/invitations/${one.id}`); await loadInvitations(); }) }, "Withdraw"))));
     byId("invitations").replaceChildren(rows.length ? table("Invitations", ["For", "Role", "Until", ""], rows) : make("p", { class: "muted" }, "Nobody is invited at the moment."));
   } catch (fault) {

@@ -22,7 +22,7 @@ function endpointRow(endpoint) {
   const path = `/api/v1/webhooks/${endpoint.id}`;
   const state = endpoint.enabled ? (endpoint.failing_since ? ["warn", "failing"] : ["good", "on"]) : ["bad", BECAUSE[endpoint.disabled_because] ?? "off"];
   return make("tr", {},
-    make("td", {}, make("b", { class: "mono small" }, endpoint.url), make("div", { class: "small muted" }, endpoint.description)),
+    make("td", {}, make("b", { class: "mono small anywhere" }, endpoint.url), make("div", { class: "small muted anywhere" }, endpoint.description)),
     make("td", {}, make("span", { class: `badge ${state[0]}` }, state[1])),
     make("td", { class: "small" }, endpoint.events.map((event) => event.replace("task.", "")).join(", ")),
     make("td", { class: "right" }, make("div", { class: "row nowrap" },
@@ -51,10 +51,10 @@ async function load() {
 function deliveryRow(delivery) {
   const answer = delivery.last_error ?? (delivery.last_status ? `HTTP ${delivery.last_status}` : "");
   return make("tr", {},
-    make("td", {}, make("b", {}, delivery.event), make("div", { class: "small muted mono" }, delivery.task_id ?? "test")),
+    make("td", {}, make("b", {}, delivery.event), make("div", { class: "small muted mono anywhere" }, delivery.task_id ?? "test")),
     make("td", {}, make("span", { class: `badge ${STATES[delivery.state]}` }, STATE_WORDS[delivery.state])),
-    make("td", { class: "mono small" }, delivery.url),
-    make("td", { class: "small" }, `${delivery.attempts} × ${answer}`.trim()),
+    make("td", {}, make("span", { class: "mono small anywhere" }, delivery.url)),
+    make("td", {}, make("span", { class: "small anywhere" }, `${delivery.attempts} × ${answer}`.trim())),
     make("td", { class: "small" }, ago(time(delivery.created_at))),
     make("td", { class: "right" }, make("div", { class: "row nowrap" },
       button("info", "Attempts", () => showLog(delivery)),

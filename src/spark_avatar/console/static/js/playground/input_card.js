@@ -15,7 +15,7 @@ export function inputCard({ root, parameter, path, sample, preview, found, onCha
   const well = one("[data-well]", root);
   const field = one('input[type="file"]', root);
   const list = one("[data-findings]", root);
-  const state = { address: "", analysis: null, name: "", preview: () => shown };
+  const state = { address: "", analysis: null, name: "", refused: false, preview: () => shown };
   let aborter = null;
   let shown = "";
 
@@ -33,7 +33,7 @@ export function inputCard({ root, parameter, path, sample, preview, found, onCha
   async function look(signal) {
     tell(finding("wait", "Looking at it"));
     const analysis = await post(path, { [parameter]: state.address }, { signal });
-    state.analysis = analysis;
+    Object.assign(state, { analysis, refused: !analysis.usable });
     const praise = found(analysis);
     if (!analysis.usable) tell(finding("bad", analysis.error.message));
     else if (analysis.warnings.length) tell(...analysis.warnings.map((warning) => finding("warn", warning.message)));
@@ -45,7 +45,7 @@ export function inputCard({ root, parameter, path, sample, preview, found, onCha
     aborter?.abort();
     aborter = new AbortController();
     const { signal } = aborter;
-    Object.assign(state, { address: "", analysis: null, name });
+    Object.assign(state, { address: "", analysis: null, name, refused: false });
     reveal(address);
     found(null);
     onChange();
@@ -55,7 +55,7 @@ export function inputCard({ root, parameter, path, sample, preview, found, onCha
       await look(signal);
     } catch (fault) {
       if (fault.name === "AbortError") return;
-      state.address = "";
+      Object.assign(state, { address: "", refused: true });
       tell(finding("bad", fault.message));
       onChange();
     }

@@ -29,27 +29,37 @@ const body = (extra = {}) => ({
   input: [{ params: { image_url: portrait.state.address, audio_url: recording.state.address, ...options.values(), ...extra } }],
 });
 
+const ready = () => usable(portrait) && usable(recording);
+
 function changed() {
-  const ready = usable(portrait) && usable(recording);
-  byId("generate").disabled = !ready || !model;
-  show(byId("both-samples"), !portrait.state.name && !recording.state.name);
-  if (ready) estimate();
+  byId("generate").disabled = !ready() || !model;
+  for (const id of ["screen-hint", "both-samples"]) show(byId(id), !portrait.state.name && !recording.state.name);
+  if (ready()) estimate();
   else byId("estimate").textContent = waitingFor();
 }
 
+function wanted({ state }, first, another) {
+  if (state.refused) return ["choose", another];
+  return state.name ? null : ["add", first];
+}
+
 function waitingFor() {
-  const missing = [!usable(portrait) && "a portrait", !usable(recording) && "speech"].filter(Boolean);
-  return missing.length ? `Add ${missing.join(" and ")} to begin.` : "";
+  const wants = [wanted(portrait, "a portrait", "another portrait"), wanted(recording, "speech", "another recording")].filter(Boolean);
+  if (!wants.length) return "Sending what you chose.";
+  const words = wants.map(([verb, what], i) => (verb === wants[i - 1]?.[0] ? what : `${verb} ${what}`)).join(" and ");
+  return `${words[0].toUpperCase()}${words.slice(1)} to begin.`;
 }
 
 async function quote() {
+  if (!ready()) return; // another file was chosen meanwhile
   const length = recording.state.analysis?.audio?.seconds;
   try {
     const { data } = await post(`/model/v1/generation/precharge${query({ seconds: length })}`, body());
+    if (!ready()) return;
     const price = Number(data.cost) ? `About ${money(data.cost, data.currency)}` : "Free of charge";
     byId("estimate").textContent = length ? `${price} for ${seconds(length)} of video` : price;
   } catch (fault) {
-    byId("estimate").textContent = fault.message;
+    if (ready()) byId("estimate").textContent = fault.message;
   }
 }
 

@@ -19,6 +19,13 @@ export function portraitCard(onChange) {
   const root = byId("portrait");
   const picture = one("img", root);
   const overlay = byId("overlay");
+  // What no browser shows may still be a portrait for the server, such as HEIC.
+  for (const [event, seen] of [["load", true], ["error", false]]) {
+    picture.addEventListener(event, () => {
+      show(picture, seen);
+      show(byId("unseen"), !seen);
+    });
+  }
   byId("mesh").addEventListener("change", (event) => show(overlay, event.target.checked));
 
   function found(analysis) {

@@ -1,0 +1,19 @@
+"""Folders and files for their owner only: what the server keeps is faces, voices and secrets, and other users of the machine have
+no business there. What exists already keeps its mode: whoever made it may have had reasons.
+"""
+
+import os
+from pathlib import Path
+
+
+def make_private_folder(folder: Path) -> None:
+    """Makes the folder where it is missing, and those above it. `Path.mkdir(mode, parents=True)` would make only the last of them
+    private.
+    """
+    for place in (*reversed(folder.parents), folder):
+        place.mkdir(mode=0o700, exist_ok=True)
+
+
+def make_private_file(path: Path) -> None:
+    """Makes an empty file. Raises `FileExistsError` where there is one, without opening it."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
