@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from spark_avatar.engines.portrait.canvas import Canvas
 from spark_avatar.engines.portrait.eye_shape import EyeShape
-from spark_avatar.engines.portrait.picture_traits import disc, luma, patch_median
+from spark_avatar.engines.portrait.picture_traits import CHEEKS, disc, luma, patch_median
 from spark_avatar.face.landmarks import OUTER_EYE_CORNERS
 from spark_avatar.media.arrays import FloatArray, RGBImage
 
@@ -18,7 +18,7 @@ _WIRE, _FRAME = 0.045, 0.10  # E across at most
 _WIRE_DARKNESS, _FRAME_DARKNESS = 0.35, 0.65  # share of the surroundings' brightness
 _MARGIN = 0.015  # E, across the margin that is kept around a rim
 _SOFT_EDGE = 0.03  # E, across the middle of a rim and its soft edges
-_CHEEKS, _FOREHEAD = (50, 280, 205, 425, 101, 330), (151, 108, 337, 9)
+_FOREHEAD = (151, 108, 337, 9)
 _AROUND_EYES = ((223, 222, 224), (230, 229, 231), (443, 442, 444), (450, 449, 451))
 # Around sunglasses 0.35 to 0.42; of 32 faces without them, deep sockets have 0.16 above an eye, and one eye at least 0.57 below.
 _LENS = 0.5
@@ -41,7 +41,7 @@ def wears_glasses(canvas: Canvas) -> bool:
 
 def hide_eyes(canvas: Canvas) -> bool:
     """Lenses too dark to look through: above and below both eyes there is no skin as bright as half of the face's."""
-    face = min(_brightness(canvas, points) for points in (_CHEEKS, _FOREHEAD))
+    face = min(_brightness(canvas, points) for points in (CHEEKS, _FOREHEAD))
     return all(_brightness(canvas, points) < _LENS * face for points in _AROUND_EYES)
 
 

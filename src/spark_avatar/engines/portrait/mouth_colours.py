@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from spark_avatar.engines.portrait.canvas import Canvas
-from spark_avatar.engines.portrait.picture_traits import luma, patch_median
+from spark_avatar.engines.portrait.picture_traits import CHEEKS, luma, patch_median
 from spark_avatar.media.arrays import FloatArray
 
-_CHEEKS = (50, 280, 205, 425, 101, 330)
 _LOWER_LIP = (17, 84, 314, 16, 85, 315)
 _ABOVE_UPPER_LIP = (164, 167, 393, 165, 391)
 
@@ -36,7 +35,7 @@ class MouthColours:
 
 def measure_colours(canvas: Canvas, eye_whites_luma: float | None) -> MouthColours:
     """Colours for a picture, from its skin, its lips and the whites of its eyes (None: not seen)."""
-    skin = patch_median(canvas, canvas.points[list(_CHEEKS)], 0.02 * canvas.eye_distance)
+    skin = patch_median(canvas, canvas.points[list(CHEEKS)], 0.02 * canvas.eye_distance)
     lip = patch_median(canvas, canvas.points[list(_LOWER_LIP)], 0.008 * canvas.eye_distance)
     brightness = max(float(luma(skin)), 1.0)
     exposure = float(np.clip(brightness / _EXPOSED_SKIN, 0.35, 1.2))

@@ -1,6 +1,7 @@
 """What the drawn parts must share with the picture they are put into: brightness scale, softness, a seed of its own."""
 
 import zlib
+from typing import Final
 
 import cv2
 import numpy as np
@@ -72,6 +73,10 @@ def skin_grain(canvas: Canvas, shape: tuple[int, int]) -> FloatArray:
 def picture_seed(canvas: Canvas) -> int:
     """A number that belongs to the picture: the same picture always gets the same random details."""
     return zlib.crc32(np.ascontiguousarray(canvas.texture[::8, ::8]).tobytes())
+
+
+CHEEKS: Final = (50, 280, 205, 425, 101, 330)
+"""Mesh points where the skin's colour is looked at."""
 
 
 def patch_median(canvas: Canvas, points: Points, radius: float) -> FloatArray:
