@@ -247,7 +247,7 @@ class Compositor:
         box = above_lips(places.lip_box, rig.canvas.eye_distance)
         x0, y0, x1, y1 = box
         above = places.lip_box[1] - y0
-        lower = np.pad(lower, ((above, 0), (0, 0), (0, 0)))
+        lower = cv2.copyMakeBorder(lower, above, 0, 0, 0, cv2.BORDER_CONSTANT).astype(np.uint8, copy=False)
         cover = sample(rig.layers.cover, self._upper_map(places, box) - corner, outside=255)
         lip, opacity = split(lower)
         rig.relief.shade(lip[above:], lower_map, pose.shaping.protrusion, pose.press, pose.mouth.open)
@@ -303,9 +303,9 @@ def _cut_out(picture: RGBImage, opacity: Bytes) -> Bytes:
 
 def _in_texture(positions: FloatArray, lattice: Lattice) -> FloatArray:
     """Positions in nodes as positions in the window's texture, pixels."""
-    scale = np.float32(TEXTURE_SCALE * lattice.step)
-    corner = np.array([lattice.left, lattice.top], dtype=np.float32) + np.float32(0.5 * lattice.step)
-    return positions * scale + (corner * np.float32(TEXTURE_SCALE) - np.float32(0.5))
+    x, y = (TEXTURE_SCALE * (corner + 0.5 * lattice.step) - 0.5 for corner in (lattice.left, lattice.top))
+    scaled = positions * np.float32(TEXTURE_SCALE * lattice.step)
+    return cv2.add(scaled, np.array([x, y, 0, 0])).astype(np.float32, copy=False)
 
 
 def _combined(coefficients: FloatArray, basis: FloatArray) -> FloatArray:

@@ -93,35 +93,32 @@ class FramePose:
 
 def poses(track: AnimationTrack) -> Iterator[FramePose]:
     """The frames of a track, in order."""
-    mouth, shaping, press = mouth_controls(track), mouth_shaping(track), _press(track)
-    blink_right, blink_left = _blink(track, "Right"), _blink(track, "Left")
+    mouth, shaping = mouth_controls(track), mouth_shaping(track)
     gaze_x, gaze_y = _gaze(track)
     outer = _both(track, "browOuterUp")
     brow = outer - BROW_DOWN * _both(track, "browDown")
-    brow_inner = track.curve("browInnerUp") - outer
-    tongue = track.curve("tongueOut")
-    skin = {
-        "lid_raise": _both(track, "eyeWide"),
-        "cheek_raise": _both(track, "cheekSquint"),
-        "cheek_puff": track.curve("cheekPuff"),
-        "nose_wrinkle": _both(track, "noseSneer"),
+    curves = {
+        "tongue": np.clip(track.curve("tongueOut"), 0, 1),
+        "brow": np.clip(brow, -1, 1),
+        "brow_inner": np.clip(track.curve("browInnerUp") - outer, -1, 1),
+        "blink_right": _blink(track, "Right"),
+        "blink_left": _blink(track, "Left"),
+        "gaze_x": gaze_x,
+        "gaze_y": gaze_y,
+        "breath": np.clip(track.breath, 0, 1),
+        "press": _press(track),
+        "lid_raise": np.clip(_both(track, "eyeWide"), 0, 1),
+        "cheek_raise": np.clip(_both(track, "cheekSquint"), 0, 1),
+        "cheek_puff": np.clip(track.curve("cheekPuff"), 0, 1),
+        "nose_wrinkle": np.clip(_both(track, "noseSneer"), 0, 1),
     }
     for i in range(len(track)):
         yield FramePose(
-            mouth=MouthControls(*(float(value) for value in mouth[i])),
-            tongue=float(np.clip(tongue[i], 0, 1)),
-            brow=float(np.clip(brow[i], -1, 1)),
-            brow_inner=float(np.clip(brow_inner[i], -1, 1)),
-            blink_right=float(blink_right[i]),
-            blink_left=float(blink_left[i]),
-            gaze_x=float(gaze_x[i]),
-            gaze_y=float(gaze_y[i]),
+            mouth=MouthControls(*mouth[i].tolist()),
             rotation=track.head_rotation[i],
             translation=track.head_translation[i],
-            breath=float(np.clip(track.breath[i], 0, 1)),
-            shaping=MouthShaping(*(float(value) for value in shaping[i])),
-            press=float(press[i]),
-            **{name: float(np.clip(curve[i], 0, 1)) for name, curve in skin.items()},
+            shaping=MouthShaping(*shaping[i].tolist()),
+            **{name: float(curve[i]) for name, curve in curves.items()},
         )
 
 

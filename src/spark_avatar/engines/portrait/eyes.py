@@ -89,8 +89,8 @@ class EyePatch:
         `blink` 0..1; gaze in half eye widths from where the portrait looks, x to the picture's right, y down. States are
         rounded to steps too small to see, and the last ones remembered.
         """
-        x, y = (round(float(np.clip(gaze, -_MOST_GAZE, _MOST_GAZE)) * _GAZE_STEPS) for gaze in (gaze_x, gaze_y))
-        closed = 1 - (1 - float(np.clip(blink, 0, 1))) * (1 - self._lowered(y / _GAZE_STEPS))
+        x, y = (round(max(-_MOST_GAZE, min(gaze, _MOST_GAZE)) * _GAZE_STEPS) for gaze in (gaze_x, gaze_y))
+        closed = 1 - (1 - max(0.0, min(blink, 1.0))) * (1 - self._lowered(y / _GAZE_STEPS))
         state = round(closed * _LID_STEPS), x, y
         if state == (0, 0, 0):
             return self.source
@@ -106,7 +106,7 @@ class EyePatch:
 
     def _lowered(self, gaze_y: float) -> float:
         """Share of a blink by which the upper lid follows the iris down."""
-        return float(np.clip(_LID_FOLLOWS * gaze_y * self.shape.width / 2 / self.shape.opening, 0, _MOST_LOWERED))
+        return max(0.0, min(_LID_FOLLOWS * gaze_y * self.shape.width / 2 / self.shape.opening, _MOST_LOWERED))
 
     def _look(self, gaze_x: float, gaze_y: float) -> RGBImage:
         """What lies between the open lids. The iris moves as a disc; the white around it gives way."""

@@ -1,5 +1,6 @@
 """Warps on a coarse lattice: sampling positions and the inversion of displacement fields."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -120,7 +121,7 @@ class Inverter:
             if i % JACOBIAN_KEPT == 0:
                 local = cv2.split(sample(inverse, position - corner))
             step = _product(local, error)
-            np.clip(step, -LONGEST_STEP, LONGEST_STEP, out=step)
+            np.minimum(np.maximum(step, -LONGEST_STEP, out=step), LONGEST_STEP, out=step)
             if i >= DAMPED_FROM:
                 step *= DAMPING
             np.subtract(position, step, out=position)
@@ -159,9 +160,17 @@ def _jacobian(field: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, Fl
 def _inverse_jacobian_around(field: FloatArray, position: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Column and row where it begins, (2,), and the inverse Jacobian of the part of a field that Newton's steps may visit."""
     rows, columns = field.shape[:2]
-    low = np.floor(position.min(axis=(0, 1)) - LONGEST_STEP).astype(int).clip(0, [columns - 2, rows - 2])
-    high = np.ceil(position.max(axis=(0, 1)) + LONGEST_STEP + 1).astype(int).clip(low + 2, [columns, rows])
-    return low.astype(np.float32), _inverse_jacobian(field[low[1] : high[1], low[0] : high[0]])
+    (left, right), (top, bottom) = (
+        _around(channel, count) for channel, count in zip(cv2.split(position), (columns, rows), strict=True)
+    )
+    return np.array([left, top], dtype=np.float32), _inverse_jacobian(field[top:bottom, left:right])
+
+
+def _around(places: cv2.typing.MatLike, count: int) -> tuple[int, int]:
+    """First and last but one of the nodes, at least two of `count`, that steps from these places may visit."""
+    lowest, highest, _, _ = cv2.minMaxLoc(places)
+    low = min(max(0, math.floor(lowest - LONGEST_STEP)), count - 2)
+    return low, max(low + 2, min(count, math.ceil(highest + LONGEST_STEP + 1)))
 
 
 def _inverse_jacobian(field: FloatArray) -> FloatArray:
