@@ -25,7 +25,7 @@ from spark_avatar.api.metrics import QueueCollector, StageCollector
 from spark_avatar.api.ports import ApiLimits, Ports
 from spark_avatar.app.accounts import account_services, key_store, known_models
 from spark_avatar.app.billing import billing_of
-from spark_avatar.app.console import install_not_found, visitor_of
+from spark_avatar.app.console import install_dead_link, install_not_found, visitor_of
 from spark_avatar.app.server import install_database_answers
 from spark_avatar.config import Settings
 from spark_avatar.console.console import Console
@@ -139,6 +139,7 @@ def server(house: House) -> Iterator[str]:
     console = Console(visitor_of)
     app.include_router(console_routes(console, lambda name: Path(name)))
     install_not_found(app, console)
+    install_dead_link(app, console)
 
     @app.get("/faulty", include_in_schema=False)
     def faulty() -> None:

@@ -71,3 +71,19 @@ def test_programs_get_json_where_there_is_nothing(accept: str, stranger: httpx.C
 def test_a_program_that_sends_something_gets_json(stranger: httpx.Client) -> None:
     answer = stranger.post("/nothing", headers={"Accept": BROWSER})
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/v1/files/outputs/a/b/1.mp4?expires=1&signature=x", "/v1/files/no"])
+def test_people_get_a_page_for_a_link_that_does_not_work(path: str, stranger: httpx.Client) -> None:
+    told = stranger.get(path)
+    page = stranger.get(path, headers={"Accept": BROWSER})
+    assert page.status_code == told.status_code in (403, 404)
+    assert told.json()["message"]
+    assert page.headers["content-type"].startswith("text/html")
+    assert "new one" in page.text
+
+
+def test_who_is_signed_in_is_led_on(house: House, stranger: httpx.Client) -> None:
+    assert stranger.get("/sign-in").status_code == 200
+    led = stranger.get("/sign-in", headers=cookie(house, "visitor-back", operator=False), follow_redirects=False)
+    assert (led.status_code, led.headers["location"]) == (303, "/")

@@ -14,6 +14,8 @@ _EMAIL_FORM: Final = re.compile(r"[^@\s\x00-\x1f<>\"]+@[^@\s\x00-\x1f<>\"]+")
 _LONGEST_EMAIL: Final = 254
 """RFC 5321, 4.5.3.1.3."""
 _LONGEST_NAME: Final = 100
+_JOINER: Final = "\N{ZERO WIDTH JOINER}"
+"""Makes one picture of several emoji: not seen itself."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,10 @@ def checked_email(text: str) -> str:
 
 
 def checked_name(text: str) -> str:
-    """What a person or a thing is called; raises `InvalidOptions` for an empty or a very long name."""
+    """What a person or a thing is called; raises `InvalidOptions` for a name that is empty, very long, or not to be seen."""
     name = " ".join(text.split())
-    if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
+    if not 0 < len(name) <= _LONGEST_NAME:
         raise InvalidOptions(f"`name` must have 1 to {_LONGEST_NAME} characters.")
+    if not name.replace(_JOINER, "").isprintable():
+        raise InvalidOptions("`name` must not have characters that cannot be seen.")
     return name

@@ -2,6 +2,7 @@
 
 import hashlib
 from http import HTTPStatus
+from pathlib import PurePath
 
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
@@ -83,6 +84,8 @@ def _names(header: str | None, tag: str) -> bool:
 
 
 def _name(key: str) -> str:
-    """The file's name, for saving it."""
-    name = key.rpartition("/")[2]
+    """The file's name, for saving it: that of a task's, as the videos of all are called by the attempt, `1.mp4`."""
+    kind, *owners, name = key.split("/")
+    if kind == "outputs" and owners:
+        name = f"spark-avatar-{owners[-1][:8]}{PurePath(name).suffix}"
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_.") else "_" for letter in name)

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from starlette.exceptions import HTTPException
 
 from spark_avatar.accounts.sessions import csrf_token
+from spark_avatar.api import links
 from spark_avatar.api.auth import signed_in
-from spark_avatar.api.problems import answer_http
+from spark_avatar.api.problems import answer_error, answer_http
 from spark_avatar.api.session_cookie import session_secret
 from spark_avatar.app.rules import rules_of
 from spark_avatar.console.console import Console, Visitor, wants_page
 from spark_avatar.console.routes import console_routes
 from spark_avatar.console.samples import sample_files
+from spark_avatar.errors import NotAllowed, ObjectNotFound, SparkAvatarError
 from spark_avatar.storage.storage import ObjectKey
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def install_console(app: FastAPI, settings: Settings, storage: ObjectStorage) ->
     console = Console(visitor_of, file_addresses=addresses)
     app.include_router(console_routes(console, samples, rules=rules_of(settings)))
     install_not_found(app, console)
+    install_dead_link(app, console)
 
 
 def install_not_found(app: FastAPI, console: Console) -> None:
@@ -44,6 +47,19 @@ def install_not_found(app: FastAPI, console: Console) -> None:
         return console.not_found(request) if wants_page(request) else answer_http(request, error)
 
     app.add_exception_handler(HTTPStatus.NOT_FOUND, answer)
+
+
+def install_dead_link(app: FastAPI, console: Console) -> None:
+    """A page for people whose link to a file does not work; programs get what the API answers."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        assert isinstance(error, SparkAvatarError)
+        answered = answer_error(request, error)
+        of_file = request.url.path.startswith(links.routes.prefix)
+        return console.dead_link(request, HTTPStatus(answered.status_code)) if of_file and wants_page(request) else answered
+
+    for fault in (NotAllowed, ObjectNotFound):
+        app.add_exception_handler(fault, answer)
 
 
 def visitor_of(request: Request) -> Visitor | None:

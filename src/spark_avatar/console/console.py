@@ -76,7 +76,7 @@ class Console:
         visitor = self.visitor_of(request)
         if visitor is None:
             target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-            return self._send_on(f"{SIGN_IN}?next={quote(target, safe='')}" if target != "/" else SIGN_IN)
+            return self.send_on(f"{SIGN_IN}?next={quote(target, safe='')}" if target != "/" else SIGN_IN)
         if (operators_only and not visitor.operator) or (managers_only and not visitor.manages):
             raise HTTPException(HTTPStatus.NOT_FOUND)
         menu = menu_for(manager=visitor.manages, operator=visitor.operator)
@@ -91,6 +91,10 @@ class Console:
         """For whoever follows an address that leads nowhere. It looks nothing up: strangers ask for any address."""
         return self._answer(request, "not_found.html", {"title": "Not found"}, HTTPStatus.NOT_FOUND)
 
+    def dead_link(self, request: Request, status: HTTPStatus) -> Response:
+        """For whoever follows a link to a video that has expired, is cut off, or leads to what is gone."""
+        return self._answer(request, "dead_link.html", {"title": "The link does not work"}, status)
+
     def _answer(
         self, request: Request, template: str, facts: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK
     ) -> Response:
@@ -100,6 +104,7 @@ class Console:
         )
         return HTMLResponse(text, status, headers={**self.headers, "Cache-Control": "no-store"})
 
-    def _send_on(self, path: str) -> Response:
+    def send_on(self, path: str) -> Response:
+        """Leads to another page."""
         headers = {**self.headers, "Cache-Control": "no-store"}
         return RedirectResponse(path, HTTPStatus.SEE_OTHER, headers=headers)

@@ -138,3 +138,13 @@ def test_what_is_no_name(text):
 
 def test_a_name_may_look_like_markup():
     assert checked_name("  <script>   x </script> ") == "<script> x </script>"
+    assert (
+        checked_name("\N{WOMAN}\N{ZERO WIDTH JOINER}\N{PERSONAL COMPUTER}")
+        == "\N{WOMAN}\N{ZERO WIDTH JOINER}\N{PERSONAL COMPUTER}"
+    )
+
+
+@pytest.mark.parametrize("text", ["a\N{ZERO WIDTH SPACE}b", "\N{RIGHT-TO-LEFT OVERRIDE}evil", "a\0"])
+def test_names_can_be_seen(text):
+    with pytest.raises(InvalidOptions, match="cannot be seen"):
+        checked_name(text)

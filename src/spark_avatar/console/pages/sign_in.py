@@ -12,6 +12,8 @@ def routes(console: Console) -> APIRouter:
 
     @pages.get(SIGN_IN)
     def show(request: Request) -> Response:
+        if console.visitor_of(request) is not None:
+            return console.send_on("/")
         return console.open_page(request, "sign_in.html", title="Sign in")
 
     return pages

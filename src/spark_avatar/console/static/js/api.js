@@ -28,11 +28,18 @@ async function send(method, path, { body, headers = {}, signal, stay = false } =
   }
   if (response.ok) return response;
   if (response.status === 401 && token && !stay) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+  if (response.status === 403 && token && !SAFE.includes(method)) await checkToken();
   const answer = await response.json().catch(() => ({}));
   throw new ApiError(answer.message ?? `The server answered ${response.status}.`, {
     status: response.status,
     code: answer.error?.code ?? "",
   });
+}
+
+/** Whoever signs in again in another tab has another token. The page stays whose it was: it is not sent in the new one's name. */
+async function checkToken() {
+  const session = await get("/api/v1/session");
+  if (session.csrf_token !== token) throw new ApiError("Somebody has signed in anew since this page was opened: reload it, then try again.");
 }
 
 const json = async (response) => (response.status === 204 ? null : response.json());

@@ -21,7 +21,7 @@ async function look() {
     byId("account").textContent = data.account;
     show(byId("form"), false);
     show(byId("ask"));
-    byId("approve").focus();
+    byId("question").focus(); // not a button: the next Enter must not let anybody in
   } catch (fault) {
     fail(fault);
   }

@@ -1,6 +1,6 @@
 // Answers to what somebody did: at once, in words, and heard by screen readers.
 
-import { byId, icon, make, one } from "./dom.js";
+import { byId, icon, make } from "./dom.js";
 
 const SECONDS = { good: 4, bad: 9 };
 
@@ -88,9 +88,11 @@ export function failure(fault, again) {
   );
 }
 
-/** Makes an element's close buttons close it, and a click beside it too. */
-export function closable(dialog) {
+/** Makes an element's close buttons close it, and, unless it is a `last` look at something, Escape and a click beside it too. */
+export function closable(dialog, { last = false } = {}) {
+  let pressed = null; // who selects text may let go beside the dialog
   for (const button of dialog.querySelectorAll("[data-close]")) button.addEventListener("click", () => dialog.close());
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-  return one("h2", dialog);
+  dialog.addEventListener("pointerdown", (event) => (pressed = event.target));
+  dialog.addEventListener("click", (event) => !last && event.target === dialog && pressed === dialog && dialog.close());
+  dialog.addEventListener("cancel", (event) => last && event.preventDefault());
 }

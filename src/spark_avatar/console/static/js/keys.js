@@ -100,6 +100,7 @@ function given() {
 async function save() {
   show(byId("terms-error"), false);
   try {
+    if (!given().scopes.length) throw new Error("Tick at least one thing that the key may do.");
     if (edited) {
       await patch(`/api/v1/keys/${edited.id}`, given());
       toast("Saved");
@@ -151,12 +152,14 @@ async function listModels() {
   byId("model-ids").replaceChildren(...data.models.map((model) => make("option", { value: model.id })));
 }
 
-for (const dialog of [terms, byId("made"), byId("rotate")]) closable(dialog);
+for (const dialog of [terms, byId("rotate")]) closable(dialog);
+closable(byId("made"), { last: true });
 byId("made").addEventListener("close", () => (byId("secret").textContent = ""));
 byId("create-open").addEventListener("click", () => edit(null));
 byId("ended").addEventListener("change", draw);
 byId("language").addEventListener("change", drawSnippet);
 byId("secret-copy").addEventListener("click", () => copy(byId("secret").textContent, "Copied: put it where your program finds it"));
+byId("terms-form").addEventListener("invalid", () => show(byId("terms-error"), false), { capture: true });
 byId("terms-form").addEventListener("submit", (event) => {
   event.preventDefault();
   busy(byId("terms-save"), save);

@@ -40,7 +40,10 @@ function memberRow(member) {
 }
 
 async function dismiss(member, button) {
-  if (!(await confirm({ title: `Remove ${member.user.name}?`, text: "They see nothing of this workspace any more. Keys that they made go on working: revoke them under API keys.", action: "Remove" }))) return;
+  const own = member.user.email === ownEmail;
+  const title = own ? "Leave this workspace?" : `Remove ${member.user.name}?`;
+  const text = `${own ? "You" : "They"} see nothing of it any more. Keys that ${own ? "you" : "they"} made go on working: revoke them under API keys.`;
+  if (!(await confirm({ title, text, action: own ? "Leave" : "Remove" }))) return;
   await busy(button, async () => {
     await remove(`/api/v1/members/${member.user.id}`);
     await loadMembers();

@@ -120,6 +120,10 @@ function draw() {
   byId("status").replaceChildren(badge(task));
   const inputs = card("What went in", make("div", { class: "inputs" }, input("portrait", task.inputs.image), input("recording", task.inputs.audio)));
   root.replaceChildren(make("div", { class: "detail" }, make("div", { class: "stack" }, stage(), warnings(), timeline(), raw()), make("div", { class: "stack" }, inputs, about(), given(), diagnostics())));
+  document.title = `${summary(task)} · Spark Avatar`;
+  const video = task.task.output?.[0].content[0].url;
+  show(byId("download"), Boolean(video));
+  if (video) byId("download").href = localPath(video);
   byId("open").href = `/?task=${encodeURIComponent(task.id)}`;
   show(byId("share"), task.status === "completed");
   one("span", byId("end")).textContent = isOpen(task) ? "Cancel" : "Delete";

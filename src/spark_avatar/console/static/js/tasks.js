@@ -30,7 +30,7 @@ function row(task) {
     cell(task.engine),
     cell(workTime(task), "right num"),
     cell(task.cost ? money(task.cost) : "", "right num"),
-    cell(task.key_name),
+    cell(task.key_name, "anywhere"),
     cell(make("time", { datetime: new Date(task.created_at * 1000).toISOString(), title: dateTime(task.created_at * 1000) }, ago(task.created_at * 1000)), "right"),
   );
 }
@@ -65,15 +65,20 @@ function empty() {
   return make("div", { class: "empty" }, icon("tasks"), make("h2", {}, "No videos yet"), make("p", {}, "Each video that is asked for becomes a task: it waits, runs, and ends with a video or a reason. Start one in the playground, or send one through the API."), make("div", { class: "row" }, go, models));
 }
 
+let asked = 0; // which filters the list is for: answers to earlier ones come too late
+
 const page = (after = "", limit = PAGE) => get(`/api/v1/tasks${query({ ...filters(), limit, after })}`);
 
 async function load() {
+  const question = ++asked;
   try {
     const answer = await page();
+    if (question !== asked) return;
     [shown, next] = [answer.tasks, answer.next ?? null];
     history.replaceState(null, "", location.pathname + query(filters()));
     draw();
   } catch (fault) {
+    if (question !== asked) return;
     show(byId("box"), false);
     byId("none").replaceChildren(failure(fault, load));
     show(byId("none"));
@@ -84,8 +89,10 @@ async function load() {
 /** The first page anew; what stands below it changes only when something in it is under way. */
 async function refresh() {
   if (document.hidden) return plan();
+  const question = asked;
   try {
     const fresh = (await page("", Math.min(100, Math.max(PAGE, shown.length)))).tasks;
+    if (question !== asked) return undefined;
     const known = new Set(fresh.map(({ id }) => id));
     const oldest = fresh.at(-1)?.created_at ?? 0;
     shown = [...fresh, ...shown.filter((task) => task.created_at < oldest && !known.has(task.id))];
@@ -102,7 +109,9 @@ function plan() {
 }
 
 async function older() {
+  const question = asked;
   const answer = await page(next);
+  if (question !== asked) return;
   const first = answer.tasks[0]?.id;
   shown.push(...answer.tasks);
   next = answer.next ?? null;

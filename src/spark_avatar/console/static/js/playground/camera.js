@@ -9,6 +9,12 @@ const REASONS = {
   NotReadableError: "Another program uses the camera.",
 };
 
+/** Opens the camera or the microphone. Browsers offer neither to pages that came over a network without encryption. */
+export function capture(wanted) {
+  if (!navigator.mediaDevices) throw new Error("browsers allow that over https or on localhost only. Choose a file.");
+  return navigator.mediaDevices.getUserMedia(wanted);
+}
+
 export const mediaFault = (fault, kind) => (REASONS[fault.name] ?? `The ${kind} cannot be used here: ${fault.message}`).replaceAll("camera", kind);
 
 export function camera(card) {
@@ -21,7 +27,7 @@ export function camera(card) {
     dialog.showModal();
     shoot.disabled = true;
     try {
-      const stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, height: { ideal: 960 }, facingMode: "user" } });
+      const stream = await capture({ video: { width: { ideal: 1280 }, height: { ideal: 960 }, facingMode: "user" } });
       if (!dialog.open) return stream.getTracks().forEach((track) => track.stop());
       finder.srcObject = stream;
       await finder.play();

@@ -1,6 +1,6 @@
 // One input: chosen, dropped or made here; shown at once, sent to the server, and looked at there.
 
-import { localPath, post, upload } from "../api.js";
+import { download, localPath, post, upload } from "../api.js";
 import { icon, make, one, show } from "../dom.js";
 
 const ICONS = { good: "check", warn: "warn", bad: "bad", wait: "wait" };
@@ -42,6 +42,7 @@ export function inputCard({ root, parameter, path, sample, preview, found, onCha
   }
 
   async function start(name, address, obtain) {
+    root.dispatchEvent(new Event("chosen"));
     aborter?.abort();
     aborter = new AbortController();
     const { signal } = aborter;
@@ -66,12 +67,15 @@ export function inputCard({ root, parameter, path, sample, preview, found, onCha
   const take = (address, name) => start(name, localPath(address), async () => address);
 
   async function chooseSample() {
-    const response = await fetch(sample);
-    const blob = await response.blob();
-    await choose(new File([blob], sample.split("/").pop(), { type: blob.type }));
+    try {
+      const blob = await download(sample);
+      await choose(new File([blob], sample.split("/").pop(), { type: blob.type }));
+    } catch (fault) {
+      tell(finding("bad", fault.message));
+    }
   }
 
-  one("[data-choose]", root).addEventListener("click", () => field.click());
+  for (const opener of ["[data-choose]", "[data-empty]"]) one(opener, root).addEventListener("click", () => field.click());
   one("[data-sample]", root).addEventListener("click", () => chooseSample());
   field.addEventListener("change", () => {
     if (field.files[0]) choose(field.files[0]);
@@ -80,5 +84,5 @@ export function inputCard({ root, parameter, path, sample, preview, found, onCha
   for (const type of ["dragenter", "dragover"]) root.addEventListener(type, () => well.classList.add("over"));
   for (const type of ["dragleave", "drop"]) root.addEventListener(type, () => well.classList.remove("over"));
 
-  return { state, well, choose, take, chooseSample, fail: (message) => tell(finding("bad", message)) };
+  return { root, state, well, choose, take, chooseSample, fail: (message) => tell(finding("bad", message)) };
 }

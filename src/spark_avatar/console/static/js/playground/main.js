@@ -2,7 +2,8 @@
 
 import { follow, get, post, query, remove } from "../api.js";
 import { byId, debounce, make, show } from "../dom.js";
-import { busy, closable, toast } from "../feedback.js";
+import { HELP, helpFor } from "../error_help.js";
+import { busy, closable, failure, toast } from "../feedback.js";
 import { money, seconds } from "../format.js";
 import { shareDialog } from "../share.js";
 import { camera } from "./camera.js";
@@ -51,58 +52,87 @@ function waitingFor() {
 }
 
 async function quote() {
-  if (!ready()) return; // another file was chosen meanwhile
+  if (!ready() || !model) return; // another file was chosen meanwhile
   const length = recording.state.analysis?.audio?.seconds;
   try {
     const { data } = await post(`/model/v1/generation/precharge${query({ seconds: length })}`, body());
     if (!ready()) return;
     const price = Number(data.cost) ? `About ${money(data.cost, data.currency)}` : "Free of charge";
+    byId("generate").disabled = false;
     byId("estimate").textContent = length ? `${price} for ${seconds(length)} of video` : price;
   } catch (fault) {
-    if (ready()) byId("estimate").textContent = fault.message;
+    if (!ready()) return;
+    byId("estimate").textContent = fault.message;
+    byId("generate").disabled = fault.status >= 400 && fault.status < 500; // it would be refused as well
   }
 }
 
 async function generate(extra = {}) {
-  const aborter = new AbortController();
-  running = { aborter, id: null };
+  if (running) return;
+  const job = start(portrait.state.preview());
+  try {
+    // Never broken off: a task whose id did not arrive could not be cancelled.
+    job.id = (await post("/model/v1/generation", body(extra))).id;
+  } catch (fault) {
+    end();
+    const [title, advice] = HELP[fault.code] ?? ["This could not be started", ""];
+    return screen.fail(title, fault.message, advice);
+  }
+  // Whoever reloads the page, or comes back to it, finds this task again.
+  history.replaceState(null, "", query({ task: job.id }));
+  screen.progress({ stage: "queued", progress: 0 });
+  return watch(job);
+}
+
+function start(still) {
+  running = { aborter: new AbortController(), id: null };
   show(byId("generate"), false);
   show(byId("cancel"));
-  screen.begin(portrait.state.preview());
+  byId("cancel").focus();
+  screen.begin(still);
+  return running;
+}
+
+/** Follows a task to its end, or cancels it. */
+async function watch(job) {
   try {
-    const task = await post("/model/v1/generation", body(extra), { signal: aborter.signal });
-    running.id = task.id;
-    screen.progress({ stage: "queued", progress: 0 });
-    finished(await follow(task.id, (news) => screen.progress(news), aborter.signal));
+    const task = await follow(job.id, (news) => screen.progress(news), job.aborter.signal);
+    end();
+    if (task.status === "completed") return choose(task, { play: true });
+    const [title, advice] = helpFor(task.error.code);
+    return screen.fail(title, task.error.message, advice);
   } catch (fault) {
-    if (fault.name === "AbortError") screen.stop();
-    else screen.fail(fault.code, fault.message);
-  } finally {
-    running = null;
-    show(byId("generate"));
-    show(byId("cancel"), false);
+    end();
+    if (fault.name === "AbortError") return cancelled(job.id);
+    return screen.fail("The task cannot be seen from here", fault.message, "It may go on: look for it under Tasks.");
   }
 }
 
-function finished(task) {
-  if (task.status === "failed") return screen.fail(task.error.code, task.error.message);
-  made.push(task);
-  return choose(task);
-}
-
-function choose(task) {
-  current = task;
-  screen.finish(task, { play: true });
-  screen.takes(made, current, choose);
-}
-
-async function cancel() {
-  const { id, aborter } = running;
-  aborter.abort();
-  if (id) {
+async function cancelled(id) {
+  try {
     await remove(`/model/v1/generation/task/${encodeURIComponent(id)}`);
     toast("Cancelled");
+  } catch (fault) {
+    toast(fault.message, "bad");
   }
+}
+
+/** Back to the video that was shown before, if there was one. */
+function end() {
+  const focused = document.activeElement === byId("cancel");
+  running = null;
+  show(byId("generate"));
+  show(byId("cancel"), false);
+  if (focused) byId("generate").focus();
+  if (current) choose(current);
+  else screen.clear();
+}
+
+function choose(task, { play = false } = {}) {
+  if (!made.includes(task)) made.push(task);
+  current = task;
+  screen.finish(task, { play });
+  screen.takes(made, current, (other) => choose(other, { play: true }));
 }
 
 async function load(id, given = {}) {
@@ -116,14 +146,30 @@ async function chooseModel() {
   const list = byId("model");
   list.replaceChildren(...data.models.map(({ id, name }) => make("option", { value: id }, name)));
   show(byId("model-box"), data.models.length > 1);
-  list.addEventListener("change", () => load(list.value).catch((fault) => toast(fault.message, "bad")));
-  const repeated = new URLSearchParams(location.search).get("task");
-  if (!repeated) return load(data.models[0].id);
-  const task = await get(`/api/v1/tasks/${encodeURIComponent(repeated)}`);
-  list.value = task.model;
-  portrait.take(task.inputs.image.url, "portrait");
-  recording.take(task.inputs.audio.url, "recording");
-  return load(task.model, task.options);
+  await load(data.models[0].id);
+  const earlier = new URLSearchParams(location.search).get("task");
+  if (earlier) takeUp(earlier).catch((fault) => toast(fault.message, "bad"));
+}
+
+/** What an earlier task was made from, and what has become of it. */
+async function takeUp(id) {
+  const found = await get(`/api/v1/tasks/${encodeURIComponent(id)}`);
+  const { image, audio } = found.inputs;
+  byId("model").value = found.model;
+  await load(found.model, { ...found.options, seed: found.task.metadata.seed });
+  if (image.available) portrait.take(image.url, "portrait");
+  if (audio.available) recording.take(audio.url, "recording");
+  if (found.status === "completed") choose(found.task);
+  else if (found.status !== "failed") await watch(Object.assign(start(portrait.state.preview()), { id }));
+}
+
+async function begin() {
+  try {
+    await chooseModel();
+  } catch (fault) {
+    byId("options").replaceChildren(failure(fault, begin));
+  }
+  changed();
 }
 
 function showCode() {
@@ -139,7 +185,11 @@ function showCode() {
 
 byId("generate").addEventListener("click", () => generate());
 byId("again").addEventListener("click", () => generate({ seed: undefined }));
-byId("cancel").addEventListener("click", (event) => busy(event.currentTarget, cancel));
+byId("cancel").addEventListener("click", () => {
+  screen.progress({ stage: "", progress: 0 }, "Cancelling");
+  running.aborter.abort();
+});
+byId("model").addEventListener("change", (event) => load(event.target.value).catch((fault) => toast(fault.message, "bad")));
 byId("both-samples").addEventListener("click", () => Promise.all([portrait.chooseSample(), recording.chooseSample()]));
 byId("show-code").addEventListener("click", () => (showCode(), byId("code").showModal()));
 byId("language").addEventListener("change", showCode);
@@ -148,17 +198,22 @@ shareDialog(byId("share"), () => current.id);
 camera(portrait);
 recorder(recording);
 
-// Files may be dropped anywhere, and pictures pasted: their kind says where they belong.
-function sort(files) {
-  for (const file of files) (file.type.startsWith("image/") ? portrait : recording).choose(file);
+// Files may be dropped anywhere, and pictures pasted: where they fall or what they are says where they belong.
+const PICTURES = /\.(avif|bmp|gif|hei[cf]|jfif|jpe?g|png|tiff?|webp)$/i;
+const isPicture = ({ type, name }) => type.startsWith("image/") || PICTURES.test(name);
+
+function sort(files, target) {
+  const card = [portrait, recording].find(({ root }) => root.contains(target));
+  for (const file of files) (card ?? (isPicture(file) ? portrait : recording)).choose(file);
 }
-addEventListener("dragover", (event) => event.preventDefault());
+const holdsFiles = (event) => event.dataTransfer.types.includes("Files");
+addEventListener("dragover", (event) => holdsFiles(event) && event.preventDefault());
 addEventListener("drop", (event) => {
+  if (!holdsFiles(event)) return;
   event.preventDefault();
-  sort(event.dataTransfer.files);
+  sort(event.dataTransfer.files, event.target);
 });
-addEventListener("paste", (event) => sort(event.clipboardData.files));
-addEventListener("beforeunload", (event) => running && event.preventDefault());
+addEventListener("paste", (event) => sort(event.clipboardData.files, null));
 
 changed();
-busy(byId("generate"), chooseModel).then(changed);
+busy(byId("generate"), begin);

@@ -19,14 +19,16 @@ export function portraitCard(onChange) {
   const root = byId("portrait");
   const picture = one("img", root);
   const overlay = byId("overlay");
+  const drawMesh = () => overlay.toggleAttribute("hidden", picture.hidden || !byId("mesh").checked);
   // What no browser shows may still be a portrait for the server, such as HEIC.
   for (const [event, seen] of [["load", true], ["error", false]]) {
     picture.addEventListener(event, () => {
       show(picture, seen);
       show(byId("unseen"), !seen);
+      drawMesh();
     });
   }
-  byId("mesh").addEventListener("change", (event) => show(overlay, event.target.checked));
+  byId("mesh").addEventListener("change", drawMesh);
 
   function found(analysis) {
     overlay.replaceChildren();

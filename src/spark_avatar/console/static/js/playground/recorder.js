@@ -1,8 +1,9 @@
 // Speech from the microphone.
 
 import { byId, one, show } from "../dom.js";
+import { busy } from "../feedback.js";
 import { playTime } from "../format.js";
-import { mediaFault } from "./camera.js";
+import { capture, mediaFault } from "./camera.js";
 
 const LONGEST_SECONDS = 600;
 
@@ -10,6 +11,7 @@ export function recorder(card) {
   const button = byId("record");
   const box = byId("recorder");
   let running = null;
+  let kept = null;
 
   function label(recording) {
     one("span", button).textContent = recording ? "Stop" : "Record";
@@ -20,12 +22,13 @@ export function recorder(card) {
   }
 
   async function begin() {
-    const stream = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: false, noiseSuppression: false } });
+    const stream = await capture({ audio: { echoCancellation: false, noiseSuppression: false } });
     const media = new MediaRecorder(stream);
     const chunks = [];
     media.addEventListener("dataavailable", ({ data }) => chunks.push(data));
     media.addEventListener("stop", () => {
       stream.getTracks().forEach((track) => track.stop());
+      if (media !== kept) return;
       const type = media.mimeType.split(";")[0];
       card.choose(new File(chunks, `recording.${type.includes("mp4") ? "m4a" : "webm"}`, { type }));
     });
@@ -59,19 +62,19 @@ export function recorder(card) {
     draw();
   }
 
-  function end() {
+  function end({ keep = true } = {}) {
+    kept = keep ? running.media : null;
     running.media.stop();
     running.context.close();
     running = null;
     label(false);
   }
 
-  button.addEventListener("click", async () => {
-    if (running) return end();
-    try {
-      await begin();
-    } catch (fault) {
-      card.fail(mediaFault(fault, "microphone"));
-    }
-  });
+  button.addEventListener("click", () =>
+    busy(button, async () => {
+      if (running) return end();
+      return begin().catch((fault) => card.fail(mediaFault(fault, "microphone")));
+    }),
+  );
+  card.root.addEventListener("chosen", () => running && end({ keep: false }));
 }

@@ -3,7 +3,6 @@
 import { localPath } from "../api.js";
 import { byId, icon, make, show } from "../dom.js";
 import { bytes, count, percent, seconds } from "../format.js";
-import { helpFor } from "../error_help.js";
 import { pace, stageName } from "../stages.js";
 
 const video = byId("video");
@@ -13,25 +12,27 @@ function only(...visible) {
   for (const id of ["screen-empty", "screen-still", "video", "working"]) show(byId(id), visible.includes(id));
 }
 
+/** Clears what was there; `still` stands in for the video. */
 export function begin(still) {
   left = pace();
   byId("screen-still").src = still;
   video.pause();
   only("screen-still", "working");
-  show(byId("fault"), false);
-  show(byId("after"), false);
+  for (const id of ["fault", "after", "takes"]) show(byId(id), false);
+  byId("ready").textContent = "";
   byId("result-findings").replaceChildren();
   byId("result-facts").textContent = "";
   progress({ stage: "", progress: 0 }, "Sending");
 }
 
-export function progress({ stage, progress: share }, words = `${stageName(stage)}${share > 0.05 ? `, ${percent(share)}` : ""}`) {
+export function progress({ stage, progress: share }, words = stageName(stage)) {
   const bar = byId("progress");
-  byId("stage").textContent = words;
+  if (byId("stage").textContent !== words) byId("stage").textContent = words; // read out when it changes
   bar.firstElementChild.style.width = `${share * 100}%`;
   bar.setAttribute("aria-valuenow", Math.round(share * 100));
   const rest = left(share, stage);
-  byId("eta").textContent = rest === undefined ? "" : `about ${seconds(Math.max(1, Math.round(rest)))} left`;
+  const wait = rest === undefined ? "" : `about ${seconds(Math.max(1, Math.round(rest)))} left`;
+  byId("eta").textContent = [share > 0.05 && percent(share), wait].filter(Boolean).join(", ");
 }
 
 /** Shows a finished task's video; `play` starts it. */
@@ -41,9 +42,11 @@ export function finish(task, { play }) {
   only("video");
   video.poster = metadata.thumbnail_url ? localPath(metadata.thumbnail_url) : "";
   video.src = localPath(content.url);
-  if (play) video.play().catch(() => {}); // a browser that wants another click first
+  if (play) {
+    byId("ready").textContent = "The video is ready";
+    video.play().catch(() => {}); // a browser that wants another click first
+  }
   byId("download").href = localPath(content.url);
-  byId("download").download = `spark-avatar${new URL(content.url).pathname.match(/\.\w+$/)?.[0] ?? ".mp4"}`;
   byId("details").href = `/tasks/${encodeURIComponent(task.id)}`;
   byId("result-facts").textContent = [seconds(Number(content.duration)), bytes(content.size), `seed ${metadata.seed}`].join(" · ");
   byId("result-findings").replaceChildren(
@@ -53,9 +56,8 @@ export function finish(task, { play }) {
   show(byId("after"));
 }
 
-export function fail(code, message) {
-  const [title, advice] = helpFor(code);
-  only("screen-empty");
+/** Tells what went wrong, over whatever is shown. */
+export function fail(title, message, advice) {
   byId("fault").replaceChildren(make("div", { class: "note bad", role: "alert" }, icon("bad"), make("div", {}, make("b", {}, title), make("p", {}, message), make("p", { class: "muted small" }, advice))));
   show(byId("fault"));
 }
@@ -71,4 +73,10 @@ export function takes(list, current, choose) {
   show(byId("takes"), list.length > 1);
 }
 
-export const stop = () => only("screen-empty");
+export const clear = () => only("screen-empty");
+
+// Some formats have pictures that a browser cannot draw, and it says nothing.
+video.addEventListener("loadedmetadata", () => {
+  if (video.videoWidth > 0) return;
+  byId("result-findings").append(make("li", {}, icon("info"), make("span", {}, "Your browser plays only the sound of this format: download the video to see it.")));
+});

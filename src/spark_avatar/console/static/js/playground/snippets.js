@@ -5,7 +5,7 @@ const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 export function snippets({ origin, model, image, audio, options }) {
   const body = { model, input: [{ params: { image_url: image, audio_url: audio, ...options } }] };
-  const flags = Object.entries(options).map(([name, value]) => ` --${name.replaceAll("_", "-")} ${quoted(String(value))}`);
+  const flags = Object.entries(options).map(([name, value]) => ` --${name.replaceAll("_", "-")}${value === true ? "" : ` ${quoted(String(value))}`}`);
   const python = JSON.stringify(body, null, 4).replace(/: true/g, ": True").replace(/: false/g, ": False");
   return {
     curl: `# Make a key on the page "API keys", and put it here.
