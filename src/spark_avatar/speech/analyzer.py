@@ -37,7 +37,8 @@ four ways through it, so that memory stays flat; of an MP3 a minute takes half a
 
 _IGNORED: Final = QualityWarning(
     "transcript_ignored",
-    "The transcript was not used: it does not match what is heard, or its script does not tell sounds. Give the words that are "
+    "The transcript was not used: it could not be matched surely to what is heard (other words, or fast, whispered or noisy "
+    "speech), or its script does not tell sounds. Give the words that are "
     "spoken, in Latin, Greek or Cyrillic letters and with numbers written out, or none.",
 )
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from spark_avatar.animation.closures import closure_of_lips
 from spark_avatar.media.audio import probe_audio
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.media.samples import sample_speech
@@ -112,3 +113,9 @@ def test_the_analysis_says_when_a_transcript_is_ignored():
 
 def test_nothing_to_align():
     assert align(np.zeros((0, 15), np.float32), np.zeros(0, bool), [Sound("PP")]).sounds == ()
+
+
+def test_a_transcript_makes_closures_sure_and_not_longer(heard):
+    times = np.arange(len(heard.activity) // 2) / 25
+    shut = [(closure_of_lips(closures(each), times) > 0.9).mean() for each in (heard, sharpened(heard, SAID))]
+    assert 0.8 < shut[1] / shut[0] < 1.15
