@@ -13,7 +13,7 @@ from spark_avatar.face.landmarks import INNER_LIPS, OUTER_EYE_CORNERS
 from spark_avatar.face.matting import Matter
 from spark_avatar.face.mesh import FaceMesh, FaceMesher
 from spark_avatar.face.plausibility import LEAST_PLAUSIBILITY, PersonJudge, plausibility
-from spark_avatar.face.quality import portrait_warnings
+from spark_avatar.face.quality import face_light, portrait_warnings
 from spark_avatar.face.rig import FaceDiagnostics, FaceRig, HeadPose
 from spark_avatar.media.arrays import Points, RGBImage
 
@@ -80,7 +80,9 @@ class FaceAnalyzer:
             pose=pose,
             matte=networks.matter.matte(image, landmarks, fit.scale),
             diagnostics=diagnostics,
-            warnings=portrait_warnings(diagnostics, width=image.shape[1], height=image.shape[0]),
+            warnings=portrait_warnings(
+                diagnostics, width=image.shape[1], height=image.shape[0], light=face_light(image, diagnostics.box)
+            ),
         )
 
     def close(self) -> None:

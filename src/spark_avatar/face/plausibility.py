@@ -18,6 +18,9 @@ _BIAS, _PER_PERSON, _PER_SPREAD, _PER_SCORE = -7.0, 13.0, -1.6, 2.0
 _USUAL_SPREAD: Final = 0.02
 _WIDE_SPREAD, _WIDEST_SPREAD = 0.05, 0.07
 """People have up to 0.046 (in profile); beyond, the looks see different things: faces upside down, patterns."""
+_SURE_SPREAD, _SURE_SCORE, _SURE_PRESENCE = 0.018, 0.7, 0.95
+"""Looks agree so closely on people only, even where the person detector, made for colour pictures of whole people, sees none: an
+old face in grey, a small passport picture. Animals have 0.022 and more (26 faces in nine variations of four pictures)."""
 
 
 class PersonJudge:
@@ -54,4 +57,6 @@ def plausibility(mesh: FaceMesh, detector_score: float, person_score: float) -> 
     spread = np.log(max(mesh.spread, 1e-4) / _USUAL_SPREAD)
     z = _BIAS + _PER_PERSON * person_score + _PER_SPREAD * spread + _PER_SCORE * detector_score
     agreement = np.clip((_WIDEST_SPREAD - mesh.spread) / (_WIDEST_SPREAD - _WIDE_SPREAD), 0, 1)
-    return float(mesh.presence * agreement / (1 + np.exp(-z)))
+    found = float(mesh.presence * agreement / (1 + np.exp(-z)))
+    sure = mesh.spread <= _SURE_SPREAD and detector_score >= _SURE_SCORE and mesh.presence >= _SURE_PRESENCE
+    return max(found, LEAST_PLAUSIBILITY) if sure else found

@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
+import cv2
+import numpy as np
+
 from spark_avatar.face.rig import FaceDiagnostics
+from spark_avatar.media.arrays import RGBImage
 from spark_avatar.media.quality import QualityWarning
 
 SMALL_SHARE: Final = 0.2
@@ -17,18 +21,28 @@ LOW_RESOLUTION: Final = 256
 """Pixels of the shorter side."""
 CUT_OFF: Final = 0.03
 """Share of the face's box beyond the picture."""
+DARK: Final = 75.0
+"""Brightness, 0..255, that the lightest fiftieth of a face should have; highlights on dark skin reach it too."""
 
 
-def portrait_warnings(face: FaceDiagnostics, *, width: int, height: int) -> tuple[QualityWarning, ...]:
-    """All that is worth telling, in a fixed order; `width` and `height` of the picture in pixels."""
+def portrait_warnings(face: FaceDiagnostics, *, width: int, height: int, light: float) -> tuple[QualityWarning, ...]:
+    """All that is worth telling, in a fixed order; `width` and `height` of the picture in pixels, `light` as of `face_light`."""
     found = (
         *_several(face),
         *_small(face),
         *_not_frontal(face),
         *_cut_off(face, width, height),
+        *_dark(light),
         *_low_resolution(width, height),
     )
     return tuple(QualityWarning(code, message) for code, message in found)
+
+
+def face_light(image: RGBImage, box: tuple[float, float, float, float]) -> float:
+    """Brightness, 0..255, of the lightest fiftieth of the face in `box` (x, y, width, height; pixels)."""
+    x, y, width, height = (int(value) for value in box)
+    face = image[max(0, y) : y + height + 1, max(0, x) : x + width + 1]
+    return float(np.percentile(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), 98)) if face.size else 0.0
 
 
 _Found = Iterator[tuple[str, str]]
@@ -67,6 +81,15 @@ def _cut_off(face: FaceDiagnostics, width: int, height: int) -> _Found:
             "face_cut_off",
             f"The face is cut off: {beyond:.0%} of it lies beyond the edge of the picture. Use a picture with some room "
             "around the head.",
+        )
+
+
+def _dark(light: float) -> _Found:
+    if light < DARK:
+        yield (
+            "image_dark",
+            f"The lightest parts of the face have a brightness of {light:.0f} of 255; from {DARK:.0f} on eyes and mouth look "
+            "better. Use a picture with more light, or brighten this one.",
         )
 
 

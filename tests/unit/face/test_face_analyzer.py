@@ -11,6 +11,8 @@ from spark_avatar.errors import FaceNotFound
 from spark_avatar.face.analyzer import FaceAnalyzer
 from spark_avatar.face.canonical import canonical_face
 from spark_avatar.face.landmarks import CHIN, FACE_OVAL, INNER_LIPS, LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, RIGHT_EYE
+from spark_avatar.face.mesh import FaceMesh
+from spark_avatar.face.plausibility import LEAST_PLAUSIBILITY, plausibility
 
 E = 60
 """Outer-eye-corner distance of the sample portrait, pixels."""
@@ -282,3 +284,11 @@ def test_analysis_is_silent_and_needs_no_matplotlib():
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert done.stderr == ""
+
+
+def test_looks_that_agree_closely_are_of_people():
+    """The person detector hardly knows grey pictures; animals have a spread of 0.022 and more."""
+    points = np.zeros((478, 3))
+    assert plausibility(FaceMesh(points, 1.0, 0.017), 0.78, 0.29) == LEAST_PLAUSIBILITY
+    for presence, spread, score in ((1.0, 0.022, 0.85), (1.0, 0.017, 0.6), (0.9, 0.017, 0.85)):
+        assert plausibility(FaceMesh(points, presence, spread), score, 0.29) < LEAST_PLAUSIBILITY

@@ -1,10 +1,11 @@
+import numpy as np
 import pytest
 
-from spark_avatar.face.quality import portrait_warnings
+from spark_avatar.face.quality import face_light, portrait_warnings
 from spark_avatar.face.rig import FaceDiagnostics, HeadPose
 
 
-def warned(*, width: int = 1000, height: int = 1000, **changes) -> dict[str, str]:
+def warned(*, width: int = 1000, height: int = 1000, light: float = 200, **changes) -> dict[str, str]:
     good = {
         "faces": 1,
         "box": (300.0, 300.0, 350.0, 400.0),
@@ -15,7 +16,7 @@ def warned(*, width: int = 1000, height: int = 1000, **changes) -> dict[str, str
         "plausibility": 0.95,
         "mouth_gap": 0.0,
     }
-    found = portrait_warnings(FaceDiagnostics(**(good | changes)), width=width, height=height)
+    found = portrait_warnings(FaceDiagnostics(**(good | changes)), width=width, height=height, light=light)
     return {warning.code: warning.message for warning in found}
 
 
@@ -34,6 +35,7 @@ def test_a_good_portrait_gives_no_warning():
         ({"pose": HeadPose(0, 0, 40)}, "face_not_frontal", "+40"),
         ({"box": (-70.0, 300.0, 350.0, 400.0)}, "face_cut_off", "20%"),
         ({"box": (300.0, 640.0, 350.0, 400.0)}, "face_cut_off", "10%"),
+        ({"light": 40.4}, "image_dark", "40 of 255"),
         ({"width": 240}, "image_low_resolution", "240 x 1000"),
     ],
 )
@@ -48,3 +50,11 @@ def test_each_shortcoming_is_told_with_its_measure(changes, code, measured):
 @pytest.mark.parametrize("pose", [HeadPose(15, 0, 0), HeadPose(0, -15, 0), HeadPose(0, 0, 20)])
 def test_small_turns_are_fine(pose):
     assert warned(pose=pose) == {}
+
+
+def test_the_light_is_that_of_the_face():
+    picture = np.full((100, 100, 3), 255, np.uint8)
+    picture[20:60, 20:60] = 30
+    assert face_light(picture, (20, 20, 39, 39)) == pytest.approx(30, abs=1)
+    assert face_light(picture, (-10, -10, 29, 29)) == 255
+    assert face_light(picture, (200, 200, 10, 10)) == 0

@@ -17,6 +17,7 @@ _GUM = np.array([150, 74, 72], np.float32)
 _TONGUE = np.array([172, 92, 92], np.float32)
 _CAVITY = np.array([44, 19, 18], np.float32)
 _SHADED_BY_HAIR = 0.3
+_LIT_WHITES = 100.0  # the whites of eyes in pictures that look dark begin below it
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,7 @@ def measure_colours(canvas: Canvas, eye_whites_luma: float | None) -> MouthColou
     skin = patch_median(canvas, canvas.points[list(CHEEKS)], 0.02 * canvas.eye_distance)
     lip = patch_median(canvas, canvas.points[list(_LOWER_LIP)], 0.008 * canvas.eye_distance)
     brightness = max(float(luma(skin)), 1.0)
-    exposure = float(np.clip(brightness / _EXPOSED_SKIN, 0.35, 1.2))
+    exposure = float(np.clip(brightness / _EXPOSED_SKIN, 0.35 * _lightness(brightness, eye_whites_luma), 1.2))
     hue = skin / brightness
     moustache = _moustache(canvas, brightness)
     tooth = tooth_colour(hue, brightness, eye_whites_luma) * (1 - _SHADED_BY_HAIR * moustache)
@@ -59,13 +60,19 @@ def tooth_colour(hue: FloatArray, skin_luma: float, eye_whites_luma: float | Non
     brightness. The whites of the eyes tell how bright white is in this light.
     """
     whites = max(eye_whites_luma or skin_luma, skin_luma)
-    wanted = 0.5 * skin_luma + 0.5 * whites + 24
-    wanted = float(np.clip(wanted, 0.95 * skin_luma + 12, min(1.15 * skin_luma + 38, 236)))
+    light = _lightness(skin_luma, eye_whites_luma)
+    wanted = 0.5 * skin_luma + 0.5 * whites + 24 * light
+    wanted = float(np.clip(wanted, 0.95 * skin_luma + 12 * light, min(1.15 * skin_luma + 38 * light, 236)))
     saturation = 1 - float(hue.min() / max(float(hue.max()), 1e-3))
     share = 0.34 + 0.44 * float(np.clip((saturation - 0.5) / 0.25, 0, 1))
     colour = (1 - share + share * hue) * np.array([1.01, 1.0, 0.97], np.float32)
     scaled: FloatArray = np.minimum(colour * (wanted / float(luma(colour))), 245).astype(np.float32)
     return scaled
+
+
+def _lightness(skin_luma: float, eye_whites_luma: float | None) -> float:
+    """0..1: how much light there is in a dark picture. Skin alone does not tell: it may be dark itself."""
+    return min(1.0, max(eye_whites_luma or skin_luma, skin_luma) / _LIT_WHITES)
 
 
 def _moustache(canvas: Canvas, skin_luma: float) -> float:

@@ -16,6 +16,7 @@ LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
 
 _SHARP_SIGMA = 0.6  # what `blur_sigma` reads on a crisp picture: the pixel itself and the pre-blur against noise
 _REBLUR = 2.0
+_SOFTEST = 8.0
 
 _PLAIN_SKIN = (50, 280, 101, 330, 151)  # cheeks and forehead
 _GRAIN_PATCH = 0.14
@@ -30,7 +31,7 @@ def luma(rgb: FloatArray | RGBImage) -> FloatArray:
 
 
 def blur_sigma(canvas: Canvas) -> float:
-    """Gaussian blur of the face's edges beyond a crisp picture's, in output pixels, 0.35..2.5.
+    """Gaussian blur of the face's edges beyond a crisp picture's, in output pixels, 0.35..8.
 
     An enlarged picture, a soft lens and a painting all come out soft; what is drawn into them must be as soft. The
     gradient of an edge falls by a known factor when it is blurred again, which gives the blur it had (Zhuo & Sim,
@@ -46,10 +47,10 @@ def blur_sigma(canvas: Canvas) -> float:
     before, after = _edge_strength(once), _edge_strength(cv2.GaussianBlur(once, (0, 0), _REBLUR))
     strong = before > max(float(np.percentile(before, 95)), 1e-3)
     if not strong.any():
-        return 2.5
+        return _SOFTEST
     ratio = float(np.median(before[strong] / np.maximum(after[strong], 1e-3)))
     sigma = _REBLUR / np.sqrt(max(ratio * ratio - 1, 1e-3)) / TEXTURE_SCALE
-    return float(np.clip(np.sqrt(max(sigma**2 - _SHARP_SIGMA**2, 0.0)), 0.35, 2.5))
+    return float(np.clip(np.sqrt(max(sigma**2 - _SHARP_SIGMA**2, 0.0)), 0.35, _SOFTEST))
 
 
 def skin_grain(canvas: Canvas, shape: tuple[int, int]) -> FloatArray:
