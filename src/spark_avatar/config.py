@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MEGABYTE = 1024 * 1024
 _SHORTEST_SEGMENT = 2.0
 """Seconds: a few frames cannot be told from the encoder's delay, and cost more than they save."""
+
+
+_SHORTEST_SECRET = 16
+"""Characters: what it signs could be guessed otherwise."""
 
 
 def _half_the_cores() -> int:
@@ -29,7 +33,7 @@ def traces_wanted() -> bool:
     return bool(named) and not off
 
 
-def _is_origin(url: str) -> bool:
+def is_origin(url: str) -> bool:
     """Whether it is `http://HOST` or `https://HOST`, with or without a port and a slash at the end."""
     try:
         parts = urlsplit(url)
@@ -125,9 +129,9 @@ class Settings(BaseSettings):
     """How long uploads, and inputs that came inside requests, are kept; 0 keeps them."""
     oidc_issuer: str | None = None
     """OpenID Connect provider that users may sign in by, e.g. `https://login.example.org`."""
-    oidc_client_id: str = ""
+    oidc_client_id: str = Field(default="", validate_default=True)
     """Name of this server there."""
-    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_client_secret: SecretStr = Field(default=SecretStr(""), validate_default=True)
     """Password of this server there."""
     oidc_name: str = "Single sign-on"
     """What people call the provider."""
@@ -182,6 +186,45 @@ class Settings(BaseSettings):
     require_consent: bool = False
     """Refuse requests without a statement of consent."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _filled_in(cls, given: dict[str, object]) -> dict[str, object]:
+        """An empty variable, as of a line in a settings file that was left open, says nothing; only a rate may be empty."""
+        return {name: value for name, value in given.items() if value != "" or name in ("rate_per_key", "rate_per_address")}
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < _SHORTEST_SECRET:
+            raise ValueError(f"give {_SHORTEST_SECRET} random characters at least, as of `openssl rand -hex 32`")
+        return value
+
+    @field_validator("rate_per_key", "rate_per_address")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        from limits import parse  # only the server needs it
+
+        try:
+            if value:
+                parse(value)
+        except ValueError:
+            raise ValueError("write a count and a time, such as `600/minute`, or nothing for no limit") from None
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in ("http", "https"):
+            raise ValueError("write the provider's address, e.g. `https://login.example.org`")
+        return value
+
+    @field_validator("oidc_client_id", "oidc_client_secret")
+    @classmethod
+    def _known_there(cls, value: str | SecretStr, info: ValidationInfo) -> str | SecretStr:
+        if info.data.get("oidc_issuer") and not value:
+            raise ValueError("the provider of SPARK_AVATAR_OIDC_ISSUER knows this server by it")
+        return value
+
     @field_validator("split_seconds")
     @classmethod
     def _long_enough(cls, value: float) -> float:
@@ -195,7 +238,7 @@ class Settings(BaseSettings):
         """Links are made by putting paths behind it, and the console is served at its root: without a path."""
         if not value:
             return None
-        if not _is_origin(value):
+        if not is_origin(value):
             raise ValueError(
                 "write scheme, host and port alone, e.g. `https://avatar.example.org`: the server answers at no path below a host"
             )

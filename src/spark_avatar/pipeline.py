@@ -36,6 +36,7 @@ from spark_avatar.media.limits import MediaLimits
 from spark_avatar.media.marks import ContinuedMark
 from spark_avatar.media.preview import write_preview
 from spark_avatar.media.video import probe_video, read_frames
+from spark_avatar.media.video_format import MP4, format_of
 from spark_avatar.provenance.provenance import Origin, Provenance, ProvenanceRules, digest, render_identity
 
 if TYPE_CHECKING:
@@ -65,11 +66,11 @@ def render(
     """Makes a talking video of a portrait and a recording.
 
     `audio` may be a finished `AnimationTrack` instead: the portrait follows it, without sound. `output` appears whole or
-    not at all, and replaces what was there, but never an input. `seed` (0..2**32-1) makes it reproducible; without one a seed is
-    drawn, and told in the result. Scratch files go to a folder of their own in `workdir` (by default the system's folder for
-    them), which is removed however this ends. `thumbnail` gets a good frame of the video, JPEG or PNG by its suffix; `preview`
-    its first seconds as a small animated WebP. `background` is a picture to put behind the person. `label` shows "AI-generated"
-    in a corner.
+    not at all, and replaces what was there, but never an input; its suffix, .mp4, .webm or .mov, says the format. `seed`
+    (0..2**32-1) makes it reproducible; without one a seed is drawn, and told in the result. Scratch files go to a folder of their
+    own in `workdir` (by default the system's folder for them), which is removed however this ends. `thumbnail` gets a good frame
+    of the video, JPEG or PNG by its suffix; `preview` its first seconds as a small animated WebP. `background` is a picture to
+    put behind the person. `label` shows "AI-generated" in a corner.
     Engines stay warm for the next call in this process.
 
     The video says what it is, and is signed by a certificate of this process alone: make a `Pipeline` with a `Provenance` to
@@ -85,7 +86,7 @@ def render(
         audio,
         output,
         engine=engine,
-        options=options,
+        options=with_format(output, options or {}),
         seed=seed,
         monitor=monitor,
         workdir=workdir,
@@ -94,6 +95,20 @@ def render(
         background=background,
         label=label,
     )
+
+
+def with_format(output: Path, options: Mapping[str, object]) -> dict[str, object]:
+    """The options, with the format that the output's suffix names. Raises `InvalidOptions` where it names none, or another than
+    they do.
+    """
+    named, given = format_of(output), options.get("format") or "auto"
+    if named is None:
+        raise InvalidOptions("the output's suffix must be .mp4, .webm or .mov", facts={"option": "output"})
+    if given not in ("auto", named.name):
+        raise InvalidOptions(f"the output's suffix says {named.name}, not {given}", facts={"option": "format"})
+    if named == MP4 and options.get("background") != "transparent":
+        return dict(options)  # every engine writes these, without knowing of formats
+    return {**options, "format": named.name}
 
 
 @functools.cache

@@ -36,9 +36,11 @@ def model_catalog(settings: Settings) -> ModelCatalog:
     workflows = {workflow.id: name for name, workflow in configured.workflows.items()}
     engines = {PICTURE_OMNI: settings.default_engine, **workflows, **settings.models}
     known = registry.names()
-    for name in (*engines.values(), *settings.fallback):
-        if name not in known:
-            raise ConfigurationError(f"there is no engine {name!r}; there are: {', '.join(known)}")
+    named = {"DEFAULT_ENGINE": (settings.default_engine,), "MODELS": settings.models.values(), "FALLBACK": settings.fallback}
+    for setting, names in named.items():
+        for name in names:
+            if name not in known:
+                raise ConfigurationError(f"SPARK_AVATAR_{setting}: there is no engine {name!r}; there are: {', '.join(known)}")
     return ModelCatalog([_model(model_id, engine, configured) for model_id, engine in engines.items()], registry)
 
 

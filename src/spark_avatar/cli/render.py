@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _COLOUR = re.compile("#[0-9a-fA-F]{6}")
 
-Seed = Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Same inputs and seed: same frames.  [default: random]")]
+Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Same inputs and seed: same frames.  [default: random]")]
 
 
 def render_command(
@@ -61,6 +61,7 @@ def render_command(
     """Render a talking video from a portrait and a recording."""
     from spark_avatar.animation.track_io import read_track
     from spark_avatar.cli.progress import ProgressBar
+    from spark_avatar.pipeline import with_format
 
     if (audio is None) == (track is None):
         raise typer.BadParameter("give either a recording or --track", param_hint="AUDIO")
@@ -72,7 +73,7 @@ def render_command(
         "resolution": resolution,
         "crop": crop,
         "background": None if behind is not None else background,
-        "format": _format(format, output, background),
+        "format": format,
         "expressiveness": expressiveness,
         "head_motion": head_motion,
         "emotion": emotion,
@@ -86,7 +87,7 @@ def render_command(
             motion,
             output,
             engine=engine,
-            options=options,
+            options=with_format(output, options),
             seed=seed,
             monitor=bar,
             thumbnail=thumbnail,
@@ -108,20 +109,6 @@ def _picture(background: str | None) -> Path | None:
             f"{background} is neither keep, transparent, a colour like #00B140, nor a file that exists", param_hint="--background"
         )
     return path
-
-
-def _format(given: str | None, output: Path, background: str | None) -> str | None:
-    """The format that was asked for, by name or by the output's suffix; None for the engine's own choice."""
-    from spark_avatar.media.video_format import MP4, format_of
-
-    named = format_of(output)
-    if named is None:
-        raise typer.BadParameter("the output's suffix must be .mp4, .webm or .mov", param_hint="--output")
-    if given is None:
-        return None if (named == MP4 and background != "transparent") else named.name
-    if given not in ("auto", named.name):
-        raise typer.BadParameter(f"the output's suffix says {named.name}, not {given}", param_hint="--format")
-    return given
 
 
 def _engine_options(pairs: list[str]) -> dict[str, object]:

@@ -52,11 +52,17 @@ def invite(
     """Print a link that makes somebody a member, once, for seven days."""
     from spark_avatar.accounts.audit import OPERATOR
     from spark_avatar.app.account_openings import open_members
+    from spark_avatar.config import is_origin
     from spark_avatar.service.members import INVITATION_PATH, role_of
 
     settings = load_store_settings(data_dir)
+    base = url or settings.public_url
+    if base is None:
+        base = "http://localhost:8000"
+        typer.echo(f"{base} is a guess: name the server's address by --url or SPARK_AVATAR_PUBLIC_URL", err=True)
+    elif not is_origin(base):
+        raise typer.BadParameter("write scheme, host and port alone, e.g. https://avatar.example.org", param_hint="--url")
     _, code = open_members(settings).invite_to(account, email, role_of(role), OPERATOR)
-    base = url or settings.public_url or "http://localhost:8000"
     typer.echo(f"{base.rstrip('/')}{INVITATION_PATH}?code={code}")
 
 

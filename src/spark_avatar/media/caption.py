@@ -34,7 +34,9 @@ class Caption:
         self._font = font
         missing = _missing(text, font)
         if missing:
-            raise ConfigurationError(f"the label's font has no {missing!r}: name a font file that has it")
+            raise ConfigurationError(
+                f"the label's font has no {missing!r}: name a font file that has it (SPARK_AVATAR_PROVENANCE_LABEL_FONT)"
+            )
 
     def draw(self, picture: RGBImage | RGBAImage) -> None:
         """Draws onto a picture, (height, width, 3), in place; on a transparent one, (height, width, 4), the plate is opaque, so

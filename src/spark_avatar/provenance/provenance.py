@@ -101,7 +101,9 @@ class Provenance:
         if rules.certificate is not None and rules.key is not None:
             return read_credentials(rules.certificate, rules.key)
         if rules.certificate is not None or rules.key is not None:
-            raise ConfigurationError("a signing certificate needs its key, and a key its certificate: set both, or neither")
+            raise ConfigurationError(
+                "SPARK_AVATAR_PROVENANCE_CERTIFICATE and SPARK_AVATAR_PROVENANCE_KEY belong together: set both, or neither"
+            )
         return kept_credentials(rules.folder) if rules.folder is not None else new_credentials()
 
     @property

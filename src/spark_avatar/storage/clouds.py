@@ -33,7 +33,7 @@ def open_cloud(url: str, *, retry_seconds: float) -> ObjectStore:
     """The store behind a URL; 0 asks once, for a few seconds. Raises `ConfigurationError`; asks nobody."""
     scheme, _, _ = url.partition("://")
     if scheme not in SCHEMES:
-        raise ConfigurationError("The storage must be a folder, `memory://`, `s3://...`, `gs://...` or `az://...`.")
+        raise ConfigurationError("SPARK_AVATAR_STORAGE_URL must be a folder, `s3://...`, `gs://...` or `az://...`.")
     client: ClientConfig = {
         "connect_timeout": timedelta(seconds=_CONNECT_SECONDS),
         "timeout": timedelta(seconds=_ANSWER_SECONDS if retry_seconds else _CHECK_SECONDS),

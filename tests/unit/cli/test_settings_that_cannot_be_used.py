@@ -52,6 +52,9 @@ def end(monkeypatch, capsys, tmp_path):
         ("FETCH_ALLOW", "1.2.3.4/99", "'1.2.3.4/99' is no network"),
         ("FETCH_ALLOW", "media.intranet,http://media.intranet", "is no network"),
         ("WORKERS", "many", "integer"),
+        ("SECRET_KEY", "x", "16 random characters"),
+        ("RATE_PER_KEY", "fast", "600/minute"),
+        ("OIDC_ISSUER", "nonsense", "https://login.example.org"),
         ("MODELS", "only-a-name", "MODEL=ENGINE"),
         ("PUBLIC_URL", "avatar.example.org", "https://avatar.example.org"),
         ("PUBLIC_URL", "https://example.org/avatar", "no path"),
@@ -271,3 +274,21 @@ def test_faults_of_the_program_keep_their_traceback(fault, monkeypatch):
     monkeypatch.setattr(app, "cli", fail)
     with pytest.raises(type(fault)):
         app.main()
+
+
+@pytest.mark.parametrize("name", sorted({*Settings.model_fields} - {"rate_per_key", "rate_per_address"}))
+def test_an_empty_variable_says_nothing(monkeypatch, name):
+    usual = load_settings()
+    monkeypatch.setenv(f"SPARK_AVATAR_{name.upper()}", "")
+    assert load_settings() == usual
+
+
+def test_a_rate_may_be_empty(monkeypatch):
+    monkeypatch.setenv("SPARK_AVATAR_RATE_PER_KEY", "")
+    assert load_settings().rate_per_key == ""
+
+
+def test_a_provider_needs_an_id_and_a_secret(end):
+    provider = {"OIDC_ISSUER": "https://login.example.org"}
+    assert "SPARK_AVATAR_OIDC_CLIENT_ID: " in end("keys", "list", **provider)[1]
+    assert "SPARK_AVATAR_OIDC_CLIENT_SECRET: " in end("keys", "list", **provider, OIDC_CLIENT_ID="avatar")[1]
