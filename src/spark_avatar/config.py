@@ -17,6 +17,7 @@ _SHORTEST_SEGMENT = 2.0
 """Seconds: a few frames cannot be told from the encoder's delay, and cost more than they save."""
 
 
+_DAY = 24 * 3600
 _SHORTEST_SECRET = 16
 """Characters: what it signs could be guessed otherwise."""
 
@@ -56,7 +57,7 @@ def _is_network(text: str) -> bool:
 class Settings(BaseSettings):
     """All settings, each from `SPARK_AVATAR_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix="SPARK_AVATAR_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="SPARK_AVATAR_", frozen=True, extra="ignore", allow_inf_nan=False)
 
     data_dir: Path = Field(default_factory=lambda: Path.home() / ".local" / "share" / "spark-avatar")
     """Folder for the database, files, secret and scratch space."""
@@ -94,22 +95,22 @@ class Settings(BaseSettings):
     """API key of that server."""
     remote_model: str = "spark_avatar_picture_omni_v2"
     """Model that is asked for there."""
-    remote_seconds: float = Field(default=1500, gt=0)
+    remote_seconds: float = Field(default=1500, gt=0, le=_DAY)
     """Time limit of one job on a ComfyUI or another remote server."""
 
     split_seconds: float = Field(default=0, ge=0)
     """Recordings longer than this, 2 s at least, are rendered in segments of about this length by several workers; 0 for none."""
-    task_seconds: float = Field(default=1800, gt=0)
+    task_seconds: float = Field(default=1800, gt=0, le=_DAY)
     """Time limit of one attempt."""
     max_attempts: int = Field(default=3, ge=1)
     """Runs of a task before it is given up, counting those that ended with a dead worker."""
-    lease_seconds: float = Field(default=15, gt=0)
+    lease_seconds: float = Field(default=15, gt=0, le=3600)
     """A worker that is silent for so long has lost its task."""
     min_free_bytes: int = Field(default=256 * MEGABYTE, ge=0)
     """A worker with less free disk space takes no tasks; 0 for one that never minds."""
     drain_seconds: float = Field(default=20, ge=0)
     """How long a stopping server lets running tasks finish before it hands them back."""
-    link_seconds: int = Field(default=24 * 3600, ge=60)
+    link_seconds: int = Field(default=_DAY, ge=60, le=3650 * _DAY)
     """How long a result's link works."""
     max_queued: int = Field(default=100_000, ge=1)
     """Tasks that may wait; more are refused with 503."""
@@ -123,9 +124,9 @@ class Settings(BaseSettings):
     """Requests that one address may make, with whatever keys; empty for no limit."""
     rate_store_url: str | None = None
     """Redis URL for the counts; by default each server process counts for itself."""
-    keep_days: float = Field(default=30, ge=0)
+    keep_days: float = Field(default=30, ge=0, le=36500)
     """How long ended tasks and their videos are kept; 0 keeps them."""
-    keep_input_hours: float = Field(default=24, ge=0)
+    keep_input_hours: float = Field(default=24, ge=0, le=876_000)
     """How long uploads, and inputs that came inside requests, are kept; 0 keeps them."""
     oidc_issuer: str | None = None
     """OpenID Connect provider that users may sign in by, e.g. `https://login.example.org`."""
@@ -137,9 +138,9 @@ class Settings(BaseSettings):
     """What people call the provider."""
     session_days: float = Field(default=14, gt=0, le=365)
     """How long a session lasts at most."""
-    session_idle_hours: float = Field(default=24, gt=0)
+    session_idle_hours: float = Field(default=24, gt=0, le=8760)
     """How long a session lasts without a request."""
-    audit_days: float = Field(default=400, ge=0)
+    audit_days: float = Field(default=400, ge=0, le=36500)
     """How long the audit log is kept; 0 keeps it."""
     sync_seconds: float = Field(default=300, gt=0)
     """How long the synchronous call waits for the task."""
@@ -161,7 +162,7 @@ class Settings(BaseSettings):
     """Prices of single models, as a JSON object."""
     billing: Literal["postpaid", "prepaid"] = "postpaid"
     """Whether a task needs a balance that covers it."""
-    hold_seconds: float = Field(default=15, gt=0)
+    hold_seconds: float = Field(default=15, gt=0, le=_DAY)
     """Length of a recording that is assumed, for quotes and for what is set aside, until it has been fetched."""
 
     provenance_manifest: bool = True
@@ -205,10 +206,31 @@ class Settings(BaseSettings):
         from limits import parse  # only the server needs it
 
         try:
-            if value:
-                parse(value)
+            fits = not value or parse(value).amount > 0
         except ValueError:
-            raise ValueError("write a count and a time, such as `600/minute`, or nothing for no limit") from None
+            fits = False
+        if not fits:
+            raise ValueError("write a count and a time, such as `600/minute`, or nothing for no limit")
+        return value
+
+    @field_validator("storage_url")
+    @classmethod
+    def _kept(cls, value: str | None) -> str | None:
+        if value is not None and value.startswith("memory:"):
+            raise ValueError(
+                "write a folder, `s3://...`, `gs://...` or `az://...`: workers could not see another process's memory"
+            )
+        return value
+
+    @field_validator("rate_store_url", "remote_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        try:
+            fits = value is None or urlsplit(value).port != 0
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError("its port is no number from 1 to 65535")
         return value
 
     @field_validator("oidc_issuer")

@@ -14,6 +14,13 @@ def make_private_folder(folder: Path) -> None:
         place.mkdir(mode=0o700, exist_ok=True)
 
 
+def keep_to_owner() -> None:
+    """Whatever this process and those that it starts write from now on is for their user alone, by whichever library, and in
+    whosever folder.
+    """
+    os.umask(0o077)
+
+
 def make_private_file(path: Path) -> None:
     """Makes an empty file. Raises `FileExistsError` where there is one, without opening it."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))

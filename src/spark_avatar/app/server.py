@@ -7,13 +7,15 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, TimeoutError  # noqa: A004 - none of the builtin is meant
 
-from spark_avatar.app.adapters import limits_of, storage_of
+from spark_avatar.app.adapters import database_url_of, limits_of, storage_of
 from spark_avatar.app.services import Services, build_services
 from spark_avatar.app.start import PatientStart
 from spark_avatar.config import Settings, traces_wanted
-from spark_avatar.database.patience import is_away
+from spark_avatar.database.migrate import upgrade
+from spark_avatar.database.patience import is_away, is_full
 from spark_avatar.errors import DatabaseUnavailable, MalformedRequest, StorageUnavailable
 from spark_avatar.service.members import WELCOME_PATH
 from spark_avatar.tasks.sql.demand import SqlDemandMeter
@@ -75,6 +77,8 @@ def run_server(settings: Settings, *, host: str, port: int, log_json: bool, log_
     with suppress(StorageUnavailable):  # it may come back: until then the server is not ready
         storage_of(settings).check()
     provenance_of(settings).check()
+    if make_url(url := database_url_of(settings)).get_backend_name() == "sqlite":
+        upgrade(url)  # nobody is waited for, and what is wrong with a file is told in one line
     app = create_app(settings, Logging(json=log_json, level=log_level))
     ports: Ports = app.state.ports
     start: PatientStart = app.state.start
@@ -90,6 +94,8 @@ def install_database_answers(app: FastAPI) -> None:
     from spark_avatar.api.problems import answer_error
 
     def answer(request: Request, error: Exception) -> Response:
+        if is_full(error):
+            return answer_error(request, DatabaseUnavailable("The database's disk is full: make room for it."))
         if is_away(error):
             return answer_error(request, DatabaseUnavailable("The database does not answer: try again later."))
         if isinstance(error, DBAPIError) and _NUL in str(error.orig):

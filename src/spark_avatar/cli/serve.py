@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from spark_avatar.cli.options import DataDir, LogLevel, load_settings, make_data_folder
+from spark_avatar.private_files import keep_to_owner
 
 
 def serve(
@@ -19,5 +20,6 @@ def serve(
     from spark_avatar.app.server import run_server
 
     settings = load_settings(data_dir, workers=workers)
+    keep_to_owner()
     make_data_folder(settings)
     run_server(settings, host=host, port=port, log_json=log_json, log_level=log_level)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from spark_avatar.cli.options import DataDir, LogLevel, load_settings, make_data_folder
+from spark_avatar.private_files import keep_to_owner
 
 
 def worker(
@@ -23,6 +24,7 @@ def worker(
     from spark_avatar.telemetry import Logging
 
     settings = load_settings(data_dir, workers=concurrency)
+    keep_to_owner()
     make_data_folder(settings)
     names = [name.strip() for name in engines.split(",") if name.strip()]
     raise typer.Exit(run_queue_workers(settings, Logging(json=log_json, level=log_level), engines=names))

@@ -1,9 +1,11 @@
 """What is done about a database that does not answer."""
 
 import logging
+import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError  # noqa: A004 - none of the builtin is meant
@@ -11,6 +13,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, Timeout
 from spark_avatar.telemetry import Seldom
 
 _PAUSE_SECONDS: Final = 2.0
+_DISK_FULL: Final = "53100"
+"""PostgreSQL's error code."""
 _log = logging.getLogger(__name__)
 
 
@@ -19,6 +23,23 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
     return isinstance(error, TimeoutError)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether it says that the database's disk has no room."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    of_sqlite = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_OK) == sqlite3.SQLITE_FULL
+    return of_sqlite or getattr(cause, "sqlstate", None) == _DISK_FULL
+
+
+@contextmanager
+def unless_full() -> Iterator[None]:
+    """For notes that may be missed, such as when a key was used: on a full disk reading goes on."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not is_full(error):
+            raise
 
 
 def wait_for_database(

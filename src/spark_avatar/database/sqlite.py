@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import URL, Connection, Dialect, Engine, event
 
+from spark_avatar.errors import ConfigurationError
 from spark_avatar.private_files import make_private_file, make_private_folder
 
 _PATIENCE: Final = 10.0
@@ -35,7 +36,13 @@ def is_file(url: URL) -> bool:
 def make_folder(url: URL) -> None:
     """Makes the folder that the file lives in, for its owner only."""
     assert url.database is not None
-    make_private_folder(Path(url.database).parent)
+    folder = Path(url.database).parent
+    try:
+        make_private_folder(folder)
+    except (FileExistsError, FileNotFoundError) as error:
+        raise ConfigurationError(
+            f"{folder} cannot be made: {error.strerror}. Name another by SPARK_AVATAR_DATABASE_URL."
+        ) from error
 
 
 def configure(engine: Engine) -> None:

@@ -41,7 +41,12 @@ class ObjectStorage:
         self._folder = _folder_of(url)
         self._store: ObjectStore
         if self._folder is not None:
-            make_private_folder(self._folder)
+            try:
+                make_private_folder(self._folder)
+            except (FileExistsError, FileNotFoundError) as error:
+                raise ConfigurationError(
+                    f"The folder {self._folder} cannot be made: {error.strerror}. Name another by SPARK_AVATAR_STORAGE_URL."
+                ) from error
             self._store = LocalStore(self._folder, automatic_cleanup=True)
         elif url.startswith("memory:"):
             self._store = MemoryStore()

@@ -1,8 +1,10 @@
 """A database that does not answer is waited for; one of a later release is left as it is."""
 
 import logging
+import sqlite3
 import threading
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, ProgrammingError
@@ -10,7 +12,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from spark_avatar.database import patience
 from spark_avatar.database.engine import open_database, reading, writing
 from spark_avatar.database.migrate import newest_revision, upgrade, upgrade_when_there
-from spark_avatar.database.patience import wait_for_database
+from spark_avatar.database.patience import is_full, unless_full, wait_for_database
 
 SILENCE = OperationalError("SELECT 1", {}, Exception("connection refused\nIs the server running?"))
 
@@ -78,3 +80,20 @@ def test_a_database_of_a_later_release_is_left_as_it_is(bare_database_url, caplo
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == later
     engine.dispose()
     assert "the database is of a later release" in caplog.text
+
+
+class _Full(sqlite3.OperationalError):
+    sqlite_errorcode = sqlite3.SQLITE_FULL
+
+
+@pytest.mark.parametrize("what", ["sqlite", "postgresql"])
+def test_on_a_full_disk_a_note_is_missed_and_nothing_else(what: str) -> None:
+    cause = _Full("database or disk is full") if what == "sqlite" else psycopg.errors.DiskFull("could not extend file")
+    full = OperationalError("UPDATE", {}, cause)
+    assert is_full(full)
+    with unless_full():
+        raise full
+    away = OperationalError("UPDATE", {}, sqlite3.OperationalError("unable to open database file"))
+    assert not is_full(away)
+    with pytest.raises(OperationalError), unless_full():
+        raise away

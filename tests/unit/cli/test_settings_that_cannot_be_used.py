@@ -54,6 +54,11 @@ def end(monkeypatch, capsys, tmp_path):
         ("WORKERS", "many", "integer"),
         ("SECRET_KEY", "x", "16 random characters"),
         ("RATE_PER_KEY", "fast", "600/minute"),
+        ("RATE_PER_ADDRESS", "0/minute", "600/minute"),
+        ("RATE_STORE_URL", "redis://127.0.0.1:99999", "65535"),
+        ("STORAGE_URL", "memory://", "another process's memory"),
+        ("LINK_SECONDS", "1000000000000", "less than or equal"),
+        ("KEEP_DAYS", "inf", "finite"),
         ("OIDC_ISSUER", "nonsense", "https://login.example.org"),
         ("MODELS", "only-a-name", "MODEL=ENGINE"),
         ("PUBLIC_URL", "avatar.example.org", "https://avatar.example.org"),
@@ -292,3 +297,20 @@ def test_a_provider_needs_an_id_and_a_secret(end):
     provider = {"OIDC_ISSUER": "https://login.example.org"}
     assert "SPARK_AVATAR_OIDC_CLIENT_ID: " in end("keys", "list", **provider)[1]
     assert "SPARK_AVATAR_OIDC_CLIENT_SECRET: " in end("keys", "list", **provider, OIDC_CLIENT_ID="avatar")[1]
+
+
+@pytest.mark.parametrize("url", ["sqlite:////proc/nope/x.db", "sqlite:////etc/passwd/x.db"])
+def test_a_database_where_none_can_be_is_told_in_a_line(end, url):
+    for words in (["keys", "list"], ["serve", "--port", "0"]):
+        code, said = end(*words, DATABASE_URL=url)
+        assert code == 4
+        assert said.startswith("error: ")
+
+
+def test_a_storage_where_none_can_be_is_told_in_a_line(end):
+    assert "SPARK_AVATAR_STORAGE_URL" in end("serve", "--port", "0", STORAGE_URL="/proc/nope")[1]
+
+
+def test_a_file_that_is_no_database_ends_the_server_in_a_line(end, tmp_path):
+    (tmp_path / "x.db").write_text("words, many of them, and no database " * 100)
+    assert "damaged" in end("serve", "--port", "0", DATABASE_URL=f"sqlite:///{tmp_path / 'x.db'}")[1]

@@ -6,11 +6,15 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
+import httpx
 import pytest
+from PIL import Image
 
 from spark_avatar.app.backup import back_up, restore
+from spark_avatar.app.openings import open_keys
 from spark_avatar.config import Settings
 from spark_avatar.database.backup import copy_database
 from spark_avatar.database.engine import open_database, writing
@@ -56,6 +60,27 @@ def test_serve_makes_its_data_folder_for_its_owner_only(tmp_path: Path) -> None:
             ), kept
             open_to_others = [path.name for path in data.iterdir() if mode(path) & OTHERS]
             assert open_to_others == []
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+
+
+def test_what_serve_stores_is_private_in_a_folder_that_is_not(tmp_path: Path) -> None:
+    data = tmp_path / "mounted"
+    data.mkdir(mode=0o755)
+    _, secret = open_keys(Settings(data_dir=data)).create("test")
+    settings = {"SPARK_AVATAR_DATA_DIR": str(data), "SPARK_AVATAR_STORAGE_URL": str(data), "SPARK_AVATAR_WORKERS": "0"}
+    command = [sys.executable, "-m", "spark_avatar", "serve", "--port", "0"]
+    with subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            address = process.stdout.readline().decode().split()[-1]
+            picture = BytesIO()
+            Image.new("RGB", (64, 64)).save(picture, "PNG")
+            files, headers = {"file": ("a.png", picture.getvalue())}, {"Authorization": f"Bearer {secret}"}
+            httpx.post(f"{address}api/v1/storage/files", files=files, headers=headers).raise_for_status()
+            stored = [*(data / "uploads").rglob("*")]
+            assert stored
+            assert [path.name for path in (data / "uploads", *stored) if mode(path) & OTHERS] == []
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)

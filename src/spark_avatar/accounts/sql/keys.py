@@ -19,6 +19,7 @@ from spark_avatar.accounts.sql.clock import Clock, utc_now
 from spark_avatar.accounts.users import checked_account
 from spark_avatar.database.dialects import insert_if_missing
 from spark_avatar.database.engine import reading, writing
+from spark_avatar.database.patience import unless_full
 from spark_avatar.database.schema import accounts, api_keys, key_spending
 from spark_avatar.errors import InvalidOptions, NotAuthenticated, NotFound
 from spark_avatar.schemas.identity import AccountId
@@ -188,7 +189,7 @@ class SqlKeyStore:
         if key.last_used_at is not None and key.last_used_at >= now - _USE_GRAIN:
             return
         use = {"the_id": key.id, "the_now": now, "the_grain_ago": now - _USE_GRAIN, "the_address": address or None}
-        with writing(self._engine) as connection:
+        with unless_full(), writing(self._engine) as connection:
             connection.execute(_TOUCH, use)
 
 

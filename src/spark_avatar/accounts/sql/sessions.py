@@ -11,6 +11,7 @@ from spark_avatar.accounts.sessions import Session, SessionLife, SignedIn
 from spark_avatar.accounts.sql.clock import Clock, utc_now
 from spark_avatar.accounts.sql.users import member_columns, member_of
 from spark_avatar.database.engine import reading, writing
+from spark_avatar.database.patience import unless_full
 from spark_avatar.database.schema import accounts, memberships, sessions, users
 from spark_avatar.errors import NotAuthenticated
 from spark_avatar.schemas.identity import AccountId
@@ -69,7 +70,7 @@ class SqlSessionStore:
         if row is None or now >= row.session_expires_at or now >= row.session_seen_at + self._life.idle:
             raise NotAuthenticated(_OVER)
         if row.session_seen_at < now - _SEEN_GRAIN:
-            with writing(self._engine) as connection:
+            with unless_full(), writing(self._engine) as connection:
                 connection.execute(update(sessions).where(_session.id == row.session_id).values(seen_at=now))
         return SignedIn(_session_of(row), member_of(row))
 
