@@ -10,6 +10,7 @@ from spark_avatar.errors import FaceNotFound
 from spark_avatar.face.canonical import euler_angles, fit_canonical
 from spark_avatar.face.detector import Box, Detection, FaceDetector
 from spark_avatar.face.landmarks import INNER_LIPS, OUTER_EYE_CORNERS
+from spark_avatar.face.lips_in_view import lips_in_view
 from spark_avatar.face.matting import Matter
 from spark_avatar.face.mesh import FaceMesh, FaceMesher
 from spark_avatar.face.plausibility import LEAST_PLAUSIBILITY, PersonJudge, plausibility
@@ -81,7 +82,11 @@ class FaceAnalyzer:
             matte=networks.matter.matte(image, landmarks, fit.scale),
             diagnostics=diagnostics,
             warnings=portrait_warnings(
-                diagnostics, width=image.shape[1], height=image.shape[0], light=face_light(image, diagnostics.box)
+                diagnostics,
+                width=image.shape[1],
+                height=image.shape[0],
+                light=face_light(image, diagnostics.box),
+                lips=lips_in_view(image, landmarks, fit.scale),
             ),
         )
 

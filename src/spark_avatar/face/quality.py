@@ -6,6 +6,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from spark_avatar.face.lips_in_view import COVERED
 from spark_avatar.face.rig import FaceDiagnostics
 from spark_avatar.media.arrays import RGBImage
 from spark_avatar.media.quality import QualityWarning
@@ -25,14 +26,16 @@ DARK: Final = 75.0
 """Brightness, 0..255, that the lightest fiftieth of a face should have; highlights on dark skin reach it too."""
 
 
-def portrait_warnings(face: FaceDiagnostics, *, width: int, height: int, light: float) -> tuple[QualityWarning, ...]:
-    """All that is worth telling, in a fixed order; `width` and `height` of the picture in pixels, `light` as of `face_light`."""
+def portrait_warnings(face: FaceDiagnostics, *, width: int, height: int, light: float, lips: float) -> tuple[QualityWarning, ...]:
+    """All that is worth telling, in a fixed order; `width` and `height` of the picture in pixels, `light` as of `face_light`,
+    `lips` as of `lips_in_view`.
+    """
     found = (
         *_several(face),
         *_small(face),
         *_not_frontal(face),
         *_cut_off(face, width, height),
-        *_dark(light),
+        *(_dark(light) if light < DARK else _covered(lips)),
         *_low_resolution(width, height),
     )
     return tuple(QualityWarning(code, message) for code, message in found)
@@ -85,11 +88,19 @@ def _cut_off(face: FaceDiagnostics, width: int, height: int) -> _Found:
 
 
 def _dark(light: float) -> _Found:
-    if light < DARK:
+    yield (
+        "image_dark",
+        f"The lightest parts of the face have a brightness of {light:.0f} of 255; from {DARK:.0f} on eyes and mouth look "
+        "better. Use a picture with more light, or brighten this one.",
+    )
+
+
+def _covered(lips: float) -> _Found:
+    if lips < COVERED:
         yield (
-            "image_dark",
-            f"The lightest parts of the face have a brightness of {light:.0f} of 255; from {DARK:.0f} on eyes and mouth look "
-            "better. Use a picture with more light, or brighten this one.",
+            "mouth_covered",
+            "Where the mouth should be no lips are seen: a hand, a mask or a microphone may be in front of it, and a mouth will "
+            "open on it. Use a picture that shows the mouth.",
         )
 
 

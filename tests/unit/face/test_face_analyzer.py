@@ -11,6 +11,7 @@ from spark_avatar.errors import FaceNotFound
 from spark_avatar.face.analyzer import FaceAnalyzer
 from spark_avatar.face.canonical import canonical_face
 from spark_avatar.face.landmarks import CHIN, FACE_OVAL, INNER_LIPS, LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, RIGHT_EYE
+from spark_avatar.face.lips_in_view import lips_in_view
 from spark_avatar.face.mesh import FaceMesh
 from spark_avatar.face.plausibility import LEAST_PLAUSIBILITY, plausibility
 
@@ -292,3 +293,18 @@ def test_looks_that_agree_closely_are_of_people():
     assert plausibility(FaceMesh(points, 1.0, 0.017), 0.78, 0.29) == LEAST_PLAUSIBILITY
     for presence, spread, score in ((1.0, 0.022, 0.85), (1.0, 0.017, 0.6), (0.9, 0.017, 0.85)):
         assert plausibility(FaceMesh(points, presence, spread), score, 0.29) < LEAST_PLAUSIBILITY
+
+
+def test_a_covered_mouth_is_told(analyzer, astronaut_rig):
+    assert "mouth_covered" not in codes(astronaut_rig)
+    picture = astronaut_rig.image.copy()
+    mouth = astronaut_rig.landmarks[list(MOUTH_CORNERS), :2].mean(axis=0)
+    centre = (int(mouth[0]), int(mouth[1] + 0.15 * E))
+    cv2.ellipse(picture, centre, (int(0.6 * E), int(0.42 * E)), 0, 0, 360, (90, 130, 190), -1)
+    assert "mouth_covered" in codes(analyzer.analyze(picture))
+
+
+@pytest.mark.parametrize("corner", [(-40, 0), (500, 500), (0, 505)])
+def test_lips_beyond_the_picture_are_not_looked_for_there(astronaut_rig, corner):
+    moved = astronaut_rig.landmarks + np.array([*corner, 0])
+    assert np.isfinite(lips_in_view(astronaut_rig.image, moved, E))

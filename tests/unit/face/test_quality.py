@@ -5,7 +5,7 @@ from spark_avatar.face.quality import face_light, portrait_warnings
 from spark_avatar.face.rig import FaceDiagnostics, HeadPose
 
 
-def warned(*, width: int = 1000, height: int = 1000, light: float = 200, **changes) -> dict[str, str]:
+def warned(*, width: int = 1000, height: int = 1000, light: float = 200, lips: float = 3, **changes) -> dict[str, str]:
     good = {
         "faces": 1,
         "box": (300.0, 300.0, 350.0, 400.0),
@@ -16,7 +16,7 @@ def warned(*, width: int = 1000, height: int = 1000, light: float = 200, **chang
         "plausibility": 0.95,
         "mouth_gap": 0.0,
     }
-    found = portrait_warnings(FaceDiagnostics(**(good | changes)), width=width, height=height, light=light)
+    found = portrait_warnings(FaceDiagnostics(**(good | changes)), width=width, height=height, light=light, lips=lips)
     return {warning.code: warning.message for warning in found}
 
 
@@ -35,6 +35,7 @@ def test_a_good_portrait_gives_no_warning():
         ({"pose": HeadPose(0, 0, 40)}, "face_not_frontal", "+40"),
         ({"box": (-70.0, 300.0, 350.0, 400.0)}, "face_cut_off", "20%"),
         ({"box": (300.0, 640.0, 350.0, 400.0)}, "face_cut_off", "10%"),
+        ({"lips": 0.9}, "mouth_covered", "no lips"),
         ({"light": 40.4}, "image_dark", "40 of 255"),
         ({"width": 240}, "image_low_resolution", "240 x 1000"),
     ],
