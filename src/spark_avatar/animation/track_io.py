@@ -67,7 +67,7 @@ def _write_csv(track: AnimationTrack, path: Path) -> None:
 
 def _parse_json(text: str) -> AnimationTrack:
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise InvalidOptions(f"The animation track is no JSON: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("blendshapes"), dict):
@@ -82,6 +82,16 @@ def _parse_json(text: str) -> AnimationTrack:
         translation=_rows(content, "head_translation", frames),
         breath=_column("breath", content.get("breath", [0.0] * frames)),
     )
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Of two members of one name JSON takes the last, and a curve would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidOptions(f"The animation track has `{twice}` twice: keep one.")
+    return found
 
 
 def _parse_csv(text: str) -> AnimationTrack:

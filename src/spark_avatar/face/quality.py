@@ -53,7 +53,7 @@ _Found = Iterator[tuple[str, str]]
 
 def _several(face: FaceDiagnostics) -> _Found:
     if face.faces > 1:
-        yield "several_faces", f"{face.faces} faces were found; the largest is animated. Crop the picture to one person."
+        yield "several_faces", f"At least {face.faces} faces were found; the largest is animated. Crop the picture to one person."
 
 
 def _small(face: FaceDiagnostics) -> _Found:

@@ -14,7 +14,7 @@ _LITTLE_SPEECH_SECONDS: Final = 0.1
 # Without a pause the quietest tenth is speech, too.
 _PAUSE_SECONDS: Final = 0.3
 # What headers say is a little off: padding, lengths in whole seconds or frames.
-_MISSING_SECONDS: Final = 1.0
+_MISSING_SECONDS: Final = 0.5
 _MISSING_SHARE: Final = 0.1
 
 

@@ -77,6 +77,7 @@ def test_what_is_missing_is_zero(tmp_path):
         ('{"frame_rate": 25, "blendshapes": {"jawOpen": [0, NaN]}}', "frame 1"),
         ('{"frame_rate": 25, "blendshapes": {"jawOpen": [0, 7]}}', "0..1"),
         ('{"frame_rate": 25, "blendshapes": {"jaw": [0, 1]}}', "jaw"),
+        ('{"frame_rate": 25, "blendshapes": {"jawOpen": [0], "jawOpen": [1]}}', "`jawOpen` twice"),
         ('{"frame_rate": 25, "blendshapes": {"jawOpen": [0, 1], "mouthClose": [0]}}', "mouthClose"),
         ('{"frame_rate": 25, "blendshapes": {"jawOpen": [0]}, "head_rotation": [[1, 2]]}', "head_rotation"),
         ('{"frame_rate": 25, "blendshapes": {"jawOpen": [0]}, "breath": [0, 1]}', "breath"),

@@ -53,7 +53,14 @@ def test_pictures_that_pillow_writes(name):
 
 @pytest.mark.parametrize(
     ("head", "kind"),
-    [(b"fLaC", "audio"), (b"\x1aE\xdf\xa3", "video"), (b"<svg>", "other"), (b"plain", "other"), (b"", "other")],
+    [
+        (b"fLaC", "audio"),
+        (b"wvpk", "audio"),
+        (b"\x1aE\xdf\xa3", "video"),
+        (b"<svg>", "other"),
+        (b"plain", "other"),
+        (b"", "other"),
+    ],
 )
 def test_kinds(head, kind):
     assert sniff_kind(head) == kind

@@ -21,7 +21,8 @@ CROP_RAISED: Final = 0.125
 
 BACKGROUND_KEPT: Final = QualityWarning(
     "background_kept",
-    "The person cannot be told from the background well enough to replace it: use a photo with a calmer, lighter or darker one.",
+    "The person cannot be told from the background well enough to replace it: use a photo that shows the whole head with some "
+    "room around it, before a calmer, lighter or darker background.",
 )
 
 
