@@ -53,7 +53,12 @@ class Studio:
 
     def finished(self, **params: object) -> dict:
         """A new task, when it has ended."""
-        return finish(_Polled(self), self.create(**params))
+        return finish(self.client, self.create(**params))
+
+    @property
+    def client(self) -> "_Polled":
+        """For `finish`."""
+        return _Polled(self)
 
 
 @dataclass

@@ -9,9 +9,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser.management_house import EVIL, needs_chromium
 from browser.studio_house import Studio, data_url, flat_picture, open_studio
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
-from acceptance.conftest import RATE, write_wav
+from acceptance.conftest import RATE, finish, write_wav
 from spark_avatar.media.audio import read_samples
 from spark_avatar.media.samples import sample_portrait, sample_speech
 
@@ -110,6 +110,66 @@ def test_a_portrait_and_speech_become_a_video_that_plays(studio: Studio, word: P
     clean(page)
 
 
+def ready_to_go(studio: Studio, portrait: Path, word: Path) -> Page:
+    """The playground with both inputs, small and quick."""
+    page = studio.page("/", width=1440, height=1000)
+    file_field(page, "portrait").set_input_files(portrait)
+    file_field(page, "recording").set_input_files(word)
+    page.locator("#option-resolution").select_option("360p")
+    expect(page.locator("#estimate")).to_have_text("About $0.007 for 1.0 s of video", timeout=20_000)
+    return page
+
+
+def test_a_task_that_is_cancelled_while_it_is_sent_does_not_run_on(studio: Studio, portrait: Path, word: Path) -> None:
+    page = ready_to_go(studio, portrait, word)
+    held: list[Route] = []
+    page.route("**/model/v1/generation", lambda route: held.append(route))
+    with page.expect_request("**/model/v1/generation"):
+        page.locator("#generate").click()
+    page.locator("#cancel").click()
+    with page.expect_response("**/model/v1/generation") as made:
+        held[0].continue_()
+    expect(page.locator("#toasts")).to_contain_text("Cancelled")
+    expect(page.locator("#generate")).to_be_visible()
+    assert finish(studio.client, made.value.json()["id"])["error"]["code"] == "003016031"
+    clean(page)
+
+
+def test_whoever_comes_back_finds_the_task(studio: Studio, portrait: Path, word: Path) -> None:
+    page = ready_to_go(studio, portrait, word)
+    page.locator("#generate").click()
+    page.wait_for_url("**/?task=*")
+    page.reload()
+    expect(page.locator("#video")).to_be_visible(timeout=RENDERS_MS)
+    expect(page.locator("#option-resolution")).to_have_value("360p")
+    expect(page.locator("#result-facts")).to_contain_text(f"seed {page.locator('#option-seed').input_value()}")
+    page.locator("#details").click()
+    page.go_back()
+    expect(page.locator("#video")).to_be_visible(timeout=20_000)
+    page.goto(f"{studio.server.url}/?task=00000000-0000-0000-0000-000000000000")
+    expect(page.locator("#toasts")).to_contain_text("no such task")
+    expect(page.locator("#option-resolution")).to_be_visible()  # it can be used all the same
+    page.faults.clear()  # the browser notes the refusal itself
+    clean(page)
+
+
+def test_an_answer_to_an_earlier_filter_comes_too_late(studio: Studio, done: dict, failed: dict) -> None:
+    page = studio.page("/tasks", width=1440, height=900)
+    expect(page.locator(f"tr[data-id='{done['id']}']")).to_have_count(1)
+    held: list[Route] = []
+    page.route(re.compile("/api/v1/tasks.*status=failed"), lambda route: held.append(route))
+    with page.expect_request(re.compile("status=failed")):
+        page.locator("#status").select_option("failed")
+    page.locator("#status").select_option("completed")
+    expect(page.locator(f"tr[data-id='{failed['id']}']")).to_have_count(0)
+    with page.expect_response(re.compile("status=failed")):
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    expect(page.locator(f"tr[data-id='{failed['id']}']")).to_have_count(0)
+    expect(page.locator(f"tr[data-id='{done['id']}']")).to_have_count(1)
+    clean(page)
+
+
 def test_what_is_wrong_with_the_inputs_is_told_at_once(studio: Studio, tmp_path: Path) -> None:
     page = studio.page("/")
     picture = tmp_path / f"{EVIL.replace('/', '_')}.png"
@@ -178,9 +238,14 @@ def test_the_form_holds_every_option_of_the_spec(studio: Studio) -> None:
     page.locator("#option-head_motion").fill("0.5")
     page.get_by_label("Label", exact=True).check()
     page.locator("#show-code").click()
-    for language, said in (("curl", '"head_motion": 0.5'), ("python", '"label": True'), ("cli", "--background '#00b140'")):
+    for language, said in (
+        ("curl", '"head_motion": 0.5'),
+        ("python", '"label": True'),
+        ("cli", "--background '#00b140' --head-motion '0.5' --label"),
+    ):
         page.locator(f"#language input[value={language}]").check()
         expect(page.locator("#snippet")).to_contain_text(said)
+    assert "true" not in page.locator("#snippet").inner_text()
     page.locator("#code [data-close]").click()
     page.locator("#reset").click()
     expect(page.locator("#changed")).to_be_hidden()
@@ -215,6 +280,8 @@ def test_the_list_shows_what_happens(studio: Studio, done: dict, failed: dict, i
 
 def test_a_task_can_be_repeated_opened_and_shared(studio: Studio, done: dict) -> None:
     page = studio.page(f"/tasks/{done['id']}", width=1440, height=900)
+    saved = studio.http.get(page.locator("#download").get_attribute("href"))
+    assert f'filename="spark-avatar-{done["id"][:8]}.mp4"' in saved.headers["content-disposition"]
     page.locator("#share").click()
     page.locator("#share-hours").select_option("1")
     page.locator("#share-make").click()

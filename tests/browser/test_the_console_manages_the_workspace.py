@@ -122,6 +122,26 @@ def test_a_key_is_made_used_rotated_and_revoked(page, owner):
     assert status_with(newer, owner) == 401
 
 
+def test_a_secret_is_shown_until_somebody_closes_it(page, owner):
+    page.goto(f"{owner}/keys")
+    page.click("#create-open")
+    expect(page.locator("#name")).to_be_focused()
+    page.fill("#name", "Selected")
+    page.press("#name", "Enter")
+    secret = page.locator("#secret")
+    expect(secret).to_have_text(SECRET)
+    box = secret.bounding_box()
+    page.mouse.move(box["x"] + 4, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(5, 5)
+    page.mouse.up()
+    page.mouse.click(5, 5)
+    page.keyboard.press("Escape")
+    expect(secret).to_have_text(SECRET)
+    page.click("#made [data-close]")
+    expect(page.locator("#made")).to_be_hidden()
+
+
 def test_what_a_key_may_not_do_is_refused_in_words(page, owner):
     page.goto(f"{owner}/keys")
     page.click("#create-open")

@@ -133,7 +133,8 @@ async function save() {
   }
 }
 
-for (const dialog of [terms, byId("secret-dialog"), byId("log")]) closable(dialog);
+for (const dialog of [terms, byId("log")]) closable(dialog);
+closable(byId("secret-dialog"), { last: true });
 byId("create-open").addEventListener("click", () => edit(null));
 byId("refresh").addEventListener("click", (event) => busy(event.currentTarget, loadDeliveries));
 byId("secret-copy").addEventListener("click", () => copy(byId("secret").textContent));
