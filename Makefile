@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help setup setup-dev demo test test-faults lint format bench soak chaos lock clean test-training train
 
 help: ## show this help
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 21
 
 setup: $(VENV)/.runtime ## make .venv with what the program needs
 setup-dev: $(VENV)/.development ## the same, with what tests and linters need
@@ -53,7 +53,7 @@ chaos: setup-dev ## random faults on a real fleet (CHAOS_MINUTES=30 CHAOS_SEED=1
 
 lock: ## resolve the dependencies anew (needs uv)
 	$(LOCK) -o requirements/runtime.txt
-	$(LOCK) --extra scale -o requirements/scale.txt
+	$(LOCK) --extra scale --extra oidc --extra telemetry -o requirements/scale.txt
 	$(LOCK) --group dev -o requirements/development.txt
 
 clean: ## remove the environment and what was made

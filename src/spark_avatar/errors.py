@@ -342,3 +342,14 @@ class ConfigurationError(SparkAvatarError):
     """The configuration cannot be used."""
 
     code = "configuration"
+
+
+class LibraryMissing(ConfigurationError):
+    """A setting asks for libraries that are not installed; all of these come with one lock."""
+
+    def __init__(self, need: str) -> None:
+        """`need` says what needs what, without a full stop."""
+        super().__init__(
+            f"{need}: in the folder of Spark Avatar's sources run "
+            "`.venv/bin/python -m pip install --no-deps --require-hashes -r requirements/scale.txt`."
+        )

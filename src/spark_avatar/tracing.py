@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from spark_avatar.errors import ConfigurationError, SparkAvatarError
+from spark_avatar.errors import LibraryMissing, SparkAvatarError
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
@@ -42,7 +42,7 @@ class _Untraced:
 def start_tracing() -> None:
     """Sends the spans of this process to the collector that the standard `OTEL_*` variables name, as OTLP in JSON over HTTP.
 
-    Raises `ConfigurationError` where the extra is not installed.
+    Raises `LibraryMissing` where the extra is not installed.
     """
     global _tracer
     try:
@@ -51,7 +51,7 @@ def start_tracing() -> None:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as missing:
-        raise ConfigurationError("Traces need their libraries: install `spark-avatar[telemetry]`.") from missing
+        raise LibraryMissing("Traces need their libraries") from missing
     resource = Resource.create()
     if str(resource.attributes.get(SERVICE_NAME, "")).startswith("unknown_service"):
         resource = resource.merge(Resource({SERVICE_NAME: _SERVICE}))

@@ -88,7 +88,7 @@ def test_files_that_the_image_copies_are_there_and_not_ignored():
 
 def test_the_image_has_what_several_machines_need():
     locked = (DEPLOY.parent / "requirements" / "scale.txt").read_text()
-    for package in ("celery", "psycopg", "redis", "hatchling"):
+    for package in ("celery", "psycopg", "redis", "authlib", "joserfc", "opentelemetry-exporter-otlp-json-http", "hatchling"):
         assert re.search(rf"^{package}(-binary)?==", locked, re.MULTILINE), package
 
 

@@ -15,7 +15,7 @@ from typing import Final
 import limits
 from limits.storage import RedisStorage, Storage
 
-from spark_avatar.errors import ConfigurationError, RateLimited, SparkAvatarError
+from spark_avatar.errors import ConfigurationError, LibraryMissing, RateLimited, SparkAvatarError
 
 _ANY_RULE: Final = "1/second"
 """Never counted: the keys bring their own."""
@@ -217,4 +217,4 @@ def _store(url: str | None) -> Storage:
     try:
         return RedisStorage(url + ("&" if "?" in url else "?") + _TIMEOUTS)
     except limits.errors.ConfigurationError as missing:
-        raise ConfigurationError("Rate limits in Redis need its driver: install `spark-avatar[scale]`.") from missing
+        raise LibraryMissing("Rate limits in Redis need its driver") from missing

@@ -17,7 +17,7 @@ from spark_avatar.accounts.sql.sign_in_attempts import SqlSignInAttempts
 from spark_avatar.accounts.sql.tokens import SqlTokenStore
 from spark_avatar.accounts.sql.users import SqlUserStore
 from spark_avatar.config import Settings
-from spark_avatar.errors import ConfigurationError
+from spark_avatar.errors import LibraryMissing
 from spark_avatar.service.account_retention import AccountRetention
 from spark_avatar.service.accounts import AccountServices
 from spark_avatar.service.bearers import Bearers
@@ -77,7 +77,7 @@ def _provider(
     try:
         from spark_avatar.accounts.openid_connect import OpenIdConnect
     except ModuleNotFoundError as missing:
-        raise ConfigurationError("Signing in by OpenID Connect needs its library: install `spark-avatar[oidc]`.") from missing
+        raise LibraryMissing("Signing in by OpenID Connect needs its library") from missing
     secret = settings.oidc_client_secret.get_secret_value()
     provider = OpenIdConnect(settings.oidc_issuer, settings.oidc_client_id, secret, name=settings.oidc_name)
     return ProviderSignIn(provider, users, invitations, sign_in)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from spark_avatar.app.adapters import database_url_of
 from spark_avatar.config import Settings
-from spark_avatar.errors import ConfigurationError
+from spark_avatar.errors import ConfigurationError, LibraryMissing
 
 if TYPE_CHECKING:
     from spark_avatar.dispatch.celery_queue.dispatcher import CeleryDispatcher
@@ -35,5 +35,5 @@ def open_dispatcher(settings: Settings) -> CeleryDispatcher:
     try:
         from spark_avatar.dispatch.celery_queue.dispatcher import CeleryDispatcher
     except ModuleNotFoundError as missing:
-        raise ConfigurationError("a broker needs Celery: install `spark-avatar[scale]`.") from missing
+        raise LibraryMissing("A broker needs Celery") from missing
     return CeleryDispatcher(url, default_engine=settings.default_engine)

@@ -8,7 +8,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from spark_avatar.database import sqlite
-from spark_avatar.errors import ConfigurationError
+from spark_avatar.errors import ConfigurationError, LibraryMissing
 
 _POOL_SIZE = 8
 _POOL_OVERFLOW = 24
@@ -43,7 +43,7 @@ def open_database(url: str) -> Engine:
     try:
         engine = create_engine(address, **options)
     except ModuleNotFoundError as missing:
-        raise ConfigurationError("PostgreSQL needs its driver: install `spark-avatar[scale]`.") from missing
+        raise LibraryMissing("PostgreSQL needs its driver") from missing
     if engine.dialect.name == "sqlite":
         sqlite.configure(engine)
     return engine

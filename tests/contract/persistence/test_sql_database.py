@@ -222,5 +222,5 @@ def test_postgresql_without_its_driver_says_what_to_install(monkeypatch):
         raise ModuleNotFoundError("psycopg")
 
     monkeypatch.setattr(database_engine, "create_engine", missing)
-    with pytest.raises(ConfigurationError, match=r"spark-avatar\[scale\]"):
+    with pytest.raises(ConfigurationError, match=r"needs its driver.*--no-deps --require-hashes -r requirements/scale\.txt"):
         open_database("postgresql://somebody@127.0.0.1/x")
