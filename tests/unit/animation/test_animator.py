@@ -41,6 +41,7 @@ def test_options_of_one_motion_leave_the_others_alone():
     for name in ("eyeBlinkLeft", "browInnerUp", "jawOpen"):
         np.testing.assert_array_equal(usual.curve(name), still.curve(name))
     np.testing.assert_array_equal(flat.curve("browInnerUp"), 0)
+    assert flat.mouth_open.std() / usual.mouth_open.std() == pytest.approx(0.85, abs=0.03)
     np.testing.assert_array_equal(usual.curve("eyeBlinkLeft"), flat.curve("eyeBlinkLeft"))
     np.testing.assert_array_equal(usual.breath, flat.breath)
 
