@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spark_avatar.engines.comfyui.configuration import ENGINE_PREFIX, ComfyConfiguration, Drained, none_is_drained
+from spark_avatar.engines.comfyui.configuration import ENGINE_PREFIX, FAMILY, ComfyConfiguration, Drained, none_is_drained
 from spark_avatar.engines.registry import EngineFactory
 from spark_avatar.engines.remote.configuration import NAME as REMOTE
 from spark_avatar.engines.remote.configuration import RemoteConfiguration
@@ -46,6 +46,7 @@ class ConfiguredEngines:
     ) -> None:
         """`workflows` is the operator's folder; without one the shipped example stands in. Raises `ConfigurationError`."""
         self._comfyui, self._remote, self._fallback, self._drained = comfyui, remote, fallback, drained
+        self._folder = workflows
         found = () if comfyui is None else _read(workflows)
         self.workflows: dict[str, Workflow] = {ENGINE_PREFIX + workflow.id: workflow for workflow in found}
         """By the engine's name."""
@@ -66,6 +67,10 @@ class ConfiguredEngines:
         """Asks every server whether it can do its work."""
         if self._comfyui is not None:
             pool = self._pool()
+            if not self.workflows:
+                folder = "" if self._folder is None else f" {self._folder.name}"
+                detail = f"the folder{folder} holds no workflow: put one there that ComfyUI exported (Export (API)), as NAME.json"
+                yield from (EngineFinding(FAMILY, server.address.url, False, detail) for server in pool.servers)
             for name, workflow in self.workflows.items():
                 for server in pool.servers:
                     fine, detail = server.report(workflow)

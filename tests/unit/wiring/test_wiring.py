@@ -133,6 +133,16 @@ def test_draining(tmp_path, monkeypatch):
         assert engines("drain", "http://other").exit_code != 0
 
 
+def test_the_check_says_that_a_folder_holds_no_workflow(tmp_path, monkeypatch):
+    folder = tmp_path / "graphs"
+    folder.mkdir()
+    monkeypatch.setenv("SPARK_AVATAR_COMFYUI_URLS", "http://gpu1:8188")
+    monkeypatch.setenv("SPARK_AVATAR_COMFYUI_WORKFLOWS", str(folder))
+    checked = CliRunner().invoke(cli, ["engines", "check"])
+    assert checked.exit_code == 1
+    assert "the folder graphs holds no workflow" in checked.stdout
+
+
 def test_the_check_names_what_is_missing(tmp_path, monkeypatch):
     with running(ComfyServer(make=lambda _graph, _uploads: b"")) as server:
         monkeypatch.setenv("SPARK_AVATAR_COMFYUI_URLS", server.url)

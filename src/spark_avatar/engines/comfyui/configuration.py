@@ -9,7 +9,9 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 from spark_avatar.engines.reach import Reach, nowhere_else
 from spark_avatar.errors import ConfigurationError
 
-ENGINE_PREFIX: Final = "comfyui."
+FAMILY: Final = "comfyui"
+"""Stands for the engines of all workflows."""
+ENGINE_PREFIX: Final = f"{FAMILY}."
 """Before a workflow's id: the engine's name."""
 DEFAULT_RATE: Final = 10.0
 """Compute units per second of execution: the unit is a tenth of a second, as for the engine that runs here."""
