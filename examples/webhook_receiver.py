@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
+if len(sys.argv) != 2 or not sys.argv[1].isdecimal():
+    raise SystemExit("Name the port to listen on: python webhook_receiver.py 9000")
 if not os.environ.get("WEBHOOK_SECRETS"):
     raise SystemExit("Set WEBHOOK_SECRETS to the secret that the endpoint was created with (whsec_...).")
 SECRETS = [Webhook(secret) for secret in os.environ["WEBHOOK_SECRETS"].split(",")]

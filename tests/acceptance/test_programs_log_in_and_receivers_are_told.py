@@ -29,6 +29,12 @@ SENT = {"model": MODEL, "image_url": "https://example.com/a.jpg", "audio_url": "
 HOOKS = "/api/v1/webhooks"
 
 
+def test_the_example_receiver_says_how_it_is_called():
+    called = subprocess.run([sys.executable, EXAMPLE], capture_output=True)
+    assert called.returncode == 1
+    assert called.stderr.decode().strip() == "Name the port to listen on: python webhook_receiver.py 9000"
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server without workers: tasks wait until they are cancelled."""
