@@ -1,4 +1,4 @@
-"""Every setting, error code, warning and command has its line in the docs."""
+"""Every setting, error code, warning, parameter and command has its line in the docs."""
 
 import re
 from pathlib import Path
@@ -6,8 +6,13 @@ from pathlib import Path
 from typer.main import get_command
 
 from spark_avatar import errors
+from spark_avatar.api.model_spec import input_schema, parameters
+from spark_avatar.app.adapters import limits_of
 from spark_avatar.cli.app import cli
 from spark_avatar.config import Settings
+from spark_avatar.schemas.models import Parameter
+from spark_avatar.service.models import PICTURE_OMNI
+from spark_avatar.wiring import model_catalog
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,3 +60,33 @@ def test_the_changelog_starts_with_this_version() -> None:
     from spark_avatar import __version__
 
     assert re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE).group(1) == __version__
+
+
+def test_the_table_of_parameters_is_the_models_spec() -> None:
+    settings = Settings()
+    catalog = model_catalog(settings)
+    options = catalog.options(catalog.get(PICTURE_OMNI)).model_json_schema()
+    spec = parameters(input_schema(options, limits_of(settings)))
+    section = (ROOT / "docs" / "api.md").read_text().split("### Parameters")[1].split("\n#")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) ?\| (.*?) ?\| .+ \|$", section, re.MULTILINE)
+    assert rows == [(row.name, row.type, values_of(row), default_of(row)) for row in spec]
+
+
+def values_of(parameter: Parameter) -> str:
+    rule = parameter.constraints
+    if rule.enum is not None:
+        return ", ".join(f"`{value}`" for value in rule.enum)
+    if rule.min is not None and rule.max is not None:
+        return f"{rule.min:.10g} to {rule.max:.10g}"
+    return "" if rule.max_length is None else f"up to {rule.max_length} characters"
+
+
+def default_of(parameter: Parameter) -> str:
+    default = parameter.constraints.default
+    if parameter.required:
+        return "required"
+    if default == "":
+        return "empty"
+    if isinstance(default, float):
+        return f"`{default:g}`"
+    return "" if default is None else f"`{default}`".lower()
