@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
+import numpy as np
+import pytest
 from typer.main import get_command
 
 from spark_avatar import errors
+from spark_avatar.animation.track_io import read_track
 from spark_avatar.api.model_spec import input_schema, parameters
 from spark_avatar.app.adapters import limits_of
 from spark_avatar.cli.app import cli
@@ -46,6 +49,17 @@ def test_every_setting_is_documented_and_nothing_else() -> None:
     text = (ROOT / "docs" / "settings.md").read_text()
     documented = set(re.findall(r"^\| `SPARK_AVATAR_(\w+)` \|", text, re.MULTILINE))
     assert documented == {name.upper() for name in Settings.model_fields}
+
+
+def test_the_bounds_of_settings_stand_in_their_lines() -> None:
+    lines = (ROOT / "docs" / "settings.md").read_text().splitlines()
+    for name, field in Settings.model_fields.items():
+        (line,) = (line for line in lines if line.startswith(f"| `SPARK_AVATAR_{name.upper()}` |"))
+        for bound in field.metadata:
+            least, above, most = (getattr(bound, which, None) for which in ("ge", "gt", "le"))
+            assert not least or f"{least} at least" in line, line
+            assert above is None or f"more than {above}" in line, line
+            assert most is None or f"to {most} " in f"{line} " or f"to {most}." in line, line
 
 
 def test_the_readme_names_the_two_commands_and_every_command() -> None:
@@ -90,3 +104,30 @@ def default_of(parameter: Parameter) -> str:
     if isinstance(default, float):
         return f"`{default:g}`"
     return "" if default is None else f"`{default}`".lower()
+
+
+@pytest.mark.parametrize(("suffix", "begin"), [("json", '    {"frame_rate"'), ("csv", "    frame_rate,")])
+def test_the_tracks_that_are_shown_can_be_read(suffix: str, begin: str, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "start.md").read_text()
+    path = tmp_path / f"track.{suffix}"
+    path.write_text(begin + text.split(begin)[1].split("\n\n")[0])
+    track = read_track(path)
+    assert len(track) == 3
+    np.testing.assert_allclose(track.curve("jawOpen"), [0, 0.2, 0.4])
+    np.testing.assert_allclose(track.head_rotation[:, 0], [0, 1.5, 3])
+
+
+def test_links_between_the_documents_lead_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    for page in pages:
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)", page.read_text()):
+            other = (page.parent / target).resolve() if target else page
+            assert other.exists(), f"{page.name}: {target}"
+            if anchor:
+                assert anchor in anchors_of(other), f"{page.name}: {target}#{anchor}"
+
+
+def anchors_of(page: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
