@@ -166,7 +166,7 @@ class Settings(BaseSettings):
     """Length of a recording that is assumed, for quotes and for what is set aside, until it has been fetched."""
 
     provenance_manifest: bool = True
-    """Sign a C2PA manifest into every video."""
+    """Sign a C2PA manifest into every video whose file can hold one: WebM cannot."""
     provenance_tags: bool = True
     """Write the digital source type into every video as plain metadata."""
     provenance_watermark: bool = True
