@@ -11,11 +11,11 @@ from authlib.oauth2.rfc6749 import grants
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core import UserInfo
 from authlib.oidc.core.grants import OpenIDCode
-from flask import Flask, jsonify
+from flask import Flask, jsonify, request
 from joserfc.jwk import ECKey, KeySet, RSAKey
 from werkzeug.serving import make_server
 
-CLIENT_ID, CLIENT_SECRET = "spark-avatar", "the client's secret"
+CLIENT_ID, CLIENT_SECRET = "spark-avatar", "the client's 100%25 secret: a+b"
 
 
 def new_key(kid: str) -> ECKey:
@@ -36,8 +36,9 @@ class Person:
 class Client:
     """The one that is registered."""
 
-    def __init__(self) -> None:
+    def __init__(self, provider: "Provider") -> None:
         self.client_id = CLIENT_ID
+        self._provider = provider
 
     def get_client_id(self) -> str:
         return CLIENT_ID
@@ -49,10 +50,10 @@ class Client:
         return redirect_uri.endswith("/api/v1/oidc/callback")
 
     def check_client_secret(self, secret: str) -> bool:
-        return secret == CLIENT_SECRET
+        return secret == self._provider.secret
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return method == "client_secret_basic"
+        return method == self._provider.method
 
     def check_grant_type(self, grant_type: str) -> bool:
         return grant_type == "authorization_code"
@@ -98,6 +99,12 @@ class Provider:
     """Put into ID tokens in place of the right ones."""
     key: ECKey | RSAKey = field(default_factory=lambda: new_key("first"))
     published: list[ECKey | RSAKey] = field(default_factory=list)
+    documents: dict[str, Any] = field(default_factory=dict)
+    """By path: answered instead of the right one."""
+    described: dict[str, Any] = field(default_factory=dict)
+    """Put into the description."""
+    method: str = "client_secret_basic"
+    secret: str = CLIENT_SECRET
     codes: dict[str, Code] = field(default_factory=dict)
     token_requests: int = 0
     broken: bool = False
@@ -105,7 +112,7 @@ class Provider:
 
 def _grant(provider: Provider) -> type[grants.AuthorizationCodeGrant]:
     class Grant(grants.AuthorizationCodeGrant):
-        TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic",)
+        TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic", "client_secret_post")
 
         def save_authorization_code(self, code, request):
             sent = request.payload.data
@@ -156,15 +163,22 @@ def _id_tokens(provider: Provider) -> OpenIDCode:
 
 def _app(provider: Provider) -> Flask:
     app = Flask("provider")
-    server = AuthorizationServer(app, lambda client_id: Client() if client_id == CLIENT_ID else None, lambda token, request: None)
+    server = AuthorizationServer(
+        app, lambda client_id: Client(provider) if client_id == CLIENT_ID else None, lambda token, request: None
+    )
     server.register_grant(_grant(provider), [_id_tokens(provider), CodeChallenge(required=True)])
+
+    @app.before_request
+    def cheat():
+        return jsonify(provider.documents[request.path]) if request.path in provider.documents else None
 
     @app.get("/.well-known/openid-configuration")
     def describe():
         if provider.broken:
             return "<html>", 500
         at = provider.url
-        return jsonify(issuer=at, authorization_endpoint=f"{at}/authorize", token_endpoint=f"{at}/token", jwks_uri=f"{at}/keys")
+        endpoints = {"authorization_endpoint": f"{at}/authorize", "token_endpoint": f"{at}/token", "jwks_uri": f"{at}/keys"}
+        return jsonify({"issuer": at, **endpoints, **provider.described})
 
     @app.get("/keys")
     def keys():

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from contract_house import House
+from contract_house import House, call
 from fastapi import FastAPI
 from joserfc.jwk import RSAKey
 from openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, new_key, openid_provider
@@ -192,6 +192,85 @@ def test_a_provider_that_fails_is_said_so(app: FastAPI, provider: Provider) -> N
 
     answer = asyncio.run(begin())
     assert (answer.status_code, answer.json()["error"]["code"]) == (502, "provider_failed")
+
+
+UNKNOWN_KEYS = [
+    {"kty": "EC", "crv": "brainpoolP256r1", "x": "AA", "y": "AA", "kid": "odd"},
+    {"kty": "OKP", "crv": "X9", "x": "AA"},
+    {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA"},
+    {"kty": ["EC"]},
+    {"kty": "RSA", "n": "!", "e": ""},
+    {},
+    "no key",
+]
+
+
+def test_a_key_of_an_unknown_kind_is_passed_over(app: FastAPI, house: House, provider: Provider) -> None:
+    add_user(house, provider)
+    known = provider.key.as_dict(private=False)
+    provider.documents["/keys"] = {"keys": [*UNKNOWN_KEYS, known]}
+    assert travel(app).session.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("/keys", {}),
+        ("/keys", {"keys": None}),
+        ("/keys", {"keys": []}),
+        ("/keys", {"keys": UNKNOWN_KEYS}),
+        ("/keys", []),
+        ("/token", []),
+        ("/.well-known/openid-configuration", {"issuer": "https://other.example"}),
+        ("/.well-known/openid-configuration", {}),
+    ],
+)
+def test_a_provider_whose_answers_cannot_be_used_is_asked_again(
+    app: FastAPI, house: House, provider: Provider, path: str, document: Any
+) -> None:
+    add_user(house, provider)
+    provider.documents[path] = document
+    if "openid" in path:
+        answer = call(app, "GET", START, "")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (502, "provider_failed")
+    else:
+        refused(travel(app), "provider_failed")
+    provider.documents.clear()
+    assert travel(app).session.status_code == 200, "what failed is not kept"
+
+
+@pytest.mark.parametrize("token", ["", "x.y.z", "a.b", 5, None, {"a": 1}])
+def test_an_id_token_that_is_none_is_refused(app: FastAPI, house: House, provider: Provider, token: Any) -> None:
+    add_user(house, provider)
+    provider.documents["/token"] = {"id_token": token, "access_token": "t"}
+    refused(travel(app), "unauthorized")
+
+
+def test_the_secret_goes_in_the_form_where_the_provider_takes_it_only_there(
+    app: FastAPI, house: House, provider: Provider
+) -> None:
+    add_user(house, provider)
+    provider.method = "client_secret_post"
+    provider.described = {"token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_post"]}
+    assert travel(app).session.status_code == 200
+
+
+@pytest.mark.parametrize("methods", [["client_secret_post", "client_secret_basic"], ["none"], None, "client_secret_post"])
+def test_the_secret_goes_in_the_header_otherwise(app: FastAPI, house: House, provider: Provider, methods: Any) -> None:
+    add_user(house, provider)
+    provider.described = {"token_endpoint_auth_methods_supported": methods}
+    assert travel(app).session.status_code == 200
+
+
+def test_a_wrong_secret_is_told_in_the_log(
+    app: FastAPI, house: House, provider: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_user(house, provider)
+    provider.secret = "another"
+    refused(travel(app), "provider_failed")
+    (record,) = [record for record in caplog.records if record.name.endswith("openid_connect")]
+    assert (vars(record)["status"], vars(record)["error"]) == (401, "invalid_client")
+    assert not any(CLIENT_SECRET in str(value) for value in vars(record).values())
 
 
 def test_without_a_provider_there_is_no_way(stranger: httpx.Client, app: FastAPI) -> None:
