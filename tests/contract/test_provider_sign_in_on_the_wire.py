@@ -111,6 +111,32 @@ def test_an_invited_person_becomes_a_member(app: FastAPI, house: House, provider
     assert travel(app).session.json()["user"] == me["user"]
 
 
+def invite(house: House, provider: Provider, *, role: Role = Role.MEMBER) -> str:
+    account, soon = f"elsewhere-{next(_numbers)}", datetime.now(UTC) + timedelta(hours=1)
+    store = house.ports.accounts.members.invitations
+    store.create(account, provider.person.email, role, invited_by=None, expires_at=soon)
+    return account
+
+
+def test_all_invitations_of_an_address_are_accepted_and_noted(app: FastAPI, house: House, provider: Provider) -> None:
+    members, audit = house.ports.accounts.members, house.ports.accounts.audit
+    accounts = [invite(house, provider, role=role) for role in (Role.ADMIN, Role.MEMBER)]
+    me = travel(app).session.json()
+    assert me["account"]["id"] == accounts[-1], "the newest"
+    accounts.append(invite(house, provider, role=Role.OWNER))
+    assert travel(app).session.json()["account"]["id"] == accounts[-1], "a user joins further workspaces"
+    roles = {member.account_id: member.role for member in members.users.workspaces(me["user"]["id"])}
+    assert roles == dict(zip(accounts, (Role.ADMIN, Role.MEMBER, Role.OWNER), strict=True))
+    for account in accounts:
+        assert members.invitations.open(account) == []
+        (event,) = [event for event in audit.page(account, limit=10) if event.action == "member.joined"]
+        assert event.actor == event.subject == f"user:{me['user']['id']}"
+        assert event.details["role"] == roles[account]
+        assert event.details["invitation"]
+    travel(app)
+    assert len(audit.page(accounts[0], limit=10)) == 1, "who is a member joins no second time"
+
+
 def test_a_stranger_is_not_let_in(app: FastAPI, house: House, provider: Provider) -> None:
     refused(travel(app), "forbidden")
     assert house.ports.accounts.members.users.find(provider.person.email) is None

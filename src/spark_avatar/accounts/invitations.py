@@ -63,9 +63,9 @@ class InvitationStore(Protocol):
         """
         ...
 
-    def accept_invited(self, who: NewUser) -> Member:
-        """Makes a new user a member by the open invitation of their address, the newest where there are several; for an address
-        that has been proven otherwise. Raises as `accept`.
+    def accept_invited(self, who: User | NewUser) -> list[tuple[Invitation, Member]]:
+        """Makes somebody a member by all open invitations of their address, which has been proven otherwise; what came of each,
+        the newest first. Where there are none, nothing is done. Raises `Conflict` as `accept`.
         """
         ...
 

@@ -57,13 +57,7 @@ class MemberService:
             else NewUser(address, checked_name(name), self.sign_in.passwords.hash(password))
         )
         member = self.invitations.accept(code, who)
-        self.audit.record(
-            "member.joined",
-            actor=Actor(f"user:{member.user.id}", visitor.address or None, visitor.request_id),
-            account=member.account_id,
-            subject=f"user:{member.user.id}",
-            details={"role": member.role, "invitation": invitation.id},
-        )
+        note_joined(self.audit, member, invitation, visitor)
         return self.sign_in.open(member.user, visitor, account=member.account_id)
 
     def invite(self, caller: Caller, email: str, role: Role, actor: Actor) -> tuple[Invitation, str]:
@@ -120,6 +114,17 @@ class MemberService:
     def _note(self, action: str, caller: Caller, actor: Actor, subject: str, role: Role | None = None) -> None:
         details = {"role": str(role)} if role is not None else None
         self.audit.record(action, actor=actor, account=caller.account_id, subject=subject, details=details)
+
+
+def note_joined(audit: AuditLog, member: Member, invitation: Invitation, visitor: Visitor) -> None:
+    """Tells the audit log that somebody has become a member by an invitation."""
+    audit.record(
+        "member.joined",
+        actor=Actor(f"user:{member.user.id}", visitor.address or None, visitor.request_id),
+        account=member.account_id,
+        subject=f"user:{member.user.id}",
+        details={"role": member.role, "invitation": invitation.id},
+    )
 
 
 def role_of(word: str) -> Role:

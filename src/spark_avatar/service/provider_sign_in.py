@@ -3,16 +3,19 @@
 from dataclasses import dataclass
 
 from spark_avatar.accounts.identity_provider import Handshake, Identity, IdentityProvider
-from spark_avatar.accounts.invitations import InvitationStore, NewUser
+from spark_avatar.accounts.invitations import Invitation, InvitationStore, NewUser
 from spark_avatar.accounts.sessions import SignedIn
-from spark_avatar.accounts.users import User, UserStore, checked_email, checked_name
-from spark_avatar.errors import NotAllowed, NotFound
+from spark_avatar.accounts.users import Member, User, UserStore, checked_email, checked_name
+from spark_avatar.errors import NotAllowed
+from spark_avatar.service.members import note_joined
 from spark_avatar.service.sign_in import SignInService, Visitor
 
 
 @dataclass(frozen=True)
 class ProviderSignIn:
-    """Lets in whom the provider has proven, if they are a user here, by their verified address, or have been invited."""
+    """Lets in whom the provider has proven, if they are a user here, by their verified address, or have been invited. All open
+    invitations of the address are accepted.
+    """
 
     provider: IdentityProvider
     users: UserStore
@@ -31,21 +34,25 @@ class ProviderSignIn:
         """
         identity = self.provider.finish(handshake, state=state, code=code, callback=callback)
         try:
-            user = self._user(identity)
+            user, joined = self._join(identity)
         except NotAllowed:
             self.sign_in.audit.record("session.refused", actor=visitor.actor, details={"way": "provider"})
             raise
-        return self.sign_in.open(user, visitor, old_secret=old_secret, way="provider")
+        for invitation, member in joined:
+            note_joined(self.sign_in.audit, member, invitation, visitor)
+        account = joined[0][1].account_id if joined else None
+        return self.sign_in.open(user, visitor, account=account, old_secret=old_secret, way="provider")
 
-    def _user(self, identity: Identity) -> User:
+    def _join(self, identity: Identity) -> tuple[User, list[tuple[Invitation, Member]]]:
+        """Who it is, and what they have become a member of, by which invitations; the newest first."""
         email = checked_email(identity.email)
         found = self.users.find(email)
         if found is not None:
             user, _ = found
             if user.disabled_at is not None:
                 raise NotAllowed("This user is disabled.")
-            return user
-        try:
-            return self.invitations.accept_invited(NewUser(email, checked_name(identity.name), None)).user
-        except NotFound:
-            raise NotAllowed(f"There is no user {email} here: ask for an invitation.") from None
+            return user, self.invitations.accept_invited(user)
+        joined = self.invitations.accept_invited(NewUser(email, checked_name(identity.name), None))
+        if not joined:
+            raise NotAllowed(f"There is no user {email} here: ask for an invitation.")
+        return joined[0][1].user, joined

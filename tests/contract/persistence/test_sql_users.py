@@ -131,6 +131,24 @@ def test_a_user_joins_a_second_workspace_and_keeps_a_role_that_is_there(invitati
     assert [member.account_id for member in users.workspaces(eve.id)] in (["studio", "other"], ["other", "studio"])
 
 
+def test_all_open_invitations_of_a_proven_address_are_accepted_at_once(invitations, users, clock):
+    made = []
+    for account in ("studio", "other", "third"):
+        life = timedelta(hours=1) if account == "third" else WEEK
+        made.append(invitations.create(account, "eve@example.org", Role.ADMIN, invited_by=None, expires_at=clock.now + life)[0])
+        invitations.create(account, "otto@example.org", Role.MEMBER, invited_by=None, expires_at=START + WEEK)
+        clock.now += timedelta(minutes=30)
+    clock.now += timedelta(hours=1)
+    joined = invitations.accept_invited(NewUser("eve@example.org", "Eve", None))
+    assert [invitation.id for invitation, _ in joined] == [made[1].id, made[0].id], "the newest first, none that has expired"
+    assert [(member.account_id, member.role) for _, member in joined] == [("other", Role.ADMIN), ("studio", Role.ADMIN)]
+    eve, _ = users.find("eve@example.org")
+    assert invitations.accept_invited(eve) == []
+    assert invitations.accept_invited(NewUser("nobody@example.org", "Nobody", None)) == []
+    assert users.find("nobody@example.org") is None
+    assert [invitation.email for invitation in invitations.open("studio")] == ["otto@example.org"]
+
+
 @pytest.mark.parametrize("end", ["expired", "withdrawn", "replaced"])
 def test_an_invitation_that_is_over_opens_nothing(invitations, clock, end):
     made, code = invitations.create("studio", "eve@example.org", Role.MEMBER, invited_by=None, expires_at=START + WEEK)

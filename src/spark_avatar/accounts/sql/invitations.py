@@ -82,37 +82,35 @@ class SqlInvitationStore:
         """Makes somebody a member, once; a member already keeps the role. Raises `NotFound` as `find`, also for the link of the
         first start when there is a user by now; `Conflict` where a new user's address is taken.
         """
-        return self._accept(_invitation.secret_hash == hash_of(code), who)
+        accepted = self._accept(_invitation.secret_hash == hash_of(code), who)
+        if not accepted:
+            raise NotFound(_GONE)
+        return accepted[0][1]
 
-    def accept_invited(self, who: NewUser) -> Member:
-        """Makes a new user a member by the open invitation of their address, the newest where there are several; for an address
-        that has been proven otherwise. Raises as `accept`.
+    def accept_invited(self, who: User | NewUser) -> list[tuple[Invitation, Member]]:
+        """Makes somebody a member by all open invitations of their address, which has been proven otherwise; what came of each,
+        the newest first. Where there are none, nothing is done. Raises `Conflict` as `accept`.
         """
-        newest = (
-            select(_invitation.id)
-            .where(_invitation.email == who.email, self._is_open())
-            .order_by(_invitation.created_at.desc(), _invitation.id)
-            .limit(1)
-        )
-        return self._accept(_invitation.id == newest.scalar_subquery(), who)
+        return self._accept(_invitation.email == who.email, who)
 
-    def _accept(self, which: ColumnElement[bool], who: User | NewUser) -> Member:
+    def _accept(self, which: ColumnElement[bool], who: User | NewUser) -> list[tuple[Invitation, Member]]:
         now = self._clock()
         user_id = who.id if isinstance(who, User) else uuid.uuid4().hex
         use = update(invitations).where(which, self._is_open()).values(accepted_at=now, accepted_by=user_id).returning(*_shown)
         try:
             with writing(self._engine) as connection:
-                row = connection.execute(use).one_or_none()
-                if row is None:
-                    raise NotFound(_GONE)
-                if row.email is None:
+                used = [_invitation_of(row) for row in connection.execute(use)]
+                used.sort(key=lambda invitation: invitation.created_at, reverse=True)
+                if not used:
+                    return []
+                if used[0].email is None:  # the link of the first start, which is one alone
                     one_at_a_time(connection, _FIRST_USER_LOCK)
                     if _has_users(connection):
                         raise NotFound(_GONE)
-                user = who if isinstance(who, User) else User(user_id, who.email, who.name, row.operator, now)
+                user = who if isinstance(who, User) else User(user_id, who.email, who.name, used[0].operator, now)
                 if isinstance(who, NewUser):
                     add_user(connection, user, who.password_hash)
-                return add_member(connection, user, row.account_id, Role(row.role), now)
+                return [(one, add_member(connection, user, one.account_id, one.role, now)) for one in used]
         except IntegrityError:
             raise Conflict("There is a user of this address already: sign in with it to accept.") from None
 
