@@ -1,5 +1,6 @@
 """Every HTTP-level error: its status, its body, its headers."""
 
+import gzip
 import json
 
 import httpx
@@ -30,6 +31,7 @@ FLAT = {"model": MODEL, "image_url": "https://example.com/a.jpg", "audio_url": "
         ({"image_url": "x"}, "invalid_request", "`model` is missing"),
         ({"model": 5}, "invalid_request", "a number"),
         (FLAT | {"model": "no_such_model"}, "unknown_model", "no_such_model"),
+        ({"model": MODEL, "input": None}, "003016001", "image_url"),
         ({"model": MODEL, "input": {}}, "invalid_request", "`input` must be a list"),
         ({"model": MODEL, "input": []}, "invalid_request", "holds 0"),
         ({"model": MODEL, "input": [{}, {}]}, "invalid_request", "holds 2"),
@@ -47,7 +49,7 @@ FLAT = {"model": MODEL, "image_url": "https://example.com/a.jpg", "audio_url": "
         ({"model": MODEL, "input": [{"params": {}}]}, "003016001", "image_url"),
         ({"model": MODEL, "image_url": "", "audio_url": "x"}, "003016001", "image_url"),
         ({"model": MODEL, "image_url": "https://example.com/a.jpg"}, "003016002", "audio_url"),
-        (FLAT | {"image_url": 7}, "003016003", "image_url"),
+        (FLAT | {"image_url": 7}, "003016003", "`image_url` must be a text, not a number"),
         (FLAT | {"audio_url": ["x"]}, "003016004", "audio_url"),
         (FLAT | {"fps": "fast"}, "invalid_parameter", "fps"),
         (FLAT | {"seed": -1}, "invalid_parameter", "seed"),
@@ -60,6 +62,33 @@ def test_a_body_that_cannot_be_used_is_a_400_that_says_why(http: httpx.Client, b
     error = decode_error(response)
     assert error["code"] == code
     assert says in error["message"]
+
+
+@pytest.mark.parametrize("path", [CREATE, "/api/v1/keys", "/api/v1/storage/files"])
+@pytest.mark.parametrize("coding", ["gzip", "Deflate", "identity, br"])
+def test_a_compressed_body_is_a_415_that_says_so(http: httpx.Client, path: str, coding: str) -> None:
+    kind = "multipart/form-data; boundary=b" if path.endswith("files") else "application/json"
+    headers = {"Content-Encoding": coding, "Content-Type": kind}
+    response = http.post(path, content=gzip.compress(json.dumps(FLAT).encode()), headers=headers)
+    assert response.status_code == 415
+    error = decode_error(response)
+    assert error["code"] == "unsupported_media_type"
+    assert "uncompressed" in error["message"]
+
+
+def test_a_body_that_is_as_it_is_may_say_so(http: httpx.Client) -> None:
+    assert http.post(CREATE, json=FLAT, headers={"Content-Encoding": "Identity"}).status_code == 200
+
+
+@pytest.mark.parametrize(("path", "body"), [(CREATE, FLAT), ("/api/v1/analyze/image", {}), ("/api/v1/session", {})])
+def test_a_byte_order_mark_before_json_is_overlooked(http: httpx.Client, path: str, body: dict[str, str]) -> None:
+    document = json.dumps(body).encode()
+    plain, marked = (
+        http.post(path, content=content, headers={"Content-Type": "application/json"})
+        for content in (document, b"\xef\xbb\xbf" + document)
+    )
+    assert plain.status_code == marked.status_code
+    assert marked.status_code == 200 or decode_error(plain)["message"] == decode_error(marked)["message"]
 
 
 def test_header_and_body_must_name_the_same_model(http: httpx.Client) -> None:

@@ -87,6 +87,7 @@ def test_the_strict_decoder_is_strict(document: str, fault: str) -> None:
         {"model": MODEL, "input": [{"params": PARAMS}]},
         {"model": MODEL, "input": [PARAMS]},
         FLAT,
+        FLAT | {"input": None},
         {
             "model": MODEL,
             "input": [
@@ -131,6 +132,14 @@ def test_what_is_not_known_is_ignored_and_named(client: StrictClient) -> None:
         }
     )
     assert sorted(task["metadata"]["ignored"]) == ["content.text", "metadata", "moderation", "mood"]
+
+
+def test_of_very_many_unknown_members_some_are_named(client: StrictClient) -> None:
+    task = client.create(FLAT | {f"m{number:03}": 1 for number in range(80)} | {"a" * 1_000_000: 1})
+    ignored = task["metadata"]["ignored"]
+    assert ignored == ["a" * 97 + "...", *(f"m{number:03}" for number in range(49)), "... and 31 more"]
+    few = client.create(FLAT | {f"m{number:03}": 1 for number in range(50)} | {"m000": 2})
+    assert few["metadata"]["ignored"] == [f"m{number:03}" for number in range(50)]
 
 
 def test_another_accounts_task_is_not_there(client: StrictClient, house: House, stranger: httpx.Client) -> None:

@@ -1,5 +1,6 @@
 """Reading the body of a request within its limit."""
 
+import codecs
 import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -11,16 +12,24 @@ from pydantic_core import from_json
 from spark_avatar.accounts.keys import Caller
 from spark_avatar.api.auth import authenticate, current_caller
 from spark_avatar.api.ports import Ports, ports_of
-from spark_avatar.errors import MalformedRequest, TooLarge
+from spark_avatar.errors import MalformedRequest, TooLarge, WrongMediaType
 from spark_avatar.schemas.bodies import parse_generation
 from spark_avatar.schemas.generation import GenerationRequest
 
 _SHORT_BYTES = 64 * 1024
+_LONGEST_CODING = 40
 _KEY_FORM = re.compile(r"[!-~]{1,255}")
 
 
 async def limited_stream(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    """The body as it arrives; raises `TooLarge` as soon as it is known to be longer than `limit` bytes."""
+    """The body as it arrives. Raises `TooLarge` as soon as it is known to be longer than `limit` bytes, and `WrongMediaType` for
+    one that is compressed.
+    """
+    coding = request.headers.get("content-encoding", "").strip()
+    if coding and coding.lower() != "identity":
+        raise WrongMediaType(
+            f"The body is compressed (`Content-Encoding: {coding[:_LONGEST_CODING]}`): send it uncompressed, without that header."
+        )
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise _too_large(limit)
@@ -44,7 +53,8 @@ class Received:
 
 async def received_body(request: Request, ports: Annotated[Ports, Depends(ports_of)]) -> Received:
     """Reads the body. A long one is read for a known caller only; a short one is taken first, so that authentication and
-    all the rest can share one visit to a worker thread. Raises `NotAuthenticated` and `TooLarge`.
+    all the rest can share one visit to a worker thread. Raises `NotAuthenticated`,
+    `TooLarge` and `WrongMediaType`.
     """
     caller = None if _is_short(request) else await current_caller(request, ports)
     document = b"".join([chunk async for chunk in limited_stream(request, ports.limits.json_bytes)])
@@ -91,10 +101,15 @@ def _parse(document: bytes, header_model: str | None) -> GenerationRequest:
     return parse_generation(_from_json(document), header_model=header_model)
 
 
+def without_mark(document: bytes) -> bytes:
+    """JSON without the byte order mark that some editors and libraries put before it (RFC 8259, 8.1, lets it be ignored)."""
+    return document.removeprefix(codecs.BOM_UTF8)
+
+
 def _from_json(document: bytes) -> object:
     """Strict JSON: no NaN, no lone surrogates, no NUL in its texts, bounded depth."""
     try:
-        content = from_json(document, allow_inf_nan=False)
+        content = from_json(without_mark(document), allow_inf_nan=False)
     except ValueError as error:
         raise MalformedRequest(f"The body must be a JSON object, but it is no JSON: {error}.") from None
     # PostgreSQL cannot take apart what has one, and would fail on it in whoever's search comes across it.

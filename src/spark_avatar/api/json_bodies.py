@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
 
-from spark_avatar.api.bodies import limited_stream
+from spark_avatar.api.bodies import limited_stream, without_mark
 from spark_avatar.errors import MalformedRequest
 
 _LARGEST_BYTES = 64 * 1024
@@ -22,7 +22,7 @@ class ReceivedJson:
 
 
 async def short_body(request: Request) -> ReceivedJson:
-    """Reads the body; raises `TooLarge`."""
+    """Reads the body; raises `TooLarge`, and `WrongMediaType` for a compressed one."""
     document = b"".join([chunk async for chunk in limited_stream(request, _LARGEST_BYTES)])
     return ReceivedJson(document, request.headers.get("content-type", "").partition(";")[0].strip().lower())
 
@@ -37,7 +37,7 @@ def read_as(model: type[Body], body: ReceivedJson) -> Body:
     if body.media_type != "application/json":
         raise MalformedRequest("Send the body as JSON, with `Content-Type: application/json`.")
     try:
-        return model.model_validate_json(body.document)
+        return model.model_validate_json(without_mark(body.document))
     except ValidationError as error:
         faults = "; ".join(
             f"`{'.'.join(map(str, fault['loc'])) or 'body'}`: {fault['msg']}"

@@ -6,7 +6,7 @@
     {"model": M, "image_url": ..., "audio_url": ...}    flat
 
 `M` may come in the `X-Model` header instead. Only shapes are checked here; which parameters a model knows is the service's
-matter.
+matter. A member that is null counts as absent.
 """
 
 from collections.abc import Mapping
@@ -20,13 +20,14 @@ MEDIA_PARTS = ("image_url", "audio_url")
 def parse_generation(body: object, *, header_model: str | None = None) -> GenerationRequest:
     """The request in a decoded JSON body; raises `MalformedRequest`, which says what is expected.
 
-    Beside `input`, every top-level member but `model` is named in `ignored`; without `input` they are the parameters.
+    Beside `input`, every top-level member but `model` is named in `ignored`; without `input`, or with null, they are the
+    parameters.
     """
     if not isinstance(body, dict):
-        raise MalformedRequest(f"The body must be a JSON object, but it is {_kind(body)}.")
+        raise MalformedRequest(f"The body must be a JSON object, but it is {kind_of(body)}.")
     model = _model(body.get("model"), header_model)
     rest = {name: value for name, value in body.items() if name not in ("model", "input")}
-    if "input" not in body:
+    if body.get("input") is None:
         return GenerationRequest(model=model, params=rest)
     params, ignored = _element(_only_element(body["input"]))
     return GenerationRequest(model=model, params=params, ignored=(*rest, *ignored))
@@ -34,7 +35,7 @@ def parse_generation(body: object, *, header_model: str | None = None) -> Genera
 
 def _model(body_model: object, header_model: str | None) -> str:
     if body_model is not None and not isinstance(body_model, str):
-        raise MalformedRequest(f"`model` must be a string, but it is {_kind(body_model)}.")
+        raise MalformedRequest(f"`model` must be a string, but it is {kind_of(body_model)}.")
     named = (body_model or "").strip()
     header = (header_model or "").strip()
     if named and header and named != header:
@@ -47,12 +48,12 @@ def _model(body_model: object, header_model: str | None) -> str:
 def _only_element(value: object) -> Mapping[str, object]:
     """Several elements would be several videos; one call makes one, and none may be dropped in silence."""
     if not isinstance(value, list):
-        raise MalformedRequest(f"`input` must be a list of one object, but it is {_kind(value)}.")
+        raise MalformedRequest(f"`input` must be a list of one object, but it is {kind_of(value)}.")
     if len(value) != 1:
         raise MalformedRequest(f"`input` must hold exactly one element, but it holds {len(value)}: make one call for each video.")
     element = value[0]
     if not isinstance(element, dict):
-        raise MalformedRequest(f"`input[0]` must be an object, but it is {_kind(element)}.")
+        raise MalformedRequest(f"`input[0]` must be an object, but it is {kind_of(element)}.")
     return element
 
 
@@ -60,14 +61,14 @@ def _element(element: Mapping[str, object]) -> tuple[dict[str, object], list[str
     """Parameters of the element, and what of its parts was ignored. Members beside `params` and `content` count as parameters."""
     given = element.get("params")
     if given is not None and not isinstance(given, dict):
-        raise MalformedRequest(f"`input[0].params` must be an object, but it is {_kind(given)}.")
+        raise MalformedRequest(f"`input[0].params` must be an object, but it is {kind_of(given)}.")
     params = {name: value for name, value in element.items() if name not in ("params", "content")}
     params.update(given or {})
     parts = element.get("content")
     if parts is None:
         return params, []
     if not isinstance(parts, list):
-        raise MalformedRequest(f"`input[0].content` must be a list of parts, but it is {_kind(parts)}.")
+        raise MalformedRequest(f"`input[0].content` must be a list of parts, but it is {kind_of(parts)}.")
     return params, _take_parts(parts, params)
 
 
@@ -97,8 +98,8 @@ def _part_url(part: Mapping[str, object], name: str, place: str) -> object:
     return url
 
 
-def _kind(value: object) -> str:
-    """The JSON name of a value's type."""
+def kind_of(value: object) -> str:
+    """The JSON name of a value's type, with its article."""
     if value is None:
         return "null"
     if isinstance(value, bool):

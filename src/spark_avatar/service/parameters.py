@@ -10,6 +10,7 @@ from spark_avatar.engines.seed import MAX_SEED as MAX_SEED
 from spark_avatar.engines.seed import draw_seed
 from spark_avatar.errors import AudioUrlMissing, ConsentMissing, ImageUrlMissing, InputError, InvalidOptions
 from spark_avatar.media.limits import MediaLimits
+from spark_avatar.schemas.bodies import kind_of
 from spark_avatar.schemas.generation import GenerationRequest
 from spark_avatar.service.faults import InputFaults, faults_of
 from spark_avatar.service.urls import check_url, is_data_url
@@ -19,6 +20,9 @@ _DATA_HEADER_CHARACTERS = 256
 CONSENT: Final = "consent"
 """The parameter, and where it stands in a task's metadata."""
 MAX_CONSENT_CHARACTERS: Final = 1000
+_MOST_IGNORED: Final = 50
+_LONGEST_IGNORED: Final = 100
+"""Characters. Names that are not known are stored and come back in every answer about the task: only so many, so far."""
 _OWN_NAMES = ("image_url", "audio_url", "seed", "webhook_url", "label", CONSENT)
 
 
@@ -41,6 +45,7 @@ class CheckedRequest:
     consent: str
     """The caller's statement; empty where none was given."""
     ignored: tuple[str, ...]
+    """Names that are not known: 50 at most, of 100 characters at most, and then how many more there are."""
 
 
 def check_request(
@@ -68,15 +73,21 @@ def check_request(
         webhook_url=_webhook_url(params.get("webhook_url")),
         label=_label(params.get("label")),
         consent=_consent(params.get(CONSENT), needed=needs_consent),
-        ignored=tuple(dict.fromkeys((*request.ignored, *unknown))),
+        ignored=_named(tuple(dict.fromkeys((*request.ignored, *unknown)))),
     )
+
+
+def _named(ignored: tuple[str, ...]) -> tuple[str, ...]:
+    more = len(ignored) - _MOST_IGNORED
+    named = (name if len(name) <= _LONGEST_IGNORED else f"{name[: _LONGEST_IGNORED - 3]}..." for name in ignored[:_MOST_IGNORED])
+    return (*named, *([f"... and {more} more"] if more > 0 else []))
 
 
 def _url(value: object, faults: InputFaults, missing: type[InputError]) -> str:
     if value is None:
         raise missing()
     if not isinstance(value, str):
-        raise faults.invalid(f"must be a text, not {type(value).__name__}: give one http(s) address or data: URL")
+        raise faults.invalid(f"must be a text, not {kind_of(value)}: give one http(s) address or data: URL")
     url = value.strip()
     if not url:
         raise missing()
@@ -89,8 +100,8 @@ def _check_url(url: str, faults: InputFaults) -> None:
     # A byte takes three characters when percent-encoded, 4/3 in base64; a tighter check follows the decoding.
     longest = 3 * faults.limit_bytes + _DATA_HEADER_CHARACTERS if is_data else MAX_URL_CHARACTERS
     if len(url) > longest:
-        kind = "data: URL" if is_data else "address"
-        raise faults.invalid(f"is {len(url)} characters long; a {kind} may have {longest}", characters=len(url), limit=longest)
+        kind = "a data: URL" if is_data else "an address"
+        raise faults.invalid(f"is {len(url)} characters long; {kind} may have {longest}", characters=len(url), limit=longest)
     if not is_data:
         check_url(url, faults)
 

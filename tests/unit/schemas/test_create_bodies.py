@@ -36,6 +36,7 @@ def test_no_member_is_lost_in_silence(rest: dict[str, object]) -> None:
     members = {name: value for name, value in rest.items() if name not in ("model", "input")}
     flat = parse_generation({"model": "m", **members})
     assert flat.params == members
+    assert parse_generation({"model": "m", "input": None, **members}) == flat
     wrapped = parse_generation({"model": "m", "input": [{"params": {"image_url": "i"}}], **members})
     assert set(wrapped.ignored) == set(members)
 

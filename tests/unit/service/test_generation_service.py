@@ -75,6 +75,21 @@ def test_an_image_address_that_cannot_be_one(url, house: House):
         house.submit(image_url=url)
 
 
+@pytest.mark.parametrize(
+    ("value", "kind"), [(7, "a number"), (1.5, "a number"), (True, "a boolean"), ([], "a list"), ({}, "an object")]
+)
+def test_an_address_of_another_type_is_told_in_words_of_json(value, kind, house: House):
+    with pytest.raises(ImageUrlInvalid, match=f"must be a text, not {kind}:"):
+        house.submit(image_url=value)
+
+
+def test_a_long_address_is_told_with_its_article(house: House):
+    with pytest.raises(ImageUrlInvalid, match=f"; an address may have {MAX_URL_CHARACTERS}"):
+        house.submit(image_url="https://example.org/" + "a" * MAX_URL_CHARACTERS)
+    with pytest.raises(ImageUrlInvalid, match="; a data: URL may have"):
+        house.submit(image_url="data:" + "a" * 400_000)
+
+
 @pytest.mark.parametrize("url", INVALID)
 def test_a_recordings_address_that_cannot_be_one(url, house: House):
     with pytest.raises(AudioUrlInvalid, match="audio_url"):
