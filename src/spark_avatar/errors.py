@@ -21,6 +21,7 @@
     ├── RateLimited                  too many requests: later they are welcome
     │   └── AccountQueueFull
     └── ConfigurationError
+        └── StorageMisconfigured
 
 `code` is stable: it stands in the API, the task record, the logs and the docs. The message says what happened, with the
 measured value, and what to change; it never carries a path of the server, a key or the content of a file.
@@ -353,3 +354,7 @@ class LibraryMissing(ConfigurationError):
             f"{need}: in the folder of Spark Avatar's sources run "
             "`.venv/bin/python -m pip install --no-deps --require-hashes -r requirements/scale.txt`."
         )
+
+
+class StorageMisconfigured(ConfigurationError):
+    """The storage's bucket is not there, or refuses the credentials."""

@@ -2,10 +2,12 @@
 
 import httpx
 import pytest
+import structlog
 from contract_house import House, Worker
 from strict_client import StrictClient
 
-from spark_avatar.errors import StorageUnavailable
+from spark_avatar.errors import ConfigurationError, StorageUnavailable
+from spark_avatar.storage.faults import told
 
 FLAT = {
     "model": "spark_avatar_picture_omni_v2",
@@ -43,6 +45,40 @@ def test_who_only_asks_about_the_file_is_answered_here(link: str, signed: None) 
 
 def test_a_forged_link_leads_nowhere(link: str, signed: None) -> None:
     assert httpx.get(link[:-4] + "AAAA").status_code == 403
+
+
+def test_a_storage_that_only_the_operator_can_mend_is_a_503_and_in_the_log(
+    link: str, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def misconfigured(_key: object) -> None:
+        with told(bucket=True):
+            raise FileNotFoundError("NoSuchBucket")
+
+    monkeypatch.setattr(house.ports.files._storage, "head", misconfigured)
+    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logged:
+        answer = httpx.get(link, headers={"X-Request-Id": "link-1"})
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.json()["error"]["code"] == "storage_unavailable"
+    assert "SPARK_AVATAR" not in answer.text
+    (line,) = [line for line in logged if line["event"] == "the storage cannot be used"]
+    assert (line["log_level"], line["request_id"]) == ("error", "link-1")
+    assert "SPARK_AVATAR_STORAGE_URL" in line["fault"]
+
+
+def test_another_fault_of_the_configuration_is_a_500_and_in_the_log(
+    link: str, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def misconfigured(_key: object) -> None:
+        raise ConfigurationError("the engine cannot be loaded")
+
+    monkeypatch.setattr(house.ports.files._storage, "head", misconfigured)
+    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logged:
+        answer = httpx.get(link, headers={"X-Request-Id": "link-2"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+    assert "engine" not in answer.text
+    (line,) = [line for line in logged if line["event"] == "request failed"]
+    assert (line["log_level"], line["request_id"], line["fault"]) == ("error", "link-2", "the engine cannot be loaded")
 
 
 def test_a_storage_that_is_away_is_a_503(link: str, house: House, monkeypatch: pytest.MonkeyPatch) -> None:

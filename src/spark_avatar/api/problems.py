@@ -95,10 +95,14 @@ def not_started(request_id: str, accept: str = "") -> Response:
 
 
 def answer_error(request: Request, error: errors.SparkAvatarError) -> Response:
-    """The response to an error that the project raised on purpose."""
+    """The response to an error that the project raised on purpose. What only the operator can mend is for the log."""
+    if isinstance(error, errors.StorageMisconfigured):
+        _log.error("the storage cannot be used", fault=error.message)
+        error = errors.StorageUnavailable()
     status = status_of(error)
     accept = request.headers.get("accept", "")
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("request failed", fault=error.message, exc_info=error)
         return internal_error(request_id_of(request), accept)
     return problem_response(
         status, error.code, error.message, request_id=request_id_of(request), accept=accept, headers=_headers(status, error)

@@ -8,7 +8,7 @@ from typing import Final
 
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
-from spark_avatar.errors import ConfigurationError, StorageUnavailable
+from spark_avatar.errors import StorageMisconfigured, StorageUnavailable
 
 _NO_BUCKET: Final = "NoSuchBucket"
 _REFUSED: Final = re.compile(r"status code: (401|403)\b")
@@ -19,7 +19,8 @@ _log = logging.getLogger(__name__)
 def told(*, bucket: bool = False) -> Iterator[None]:
     """Lets `FileNotFoundError` through, as that is about the object; with `bucket` it can only be about the bucket.
 
-    Raises `ConfigurationError` for a bucket that is not there or that refuses the credentials, `StorageUnavailable` for all else.
+    Raises `StorageMisconfigured` for a bucket that is not there or that refuses the credentials, `StorageUnavailable` for all
+    else.
     """
     try:
         yield
@@ -38,9 +39,9 @@ def told(*, bucket: bool = False) -> Iterator[None]:
         raise StorageUnavailable from fault
 
 
-def _no_bucket() -> ConfigurationError:
-    return ConfigurationError("The storage's bucket or folder is not there: make it, or mend SPARK_AVATAR_STORAGE_URL.")
+def _no_bucket() -> StorageMisconfigured:
+    return StorageMisconfigured("The storage's bucket or folder is not there: make it, or mend SPARK_AVATAR_STORAGE_URL.")
 
 
-def _no_access() -> ConfigurationError:
-    return ConfigurationError("The storage refuses access: check its credentials and what they may do there.")
+def _no_access() -> StorageMisconfigured:
+    return StorageMisconfigured("The storage refuses access: check its credentials and what they may do there.")

@@ -32,7 +32,7 @@ class ObjectStorage:
     Raises `ConfigurationError` where the URL cannot be used.
 
     A cloud that answers with 5xx, breaks off or is silent is asked again, ever more rarely, for `retry_seconds`. Then, or when
-    a local disk fails, methods raise `StorageUnavailable`; they raise `ConfigurationError` for a bucket that is not there or
+    a local disk fails, methods raise `StorageUnavailable`; they raise `StorageMisconfigured` for a bucket that is not there or
     that refuses the credentials.
     """
 
@@ -60,7 +60,7 @@ class ObjectStorage:
         return self._parts
 
     def check(self) -> None:
-        """Asks the storage once, without patience. Raises `ConfigurationError` for a bucket that is not there or refuses the
+        """Asks the storage once, without patience. Raises `StorageMisconfigured` for a bucket that is not there or refuses the
         credentials, and for a folder that cannot be used, `StorageUnavailable` when nothing answers within a few seconds.
         """
         store = clouds.open_cloud(self._url, retry_seconds=0) if self._is_cloud else self._store
