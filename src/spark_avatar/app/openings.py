@@ -8,6 +8,7 @@ from sqlalchemy import make_url
 
 from spark_avatar.accounts.ledger.sql_audit import SqlBooksAudit
 from spark_avatar.accounts.ledger.sql_ledger import SqlLedger
+from spark_avatar.accounts.sql.account_records import SqlAccountRecords
 from spark_avatar.accounts.sql.keys import SqlKeyStore
 from spark_avatar.app.account_data import account_data_of
 from spark_avatar.app.adapters import (
@@ -19,8 +20,11 @@ from spark_avatar.app.adapters import (
 )
 from spark_avatar.app.billing import ledger_of
 from spark_avatar.config import Settings
+from spark_avatar.errors import NotFound
+from spark_avatar.schemas.identity import AccountId
 from spark_avatar.service.account_data import AccountData
 from spark_avatar.service.audit import Audit, FileAudit
+from spark_avatar.service.members import FIRST_ACCOUNT
 from spark_avatar.service.task_files import TaskFiles
 from spark_avatar.service.tasks import TaskService
 from spark_avatar.tasks.sql.audit import SqlTaskAudit
@@ -65,6 +69,12 @@ def open_audit(settings: Settings) -> Audit:
     database = open_current_database(settings)
     rows = SqlTaskAudit(database)
     return Audit(SqlBooksAudit(database).faults, rows.faults, FileAudit(storage_of(settings), rows, work_dir_of(settings)))
+
+
+def check_account(settings: Settings, account: str) -> None:
+    """Raises `NotFound` for an account that is not there. The one of keys that name none counts as there before its first key."""
+    if account != FIRST_ACCOUNT and not SqlAccountRecords(open_current_database(settings)).exists(AccountId(account)):
+        raise NotFound(f"There is no account {account!r}: accounts are made with their first key or user.")
 
 
 def find_task(settings: Settings, beginning: str) -> Task | None:

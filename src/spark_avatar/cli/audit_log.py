@@ -16,8 +16,13 @@ def audit(
 ) -> None:
     """Show the audit log, the newest first."""
     from spark_avatar.app.account_openings import open_audit_log
+    from spark_avatar.app.openings import check_account
 
-    for event in open_audit_log(load_store_settings(data_dir)).page(account, limit=limit):
+    settings = load_store_settings(data_dir)
+    events = open_audit_log(settings).page(account, limit=limit)
+    if account is not None and not events:
+        check_account(settings, account)
+    for event in events:
         if json_output:
             typer.echo(json.dumps(vars(event) | {"created_at": event.created_at.isoformat(), "details": dict(event.details)}))
             continue

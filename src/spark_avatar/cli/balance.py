@@ -27,10 +27,14 @@ def show(
     json_output: JsonOutput = False,
 ) -> None:
     """Show what accounts have, hold and owe."""
+    from spark_avatar.accounts.ledger.entries import Balance
+    from spark_avatar.app.openings import check_account
     from spark_avatar.schemas.identity import AccountId
 
     ledger = _ledger(data_dir)
     found = [ledger.balance(AccountId(account))] if account else ledger.balances()
+    if account and found == [Balance(AccountId(account))]:  # nothing, as of an account that is not there
+        check_account(load_store_settings(data_dir), account)
     if json_output:
         typer.echo(json.dumps([_row(balance) for balance in found]))
         return

@@ -61,7 +61,11 @@ def list_keys(
     json_output: JsonOutput = False,
 ) -> None:
     """Show all keys."""
+    from spark_avatar.app.openings import check_account
+
     found = _keys(data_dir).keys.list(account)
+    if account is not None and not found:
+        check_account(load_store_settings(data_dir), account)
     if json_output:
         typer.echo(json.dumps([_row(key) for key in found]))
         return

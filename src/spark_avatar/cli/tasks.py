@@ -41,9 +41,12 @@ def list_tasks(
     json_output: JsonOutput = False,
 ) -> None:
     """Show an account's tasks, newest first."""
+    from spark_avatar.app.openings import check_account
     from spark_avatar.schemas.identity import AccountId
 
     rows = [_row(task) for task in _store(data_dir).recent(AccountId(account), limit=limit)]
+    if not rows:
+        check_account(load_store_settings(data_dir), account)
     if json_output:
         typer.echo(json.dumps(rows))
         return

@@ -103,6 +103,25 @@ def test_a_name_ends_keys_of_every_workspace_and_says_which(run, tmp_path):
     assert done.stderr.splitlines() == lines
 
 
+LISTS = [("tasks", "list", "--account"), ("keys", "list", "--account"), ("balance", "show"), ("audit", "--account")]
+
+
+@pytest.mark.parametrize("words", LISTS)
+def test_an_account_that_is_not_there_is_told_from_an_empty_one(run, words):
+    run("keys", "create", "--name", "n", "--account", "studio")
+    with pytest.raises(NotFound, match=r"^There is no account 'studi'"):
+        run(*words, "studi")
+    with pytest.raises(NotFound):
+        run(*words, "a\0b")
+    run(*words, "studio")
+    run(*words, "default")
+
+
+@pytest.mark.parametrize("words", LISTS)
+def test_without_an_account_nothing_is_wrong_where_there_is_nothing(run, words):
+    assert run(*(word for word in words if word != "--account")) == ""
+
+
 @pytest.mark.parametrize("command", ["revoke", "rotate"])
 def test_a_key_that_is_not_there(run, command):
     with pytest.raises(NotFound, match=r"^There is no live API key nope\.$"):

@@ -161,6 +161,11 @@ def test_a_public_url_is_nothing_else(given):
         Settings(public_url=given)
 
 
+def test_an_account_that_is_not_there(end):
+    assert end("tasks", "list", "--account", "studi")[0] == end("users", "disable", "anna@example.org")[0] == 1
+    assert "There is no account 'studi'" in end("audit", "--account", "studi")[1]
+
+
 @pytest.mark.parametrize(
     "words", [("serve", "--port", "0"), ("worker",), ("keys", "create", "--name", "n"), ("doctor", "--audit"), ("users", "list")]
 )
