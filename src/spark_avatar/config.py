@@ -1,5 +1,6 @@
 """Settings: the only reader of the environment. Values are passed down from `app`, `cli` and the worker, never imported."""
 
+import difflib
 import ipaddress
 import json
 import os
@@ -13,6 +14,12 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MEGABYTE = 1024 * 1024
+_PREFIX = "SPARK_AVATAR_"
+_OF_OTHERS = ("SPARK_AVATAR_API_KEY",)
+"""The console's examples keep a caller's key in it."""
+_OF_SERVICE = re.compile(
+    r"SPARK_AVATAR_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+)
 _SHORTEST_SEGMENT = 2.0
 """Seconds: a few frames cannot be told from the encoder's delay, and cost more than they save."""
 
@@ -32,6 +39,21 @@ def traces_wanted() -> bool:
     named = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
     off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER", "otlp") == "none"
     return bool(named) and not off
+
+
+def unknown_variables() -> dict[str, str | None]:
+    """The variables of the environment that are named like a setting and are none, with the setting that each may have been meant
+    to be. What Kubernetes tells of services whose name begins as ours is none of them.
+    """
+    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields}
+    in_kubernetes = "KUBERNETES_SERVICE_HOST" in os.environ
+    found: dict[str, str | None] = {}
+    for name in sorted(os.environ):
+        written = name.upper()
+        ours = written.startswith(_PREFIX) and written not in {*known, *_OF_OTHERS}
+        if ours and not (in_kubernetes and _OF_SERVICE.fullmatch(written)):
+            found[name] = next(iter(difflib.get_close_matches(written, known, n=1)), None)
+    return found
 
 
 def is_origin(url: str) -> bool:
@@ -57,7 +79,7 @@ def _is_network(text: str) -> bool:
 class Settings(BaseSettings):
     """All settings, each from `SPARK_AVATAR_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix="SPARK_AVATAR_", frozen=True, extra="ignore", allow_inf_nan=False)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore", allow_inf_nan=False)
 
     data_dir: Path = Field(default_factory=lambda: Path.home() / ".local" / "share" / "spark-avatar")
     """Folder for the database, files, secret and scratch space."""

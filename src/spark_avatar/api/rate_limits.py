@@ -204,6 +204,11 @@ def _admit(rate: Rate | None, name: str, who: str, rule: str | None = None) -> S
     return standing
 
 
+def store_answers(url: str) -> bool:
+    """Whether the Redis of this URL answers, asked once, within about half a second. Raises `ConfigurationError`."""
+    return _store(url).check()
+
+
 @lru_cache(maxsize=1024)
 def _parsed(rule: str) -> limits.RateLimitItem:
     return limits.parse(rule)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spark_avatar.cli.doctor_audit import audit as check_stored
+from spark_avatar.cli.faults import mendable
 from spark_avatar.cli.options import DataDir, load_settings, load_store_settings
 from spark_avatar.errors import SparkAvatarError
 
@@ -32,6 +33,13 @@ class Finding:
     name: str
     fine: bool
     detail: str
+    grave: bool = True
+    """Whether nothing may be wrong with it."""
+
+    @property
+    def word(self) -> str:
+        """How it is, in eight letters at most."""
+        return "ok" if self.fine else "MISSING" if self.grave else "warning"
 
 
 def doctor(
@@ -47,11 +55,15 @@ def doctor(
     folder = settings.data_dir
     checks: list[Callable[[], Finding]] = [_python, *(lambda name=name: _library(name) for name in LIBRARIES)]
     checks += [_encoder, _face_models, _weights, lambda: _folder(folder, settings.min_free_bytes), lambda: _storage(settings)]
-    checks += [lambda: _provenance(settings)]
-    findings = [check() for check in checks]
+    checks += [lambda: _database(settings), lambda: _provenance(settings)]
+    if settings.rate_store_url is not None:
+        checks.append(lambda: _rate_store(settings))
+    if settings.provenance_trust is not None:
+        checks.append(lambda: _trust(settings))
+    findings = [*(check() for check in checks), *_misspelt()]
     for finding in findings:
-        typer.echo(f"{'ok     ' if finding.fine else 'MISSING'}  {finding.name:<14} {finding.detail}")
-    if not all(finding.fine for finding in findings):
+        typer.echo(f"{finding.word:<7}  {finding.name:<14} {finding.detail}")
+    if any(finding.grave and not finding.fine for finding in findings):
         raise typer.Exit(1)
 
 
@@ -126,6 +138,69 @@ def _folder(folder: Path, least_bytes: int) -> Finding:
     elif free < max(least_bytes, _LEAST_FREE_BYTES):
         fault = ": nearly full" if free >= least_bytes else ": full, no tasks are taken (SPARK_AVATAR_MIN_FREE_BYTES)"
     return Finding("data folder", not fault, f"{folder} ({free / 1e9:.1f} GB free){fault}")
+
+
+def _database(settings: "Settings") -> Finding:
+    """Asks it once; not a file that no server has made yet."""
+    from sqlalchemy import make_url, text
+
+    from spark_avatar.app.adapters import database_url_of
+    from spark_avatar.database.engine import open_database, reading
+
+    address = make_url(database_url_of(settings))
+    where = "SQLite" if address.get_backend_name() == "sqlite" else f"PostgreSQL at {address.host or 'its socket'}"
+    if address.get_backend_name() == "sqlite" and not Path(address.database or "").exists():
+        return Finding("database", True, f"{where}, not made yet")
+    try:
+        engine = open_database(database_url_of(settings))
+        try:
+            with reading(engine) as connection:
+                connection.execute(text("SELECT 1"))
+        finally:
+            engine.dispose()
+    except SparkAvatarError as error:
+        return Finding("database", False, error.message)
+    except Exception as error:  # noqa: BLE001  (whatever the driver says is the finding)
+        told = mendable(error)
+        return Finding("database", False, told.message if told is not None else f"{where}: {type(error).__name__}")
+    return Finding("database", True, f"{where} answers")
+
+
+def _rate_store(settings: "Settings") -> Finding:
+    from spark_avatar.api.rate_limits import store_answers
+
+    fault = "Redis does not answer, and nobody is limited: mend SPARK_AVATAR_RATE_STORE_URL, or start it"
+    try:
+        answers = store_answers(settings.rate_store_url or "")
+    except SparkAvatarError as error:
+        return Finding("rate limits", False, error.message)
+    except ValueError:  # a port that is no number; what the driver says of it may name the password
+        answers = False
+    return Finding("rate limits", answers, "Redis answers" if answers else fault)
+
+
+def _trust(settings: "Settings") -> Finding:
+    """The certificates that `verify` believes."""
+    from spark_avatar.provenance.examine import check_trust
+
+    file = settings.provenance_trust
+    assert file is not None
+    try:
+        count = check_trust(file)
+    except SparkAvatarError as error:
+        return Finding("trust", False, f"SPARK_AVATAR_PROVENANCE_TRUST, {file}: {error.message}")
+    return Finding("trust", True, f"{count} certificate{'s' if count > 1 else ''} to believe")
+
+
+def _misspelt() -> list[Finding]:
+    from spark_avatar.config import unknown_variables
+
+    return [
+        Finding(
+            "settings", False, f"{name} is no setting: {f'{meant} is' if meant else 'docs/settings.md names them'}", grave=False
+        )
+        for name, meant in unknown_variables().items()
+    ]
 
 
 def _storage(settings: "Settings") -> Finding:

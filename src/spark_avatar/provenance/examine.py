@@ -94,6 +94,16 @@ def examine(video: Path, *, trust: Path | None = None) -> Examination:
     )
 
 
+def check_trust(path: Path) -> int:
+    """How many certificates the trust file has. Raises `ConfigurationError` for one that cannot be read, or has none."""
+    from cryptography import x509  # whoever reads marks needs none of it
+
+    try:
+        return len(x509.load_pem_x509_certificates(_anchors(path)))
+    except ValueError as error:
+        raise ConfigurationError("the trust file holds no certificates that can be read: give them in PEM") from error
+
+
 def _anchors(path: Path) -> bytes:
     try:
         return path.read_bytes()
