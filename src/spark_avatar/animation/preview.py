@@ -17,7 +17,7 @@ Colour = tuple[int, int, int]
 PIXELS_PER_SECOND: Final = 240
 WIDTHS: Final = (640, 24_000)
 """Least and greatest width; long recordings are squeezed."""
-_MARGIN: Final = 60
+_MARGIN: Final = 116
 _HEIGHTS: Final = {"waveform": 90, "mel": 160, "visemes": 44, "curves": 150}
 _GAP: Final = 8
 _PAPER: Final[Colour] = (252, 252, 250)
@@ -57,7 +57,7 @@ def draw_recording(samples: Samples, track: AnimationTrack, visemes: Sequence[Vi
     _draw_curves(panels["curves"], track, seconds)
     _draw_seconds(page[:, _MARGIN : _MARGIN + width], seconds)
     for row, (name, colour) in enumerate(_CURVES.items()):
-        _write(page, name, (_MARGIN + 6, height - 20 - _GAP - _HEIGHTS["curves"] + 14 + 14 * row), colour)
+        _write(page, name, (4, height - 20 - _GAP - _HEIGHTS["curves"] + 34 + 14 * row), colour)
     return page
 
 
