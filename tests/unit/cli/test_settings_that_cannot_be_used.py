@@ -56,6 +56,7 @@ def end(monkeypatch, capsys, tmp_path):
         ("RATE_PER_KEY", "fast", "600/minute"),
         ("RATE_PER_ADDRESS", "0/minute", "600/minute"),
         ("RATE_STORE_URL", "redis://127.0.0.1:99999", "65535"),
+        ("RATE_STORE_URL", f"redis://:{PASSWORD}@127.0.0.1:port", "65535"),
         ("STORAGE_URL", "memory://", "another process's memory"),
         ("LINK_SECONDS", "1000000000000", "less than or equal"),
         ("KEEP_DAYS", "inf", "finite"),
