@@ -1,11 +1,13 @@
 """What a server answers whose disk has no room for what a request brings."""
 
 import errno
+import sqlite3
 import tempfile
 
 import httpx
 import pytest
 from contract_house import House
+from sqlalchemy.exc import OperationalError
 from strict_client import decode_error
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
@@ -51,3 +53,19 @@ def test_another_fault_of_the_disk_stays_ours(path: str, http: httpx.Client, mon
     monkeypatch.setattr("spark_avatar.api.uploads.shutil.copyfileobj", broken)
     answer = http.post(path, files={"file": ("a.png", PNG)})
     assert (answer.status_code, decode_error(answer)["code"]) == (500, "internal_error")
+
+
+class FullDatabase(sqlite3.OperationalError):
+    sqlite_errorcode = sqlite3.SQLITE_FULL
+
+
+def test_a_database_without_room_is_a_503_that_says_so(http: httpx.Client, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OperationalError("INSERT", {}, FullDatabase("database or disk is full"))
+
+    monkeypatch.setattr(type(house.store), "get", full)
+    answer = http.get("/model/v1/generation/task/00000000-0000-0000-0000-000000000000")
+    assert answer.status_code == 503
+    error = decode_error(answer)
+    assert error["code"] == "database_unavailable"
+    assert "no room" in error["message"]

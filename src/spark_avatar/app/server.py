@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import structlog
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, TimeoutError  # noqa: A004 - none of the builtin is meant
 
@@ -20,7 +21,7 @@ from spark_avatar.errors import DatabaseUnavailable, MalformedRequest, StorageUn
 from spark_avatar.service.members import WELCOME_PATH
 from spark_avatar.tasks.sql.demand import SqlDemandMeter
 from spark_avatar.tasks.sql.totals import SqlStageTotals
-from spark_avatar.telemetry import PLAIN_LOGGING, Logging, configure_logging
+from spark_avatar.telemetry import PLAIN_LOGGING, Logging, Seldom, configure_logging
 from spark_avatar.tracing import start_tracing
 from spark_avatar.wiring import provenance_of
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from spark_avatar.api.ports import Ports
 
+_log = structlog.stdlib.get_logger(__name__)
 _NUL = "NUL (0x00)"
 """In the words of PostgreSQL's driver for a text that it does not send."""
 
@@ -93,9 +95,15 @@ def install_database_answers(app: FastAPI) -> None:
     """503 for a call that the database did not answer, 400 for a text that it does not take; other faults of it are ours."""
     from spark_avatar.api.problems import answer_error
 
+    no_room = Seldom()
+
     def answer(request: Request, error: Exception) -> Response:
         if is_full(error):
-            return answer_error(request, DatabaseUnavailable("The database's disk is full: make room for it."))
+            if no_room.due():
+                _log.error("the database's disk is full: nothing is stored")
+            return answer_error(
+                request, DatabaseUnavailable("The server has no room for new tasks and records now: try again later.")
+            )
         if is_away(error):
             return answer_error(request, DatabaseUnavailable("The database does not answer: try again later."))
         if isinstance(error, DBAPIError) and _NUL in str(error.orig):
