@@ -280,6 +280,7 @@ def test_the_list_shows_what_happens(studio: Studio, done: dict, failed: dict, i
 
 def test_a_task_can_be_repeated_opened_and_shared(studio: Studio, done: dict) -> None:
     page = studio.page(f"/tasks/{done['id']}", width=1440, height=900)
+    expect(page.locator("#download")).to_be_visible()
     saved = studio.http.get(page.locator("#download").get_attribute("href"))
     assert f'filename="spark-avatar-{done["id"][:8]}.mp4"' in saved.headers["content-disposition"]
     page.locator("#share").click()

@@ -48,9 +48,12 @@ def worker(fleet: Fleet, *, inside: tuple[str, ...] = (), **settings: str) -> Ma
 
 def test_queues_outlive_nodes_and_messages_are_confirmed_and_acknowledged(fleet: Fleet):
     fleet.settle(fleet.submit(2))
-    queue = fleet.rabbitmq.queue(queue_of("fleet"), "type", "durable", "auto_delete", "consumers")
+    queue = fleet.rabbitmq.queue(queue_of("fleet"), "type", "durable", "auto_delete")
     assert (queue["type"], queue["durable"], queue["auto_delete"]) == ("quorum", True, False)
-    assert queue["consumers"] == len(fleet.workers)
+    eventually(
+        lambda: fleet.rabbitmq.queue(queue_of("fleet"), "consumers")["consumers"] == len(fleet.workers),
+        "each listens; the broker counts every few seconds",
+    )
     consumers = [row for row in fleet.rabbitmq.says("consumers") if row["queue_name"] == queue_of("fleet")]
     assert [(row["ack_required"], row["prefetch_count"]) for row in consumers] == [(True, 1)] * len(fleet.workers)
     assert any(row["confirm"] for row in fleet.rabbitmq.says("channels", "confirm")), "nobody waits for the broker's confirmation"
