@@ -5,6 +5,8 @@ no business there. What exists already keeps its mode: whoever made it may have 
 import os
 from pathlib import Path
 
+from spark_avatar.errors import ConfigurationError
+
 
 def make_private_folder(folder: Path) -> None:
     """Makes the folder where it is missing, and those above it. `Path.mkdir(mode, parents=True)` would make only the last of them
@@ -12,6 +14,14 @@ def make_private_folder(folder: Path) -> None:
     """
     for place in (*reversed(folder.parents), folder):
         place.mkdir(mode=0o700, exist_ok=True)
+
+
+def make_folder_of(setting: str, folder: Path) -> None:
+    """As `make_private_folder`. Raises `ConfigurationError`, which names the setting, where there can be no folder."""
+    try:
+        make_private_folder(folder)
+    except (FileExistsError, FileNotFoundError) as error:
+        raise ConfigurationError(f"The folder {folder} cannot be made: {error.strerror}. Name another by {setting}.") from error
 
 
 def keep_to_owner() -> None:

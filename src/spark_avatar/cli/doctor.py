@@ -174,8 +174,6 @@ def _rate_store(settings: "Settings") -> Finding:
         answers = store_answers(settings.rate_store_url or "")
     except SparkAvatarError as error:
         return Finding("rate limits", False, error.message)
-    except ValueError:  # a port that is no number; what the driver says of it may name the password
-        answers = False
     return Finding("rate limits", answers, "Redis answers" if answers else fault)
 
 

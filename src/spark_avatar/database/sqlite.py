@@ -11,8 +11,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import URL, Connection, Dialect, Engine, event
 
-from spark_avatar.errors import ConfigurationError
-from spark_avatar.private_files import make_private_file, make_private_folder
+from spark_avatar.private_files import make_folder_of, make_private_file
 
 _PATIENCE: Final = 10.0
 """Seconds to wait for another process's transaction. Those take milliseconds; a slow disk's checkpoint may take longer."""
@@ -36,13 +35,7 @@ def is_file(url: URL) -> bool:
 def make_folder(url: URL) -> None:
     """Makes the folder that the file lives in, for its owner only."""
     assert url.database is not None
-    folder = Path(url.database).parent
-    try:
-        make_private_folder(folder)
-    except (FileExistsError, FileNotFoundError) as error:
-        raise ConfigurationError(
-            f"{folder} cannot be made: {error.strerror}. Name another by SPARK_AVATAR_DATABASE_URL."
-        ) from error
+    make_folder_of("SPARK_AVATAR_DATABASE_URL", Path(url.database).parent)
 
 
 def configure(engine: Engine) -> None:

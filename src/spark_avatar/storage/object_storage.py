@@ -10,7 +10,7 @@ from urllib.request import url2pathname
 from obstore.store import LocalStore, MemoryStore, ObjectStore
 
 from spark_avatar.errors import ConfigurationError, ObjectNotFound
-from spark_avatar.private_files import make_private_folder
+from spark_avatar.private_files import make_folder_of
 from spark_avatar.storage import clouds, staging
 from spark_avatar.storage.faults import told
 from spark_avatar.storage.parts import PartedStorage
@@ -41,12 +41,7 @@ class ObjectStorage:
         self._folder = _folder_of(url)
         self._store: ObjectStore
         if self._folder is not None:
-            try:
-                make_private_folder(self._folder)
-            except (FileExistsError, FileNotFoundError) as error:
-                raise ConfigurationError(
-                    f"The folder {self._folder} cannot be made: {error.strerror}. Name another by SPARK_AVATAR_STORAGE_URL."
-                ) from error
+            make_folder_of("SPARK_AVATAR_STORAGE_URL", self._folder)
             self._store = LocalStore(self._folder, automatic_cleanup=True)
         elif url.startswith("memory:"):
             self._store = MemoryStore()
