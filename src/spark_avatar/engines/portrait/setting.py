@@ -44,10 +44,11 @@ class Backdrop:
             return None
         height, width = self.picture.shape[:2]
         scale = max(size[0] / width, size[1] / height)
-        wide, high = max(size[0], round(width * scale)), max(size[1], round(height * scale))
-        left, top = (wide - size[0]) // 2, (high - size[1]) // 2
-        enlarged = resized(self.picture, (wide, high), cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-        return np.ascontiguousarray(enlarged[top : top + size[1], left : left + size[0]])
+        # Cut before it is scaled: the whole of a strip of 4096 x 1 pixels would take gigabytes.
+        wide, high = (min(side, max(1, round(shown / scale))) for side, shown in ((width, size[0]), (height, size[1])))
+        left, top = (width - wide) // 2, (height - high) // 2
+        part = self.picture[top : top + high, left : left + wide]
+        return resized(part, size, cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from spark_avatar.engines.portrait import setting
+from spark_avatar.engines.portrait.sampling import resized
 from spark_avatar.engines.portrait.setting import Backdrop, before, cropped_to_face
 
 
@@ -81,3 +83,17 @@ def test_a_picture_covers_the_frame(size, kept):
     assert covering.shape == (size[1], size[0], 3)
     ends = covering[size[1] // 2, [0, -1], 0].astype(int)
     assert np.abs(ends - [picture[0, kept[0], 0], picture[0, kept[1] - 1, 0]]).max() <= 3
+
+
+@pytest.mark.parametrize("shape", [(1, 4096, 3), (4096, 1, 3)])
+def test_a_strip_covers_the_frame_without_being_enlarged_whole(shape, monkeypatch):
+    def bounded(picture, wanted, interpolation):
+        assert wanted == (1080, 1080)  # all of the strip at this scale would take 14 GB
+        return resized(picture, wanted, interpolation)
+
+    monkeypatch.setattr(setting, "resized", bounded)
+    strip = np.full(4096, 200, np.uint8)
+    strip[2000:2096] = 50
+    covering = Backdrop(np.repeat(strip, 3).reshape(shape)).covering((1080, 1080))
+    assert covering.shape == (1080, 1080, 3)
+    assert covering.max() == 50  # its middle
