@@ -16,6 +16,7 @@ from spark_avatar.capture.following import follow_face
 from spark_avatar.capture.grid import Measured, on_grid, thinned, track_rate
 from spark_avatar.capture.mouth_shapes import MouthMotion, mouth_blendshapes
 from spark_avatar.engines.engine import RenderMonitor, SilentMonitor
+from spark_avatar.engines.portrait.head import CAMERA_DISTANCE
 from spark_avatar.media.arrays import Curve
 from spark_avatar.media.film import FilmFrame, probe_film, read_film
 
@@ -32,8 +33,6 @@ CLOSED_QUANTILE: Final = 0.12
 """Share of the frames whose lips are taken for closed and at rest."""
 MOST_CLOSED_GAP: Final = 0.03
 """E that closed lips may measure; a mouth that is never closed is not taken for one."""
-CAMERA_DISTANCE: Final = 8.0
-"""E between camera and head, as the engine supposes."""
 
 _SILENT: Final = SilentMonitor()
 

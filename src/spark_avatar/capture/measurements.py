@@ -8,8 +8,19 @@ from typing import Final
 
 import numpy as np
 
+from spark_avatar.engines.portrait.head import PIVOT_BELOW_EARS
 from spark_avatar.face.canonical import canonical_face, euler_angles, fit_canonical
-from spark_avatar.face.landmarks import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE, EyeLandmarks
+from spark_avatar.face.landmarks import (
+    CHIN_POINTS,
+    FACE_SIDES,
+    INNER_LIP_PAIRS,
+    LEFT_EYE,
+    LOWER_LIP_PAIRS,
+    MOUTH_CORNERS,
+    RIGHT_EYE,
+    UPPER_LIP_PAIRS,
+    EyeLandmarks,
+)
 from spark_avatar.media.arrays import FloatArray, Points
 
 MEASUREMENTS: Final = (
@@ -21,16 +32,8 @@ MEASUREMENTS: Final = (
 lips; gap between the inner lips and distance of the corners; visible heights of the lips; how far the eyes are open over their
 width; rise of the brows over the eyes; places of the irises in half eye widths; pose, place (pixels) and E (pixels)."""
 
-CHIN_POINTS: Final = (152, 148, 377, 175, 199)
-INNER_PAIRS: Final = ((13, 14), (82, 87), (312, 317))
-UPPER_PAIRS: Final = ((0, 13), (37, 82), (267, 312))
-LOWER_PAIRS: Final = ((17, 14), (84, 87), (314, 317))
-"""Points of the lips, upper first where there are both, in and beside the middle."""
 LIDS: Final = ((2, 2), (4, 4), (6, 6))
 """Points of the upper and lower lid, counted from a corner, between which the eye's opening is measured."""
-FACE_SIDES: Final = (234, 454)
-PIVOT_BELOW_EARS: Final = 0.45
-"""E from the middle of the ears down to what a head turns about."""
 
 
 def measure(landmarks: Points) -> FloatArray:
@@ -40,19 +43,19 @@ def measure(landmarks: Points) -> FloatArray:
     pose = euler_angles(fit.rotation)
     pivot = fit.apply(_pivot()[None])[0]
     right, left = MOUTH_CORNERS
-    lips = [point for pair in (*UPPER_PAIRS, *LOWER_PAIRS) for point in pair]
+    lips = [point for pair in (*UPPER_LIP_PAIRS, *LOWER_LIP_PAIRS) for point in pair]
     found = {
         "chin": face[list(CHIN_POINTS), 1].mean(),
         "chin_x": face[list(CHIN_POINTS), 0].mean(),
-        "gap": _distance(face, INNER_PAIRS),
+        "gap": _distance(face, INNER_LIP_PAIRS),
         "width": _distance(face, (MOUTH_CORNERS,)),
         "upper": face[[0, 37, 267], 1].mean(),
         "lower": face[[17, 84, 314], 1].mean(),
         "corner_right": face[right, 1],
         "corner_left": face[left, 1],
         "lips_x": face[lips, 0].mean(),
-        "upper_height": _distance(face, UPPER_PAIRS),
-        "lower_height": _distance(face, LOWER_PAIRS),
+        "upper_height": _distance(face, UPPER_LIP_PAIRS),
+        "lower_height": _distance(face, LOWER_LIP_PAIRS),
         "eye_right": _openness(face, RIGHT_EYE),
         "eye_left": _openness(face, LEFT_EYE),
         "brow_right": _rise(face, RIGHT_EYE, RIGHT_EYE.brow[:3] + RIGHT_EYE.brow_top[:3]),

@@ -31,6 +31,11 @@ MOUTH_CORNERS: Final = (61, 291)
 """Outer corners of the mouth: subject's right, left."""
 INNER_LIPS: Final = (13, 14)
 """Middle of the inner lips: upper, lower."""
+INNER_LIP_PAIRS: Final = (INNER_LIPS, (82, 87), (312, 317))
+"""Inner lips, upper and lower, in and beside the middle."""
+UPPER_LIP_PAIRS: Final = ((0, 13), (37, 82), (267, 312))
+LOWER_LIP_PAIRS: Final = ((17, 14), (84, 87), (314, 317))
+"""Outer and inner edge of a lip, in and beside the middle."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,9 @@ OUTER_EYE_CORNERS: Final = (33, 263)
 NOSE_TIP: Final = 1
 FOREHEAD_TOP: Final = 10
 CHIN: Final = 152
+CHIN_POINTS: Final = (CHIN, 148, 377, 175, 199)
+FACE_SIDES: Final = (234, 454)
+"""At the ears: subject's right, left."""
 
 FACE_OVAL: Final[Chain] = (
     *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),

@@ -20,6 +20,8 @@ from spark_avatar.engines.portrait.skin_motion import SKIN_MOTIONS, skin_displac
 from spark_avatar.engines.portrait.thin_plate import ThinPlateSpline
 from spark_avatar.engines.portrait.warp import Lattice, determinant
 from spark_avatar.face.landmarks import (
+    CHIN_POINTS,
+    INNER_LIP_PAIRS,
     LOWER_INNER,
     LOWER_MIDDLE,
     LOWER_OUTER,
@@ -57,9 +59,6 @@ RELAXED_REACH: Final = 0.06
 """E around a fold in which the points are smoothed six times as much, three times over at most."""
 AROUND_LIPS: Final = (0.6, 0.4)
 """E sideways of the mouth and up and down of it in which the upper layer is watched for folds."""
-GAP_PAIRS: Final = ((13, 14), (82, 87), (312, 317))
-"""Inner lips, upper and lower, in and beside the middle."""
-CHIN_POINTS: Final = (152, 148, 377, 175, 199)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +91,7 @@ def build_expression(
     beneath = _Watch((below > -0.01) & (below < 0.35), [_coefficients(EXTREME, BORNE)])
     lower = _unfolded(canvas, mouth, outline, displacements, lower_points, lip_lattice, beneath)
     down = mouth.down
-    upper_lip, lower_lip = (list(side) for side in zip(*GAP_PAIRS, strict=True))
+    upper_lip, lower_lip = (list(side) for side in zip(*INNER_LIP_PAIRS, strict=True))
     gap = (displacements[:, lower_lip, :2] - displacements[:, upper_lip, :2]).mean(axis=1) @ down / canvas.eye_distance
     return ExpressionBasis(
         upper=upper,

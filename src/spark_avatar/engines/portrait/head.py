@@ -9,10 +9,13 @@ import numpy as np
 
 from spark_avatar.engines.portrait.canvas import Canvas
 from spark_avatar.engines.portrait.curves import Array, smoothstep
-from spark_avatar.engines.portrait.outline import FACE_SIDES, FaceOutline
+from spark_avatar.engines.portrait.outline import FaceOutline
 from spark_avatar.engines.portrait.rim import END, NARROW_END, START, at_nodes, follows
 from spark_avatar.engines.portrait.thin_plate import ThinPlateSpline
 from spark_avatar.engines.portrait.warp import Lattice, determinant
+from spark_avatar.face.canonical import rotation_matrix
+from spark_avatar.face.landmarks import FACE_SIDES
+from spark_avatar.face.rig import HeadPose
 from spark_avatar.media.arrays import FloatArray, Points
 
 DEPTH_SMOOTHING: Final = (8e-4, 3e-2)
@@ -152,9 +155,9 @@ class Head:
         return self._unlimited(angles, np.clip(translation, -MOST_SHIFT, MOST_SHIFT))
 
     def _unlimited(self, angles: Array, translation: FloatArray) -> HeadTransform:
-        yaw, pitch, roll = np.radians(angles / READ_SHARE)
         x, y, z = translation
-        matrix = rotation_matrix(yaw, pitch, roll) * (CAMERA_DISTANCE / (CAMERA_DISTANCE + z))
+        turn = rotation_matrix(HeadPose(*(float(angle) for angle in angles / READ_SHARE)))
+        matrix = turn.astype(np.float32) * (CAMERA_DISTANCE / (CAMERA_DISTANCE + z))
         return HeadTransform(
             matrix.astype(np.float32), np.array([x, y], dtype=np.float32) * np.float32(self._canvas.eye_distance)
         )
@@ -291,16 +294,3 @@ def _level_off(angles: FloatArray, limits: Array) -> Array:
     knee = KNEE * limits
     levelled: Array = np.where(angles <= knee, angles, knee + (limits - knee) * np.tanh((angles - knee) / (limits - knee)))
     return levelled
-
-
-def rotation_matrix(yaw: float, pitch: float, roll: float) -> FloatArray:
-    """(3, 3) for angles in radians with the signs of `HeadPose`.
-
-    The face turns to the picture's right, tips down, and tilts clockwise (x to the right, y down, z away).
-    """
-    cy, sy, cp, sp, cr, sr = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch), np.cos(roll), np.sin(roll)
-    turn = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
-    tip = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
-    tilt = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-    matrix: FloatArray = (tilt @ tip @ turn).astype(np.float32)
-    return matrix

@@ -11,6 +11,7 @@ from spark_avatar.engines.portrait.curves import curve_through
 from spark_avatar.engines.portrait.lip_space import MouthControls, lip_space
 from spark_avatar.engines.portrait.sampling import Picture, sample
 from spark_avatar.face.landmarks import (
+    INNER_LIP_PAIRS,
     INNER_LIPS,
     LOWER_INNER,
     LOWER_MIDDLE,
@@ -152,7 +153,7 @@ def _slit_is_bright(canvas: Canvas) -> bool:
         patch = grey[max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1]
         return float(np.median(patch))
 
-    slit = [brightness((points[a] + points[b]) / 2, 0) for a, b in ((13, 14), (82, 87), (312, 317))]
+    slit = [brightness((points[a] + points[b]) / 2, 0) for a, b in INNER_LIP_PAIRS]
     return float(np.median(slit)) > BRIGHT_SLIT * float(np.median([brightness(points[i], 3) for i in CHEEKS]))
 
 

@@ -5,11 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from spark_avatar.engines.portrait.canvas import Canvas, MouthFrame
-from spark_avatar.face.landmarks import CHIN, FACE_OVAL, FOREHEAD_TOP
+from spark_avatar.face.landmarks import CHIN, FACE_OVAL, FACE_SIDES, FOREHEAD_TOP
 from spark_avatar.media.arrays import FloatArray, Points
-
-FACE_SIDES = (234, 454)
-"""Landmarks at the ears: subject's right, left."""
 
 
 @dataclass(frozen=True, eq=False)

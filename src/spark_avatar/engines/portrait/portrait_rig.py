@@ -22,6 +22,7 @@ from spark_avatar.engines.portrait.sampling import Bytes
 from spark_avatar.engines.portrait.setting import Backdrop, Background, before
 from spark_avatar.engines.portrait.tiles import SHARES, Drawing, drawings, moving_parts
 from spark_avatar.engines.portrait.warp import Lattice
+from spark_avatar.face.landmarks import LOWER_LIP_PAIRS, UPPER_LIP_PAIRS
 from spark_avatar.face.rig import FaceRig
 from spark_avatar.media.arrays import Box, FloatArray, Points
 
@@ -131,11 +132,6 @@ def build_rig(face: FaceRig, size: tuple[int, int], backdrop: Backdrop | None = 
 def above_lips(box: Box, eye_distance: float) -> Box:
     """A box around the lower lip, enlarged by what an open mouth may show above it."""
     return box[0], max(0, box[1] - int(OPENING_HEIGHT * eye_distance)), box[2], box[3]
-
-
-UPPER_LIP_PAIRS: Final = ((0, 13), (37, 82), (267, 312))
-LOWER_LIP_PAIRS: Final = ((17, 14), (84, 87), (314, 317))
-"""Outer and inner edge of a lip, in and beside the middle."""
 
 
 def _lip_thickness(points: Points, pairs: tuple[tuple[int, int], ...]) -> float:
