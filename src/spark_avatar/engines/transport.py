@@ -25,7 +25,6 @@ MAX_REDIRECTS: Final = 5
 MAX_JSON_BYTES: Final = 64 * 1024 * 1024
 """A queue lists whole workflows, so answers may be long, but not endless."""
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
-_CHUNK: Final = 256 * 1024
 _CONNECT_SECONDS: Final = 5.0
 _JSON_SECONDS: Final = 30.0
 """For a whole answer: a server that trickles is as good as dead."""
@@ -212,7 +211,7 @@ def _read(response: httpx.Response, seconds: float) -> Reply:
 def _pieces(response: httpx.Response, seconds: float, limit: int) -> Iterator[bytes]:
     """The body, no more than `limit` bytes, in no more than `seconds`."""
     deadline, received = time.monotonic() + seconds, 0
-    for piece in response.iter_bytes(_CHUNK):
+    for piece in response.iter_bytes():  # as they come: filled up to a size, a trickle would be looked at when it is over
         received += len(piece)
         if received > limit:
             raise Malformed(f"it has more than {limit} bytes")
