@@ -37,8 +37,11 @@ def check_video(path: Path) -> VideoFacts:
 
 
 def can_copy(facts: VideoFacts) -> bool:
-    """Whether every player shows the pictures as they are: H.264, 4:2:0, even sides."""
-    return facts.codec == _COPIED_CODEC and facts.pix_fmt == _COPIED_PIXELS and facts.width % 2 == 0 and facts.height % 2 == 0
+    """Whether every player shows the pictures as they are: H.264, 4:2:0, even sides. Their time stamps must be whole and begin at
+    0: Matroska leaves some out, transport streams begin later than the sound that is put beside them.
+    """
+    coded = facts.codec == _COPIED_CODEC and facts.pix_fmt == _COPIED_PIXELS
+    return coded and facts.timed and facts.width % 2 == 0 and facts.height % 2 == 0
 
 
 def can_copy_sound(facts: VideoFacts) -> bool:

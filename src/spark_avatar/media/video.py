@@ -181,6 +181,8 @@ class VideoFacts:
     frames: int
     seconds: float
     """From the first frame's start to the last one's end."""
+    timed: bool
+    """Whether the first frame is shown at 0, and of every packet it is said when it is shown and when decoded."""
     audio_codec: str | None
     audio_rate: int | None
     """Hz."""
@@ -201,7 +203,8 @@ def probe_video(path: Path) -> VideoFacts:
         if base is None or not rate:
             raise unreadable(path)
         usual = round(1 / (rate * base))  # Matroska may leave it out
-        spans = [(p.pts, p.pts + (p.duration or usual)) for p in container.demux(stream) if p.size and p.pts is not None]
+        times = [(p.pts, p.dts, p.duration or usual) for p in container.demux(stream) if p.size]
+        spans = [(pts, pts + duration) for pts, _, duration in times if pts is not None]
         if not spans:
             raise unreadable(path)
         codec, rate_out, channels, audio_seconds = _sound_of(path) if container.streams.audio else (None, None, None, None)
@@ -214,6 +217,7 @@ def probe_video(path: Path) -> VideoFacts:
             frame_rate=rate,
             frames=len(spans),
             seconds=float((max(end for _, end in spans) - min(start for start, _ in spans)) * base),
+            timed=min(spans)[0] == 0 and all(pts is not None and dts is not None for pts, dts, _ in times),
             audio_codec=codec,
             audio_rate=rate_out,
             audio_channels=channels,
