@@ -4,7 +4,7 @@ import re
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from spark_avatar.errors import ConfigurationError, InputError
 from spark_avatar.media.encoder import PROVENANCE
@@ -13,6 +13,9 @@ from spark_avatar.provenance.manifest import ManifestFinding, read_manifest
 from spark_avatar.provenance.provenance import identity_prefix
 from spark_avatar.provenance.tags import Tags, read_tags, tags_in
 from spark_avatar.provenance.watermark import Watermark, read_watermark
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}(-[0-9a-f]{4}-[0-9a-f]{12})?")
 """A UUID, or what a watermark holds of one."""
@@ -96,19 +99,27 @@ def examine(video: Path, *, trust: Path | None = None) -> Examination:
 
 def check_trust(path: Path) -> int:
     """How many certificates the trust file has. Raises `ConfigurationError` for one that cannot be read, or has none."""
-    from cryptography import x509  # whoever reads marks needs none of it
-
-    try:
-        return len(x509.load_pem_x509_certificates(_anchors(path)))
-    except ValueError as error:
-        raise ConfigurationError("the trust file holds no certificates that can be read: give them in PEM") from error
+    return len(_trusted(path))
 
 
 def _anchors(path: Path) -> bytes:
+    """The trust file's certificates in PEM, and nothing else of it: what the reader of manifests cannot read there, it takes for
+    a broken signature of every video.
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in _trusted(path))
+
+
+def _trusted(path: Path) -> "list[Certificate]":
+    from cryptography.x509 import load_pem_x509_certificates  # who trusts nobody needs none of it
+
     try:
-        return path.read_bytes()
+        return load_pem_x509_certificates(path.read_bytes())
     except OSError as error:
         raise ConfigurationError(f"the trust file cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigurationError("the trust file holds no certificates that can be read: give them in PEM") from error
 
 
 def _is_mp4(video: Path) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from made_certificates import operators
 from made_videos import encode_anew, scene, see_through, write
 
 from spark_avatar.errors import ConfigurationError, InputError
@@ -69,6 +70,21 @@ def test_a_changed_one_is_told_and_still_known_by_its_watermark(ours: Path, tmp_
     found = examine(tmp_path / "changed.mp4")
     assert found.verdict is Verdict.CHANGED
     assert found.identity == SHORT
+
+
+@pytest.mark.parametrize("content", [b"no certificate", b"\x30\x82\x01", b""])
+def test_a_trust_file_that_holds_no_certificates_says_nothing_against_a_video(ours: Path, tmp_path: Path, content: bytes) -> None:
+    trust = tmp_path / "trust.pem"
+    trust.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="trust file"):
+        examine(ours, trust=trust)
+
+
+def test_a_byte_order_mark_in_a_trust_file_is_passed_over(ours: Path, tmp_path: Path) -> None:
+    _, _, authority = operators(tmp_path)
+    trust = tmp_path / "trust.pem"
+    trust.write_bytes(b"\xef\xbb\xbf" + authority)
+    assert examine(ours, trust=trust).verdict is Verdict.INTACT
 
 
 @pytest.mark.parametrize("name", ["copy.mp4", "copy.mkv"])
