@@ -169,11 +169,14 @@ def read_manifest(path: Path, *, anchors: bytes | None = None) -> ManifestFindin
 
 
 def _finding(document: Mapping[str, Any]) -> ManifestFinding:
+    """Strangers may put anything into what our own manifests carry."""
     manifest = document["manifests"][document["active_manifest"]]
     assertions = {assertion["label"]: assertion.get("data") or {} for assertion in manifest.get("assertions", ())}
     actions = [action for label, data in assertions.items() if label.startswith("c2pa.actions") for action in data["actions"]]
     types = [action["digitalSourceType"] for action in actions if "digitalSourceType" in action]
     signature = manifest.get("signature_info", {})
+    mark = assertions.get(MARK_LABEL)
+    identity = mark.get("id") if isinstance(mark, dict) else None
     generators = [info.get("name", "") for info in manifest.get("claim_generator_info", ())]
     return ManifestFinding(
         intact=document.get("validation_state") in ("Valid", "Trusted"),
@@ -182,7 +185,7 @@ def _finding(document: Mapping[str, Any]) -> ManifestFinding:
         issuer=signature.get("issuer") or "",
         generator=next(iter(generators), ""),
         source_type=str(types[0]).rsplit("/", 1)[-1] if types else None,
-        identity=assertions.get(MARK_LABEL, {}).get("id"),
+        identity=identity if isinstance(identity, str) else None,
         consent=CONSENT_LABEL in assertions,
         faults=tuple(dict.fromkeys(str(status["code"]) for status in document.get("validation_status", ()))),
     )

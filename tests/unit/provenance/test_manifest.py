@@ -14,7 +14,8 @@ from made_videos import encode_anew, scene, write
 from spark_avatar.errors import GenerationError
 from spark_avatar.media.video import probe_video, read_frames
 from spark_avatar.provenance.certificate import Credentials, new_credentials, read_credentials
-from spark_avatar.provenance.manifest import Ingredient, Statement, read_manifest, sign_video
+from spark_avatar.provenance.examine import Verdict, examine
+from spark_avatar.provenance.manifest import MARK_LABEL, Ingredient, Statement, read_manifest, sign_video
 
 STATEMENT = Statement(
     identity="1b4e28ba-2fa1-4d2c-883f-0016d3cca427",
@@ -116,6 +117,19 @@ def test_the_operators_certificate_is_trusted_by_who_trusts_its_authority(plain:
     assert (stranger.intact, stranger.trusted) == (True, False)
     assert (friend.intact, friend.trusted) == (True, True)
     assert (friend.signer, friend.issuer, friend.self_made) == ("videos.example", "A studio", False)
+
+
+@pytest.mark.parametrize("mark", [{"id": 5}, {"id": ["a"]}, [1, 2], "text"])
+def test_a_stranger_may_write_anything_where_we_write_the_id(
+    plain: Path, tmp_path: Path, credentials: Credentials, monkeypatch: pytest.MonkeyPatch, mark: object
+) -> None:
+    definition = STATEMENT.definition("video/mp4")
+    definition["assertions"] = [entry for entry in definition["assertions"] if entry["label"] != MARK_LABEL]
+    definition["assertions"].append({"label": MARK_LABEL, "data": mark})
+    monkeypatch.setattr(Statement, "definition", lambda _self, _media_type: definition)
+    sign_video(plain, tmp_path / "signed.mp4", STATEMENT, credentials)
+    found = examine(tmp_path / "signed.mp4")
+    assert (found.verdict, found.identity) == (Verdict.INTACT, None)
 
 
 def test_a_manifest_elsewhere_is_not_fetched(plain: Path, tmp_path: Path, credentials: Credentials) -> None:
