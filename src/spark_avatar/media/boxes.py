@@ -43,6 +43,18 @@ def top_boxes(file: BinaryIO) -> Iterator[FileBox]:
         place += size
 
 
+def box_of_type(file: BinaryIO, extended: bytes) -> FileBox | None:
+    """The first box at the top of a file whose kind is `uuid` and whose 16 bytes of extended type are these. They begin its
+    contents.
+    """
+    for box in top_boxes(file):
+        if box.kind == b"uuid":
+            file.seek(box.content)
+            if file.read(len(extended)) == extended:
+                return box
+    return None
+
+
 def payload_of(file: BinaryIO) -> FileBox | None:
     """The box with the encoded pictures and sound; None where there is none, and while its contents are moved.
 

@@ -10,17 +10,21 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import c2pa
 
 from spark_avatar import __version__
 from spark_avatar.errors import ConfigurationError, GenerationError
+from spark_avatar.media.boxes import box_of_type
 from spark_avatar.media.video_format import MP4, VideoFormat
 from spark_avatar.provenance.certificate import Credentials
 
 CONSENT_LABEL: Final = "org.spark-avatar.consent"
 MARK_LABEL: Final = "org.spark-avatar.mark"
 _TERMS: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+_MANIFEST_BOX: Final = UUID("d8fec3d6-1b0e-483c-9297-5828877ec481").bytes
+"""Extended type of the box with a manifest (C2PA specification, A.5)."""
 _ELSEWHERE: Final = "Remote"
 """What the library calls a manifest that is kept on some server."""
 _IN_MEMORY_MEGABYTES: Final = 16
@@ -163,7 +167,7 @@ def read_manifest(path: Path, *, anchors: bytes | None = None) -> ManifestFindin
         return None
     except c2pa.C2paError as error:
         fault = str(error).split(":")[0]
-        if fault == _ELSEWHERE:
+        if fault == _ELSEWHERE or not _holds_manifest(path):
             return None
         return ManifestFinding(False, False, "", "", "", None, None, consent=False, faults=(fault,))
 
@@ -189,6 +193,12 @@ def _finding(document: Mapping[str, Any]) -> ManifestFinding:
         consent=CONSENT_LABEL in assertions,
         faults=tuple(dict.fromkeys(str(status["code"]) for status in document.get("validation_status", ()))),
     )
+
+
+def _holds_manifest(path: Path) -> bool:
+    """Whether the file has a box for one: else there is nothing that could not fit, however damaged it is."""
+    with path.open("rb") as file:
+        return box_of_type(file, _MANIFEST_BOX) is not None
 
 
 def _sign(definition: dict[str, Any], media_type: str, source: Any, target: Any, credentials: Credentials) -> None:

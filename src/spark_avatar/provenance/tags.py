@@ -15,7 +15,7 @@ from typing import Final
 from uuid import UUID
 
 from spark_avatar import __version__
-from spark_avatar.media.boxes import top_boxes
+from spark_avatar.media.boxes import box_of_type
 from spark_avatar.media.rewrap import retag
 from spark_avatar.media.video_format import MP4, VideoFormat
 
@@ -99,12 +99,11 @@ def _quoted(text: str) -> str:
 
 def _packet(path: Path) -> str | None:
     with path.open("rb") as file:
-        size = path.stat().st_size
-        for box in top_boxes(file):
-            end = size if box.end is None else box.end
-            if box.kind != b"uuid" or end - box.start > _LARGEST:
-                continue
-            file.seek(box.content)
-            if file.read(len(_XMP_BOX)) == _XMP_BOX:
-                return file.read(end - box.content - len(_XMP_BOX)).decode("utf-8", "replace")
-    return None
+        box = box_of_type(file, _XMP_BOX)
+        if box is None:
+            return None
+        end = path.stat().st_size if box.end is None else box.end
+        if end - box.start > _LARGEST:
+            return None
+        file.seek(box.content + len(_XMP_BOX))
+        return file.read(end - file.tell()).decode("utf-8", "replace")

@@ -119,6 +119,13 @@ def test_the_operators_certificate_is_trusted_by_who_trusts_its_authority(plain:
     assert (friend.signer, friend.issuer, friend.self_made) == ("videos.example", "A studio", False)
 
 
+def test_what_is_cut_short_is_changed_only_where_it_had_a_manifest(plain: Path, signed: Path, tmp_path: Path) -> None:
+    beyond_the_end = struct.pack(">I4s", 5000, b"free")
+    for video, verdict in ((plain, Verdict.MARKED), (signed, Verdict.CHANGED)):
+        (tmp_path / "cut.mp4").write_bytes(video.read_bytes() + beyond_the_end)
+        assert examine(tmp_path / "cut.mp4").verdict is verdict
+
+
 @pytest.mark.parametrize("mark", [{"id": 5}, {"id": ["a"]}, [1, 2], "text"])
 def test_a_stranger_may_write_anything_where_we_write_the_id(
     plain: Path, tmp_path: Path, credentials: Credentials, monkeypatch: pytest.MonkeyPatch, mark: object
