@@ -240,7 +240,7 @@ class _Reader:
         return found
 
     def _by_title(self, title: str) -> str | None:
-        found = [key for key, node in self.graph.items() if _title(node) == title]
+        found = [key for key, node in self.graph.items() if _title(node) == title.lower()]
         if len(found) > 1:
             raise _fault(self.path, f"two of its nodes have the title {title!r}")
         return found[0] if found else None

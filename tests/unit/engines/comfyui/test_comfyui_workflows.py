@@ -51,6 +51,11 @@ def test_titles_alone_are_enough(workflow):
     assert talk.Options().model_dump() == {"prompt": "a person talks"}
 
 
+def test_a_mapping_names_titles_as_the_editor_shows_them(workflow):
+    graph = GRAPH | {"1": {**GRAPH["1"], "_meta": {"title": "#Her Picture"}}}
+    assert workflow({"image": "#Her Picture"}, graph).slots["image"].node == "1"
+
+
 def test_a_mapping_names_nodes_inputs_and_options(workflow):
     mapping = {
         "id": "wan-s2v",
