@@ -50,8 +50,8 @@ def read_credentials(certificate: Path, key: Path) -> Credentials:
 
 
 def kept_credentials(folder: Path) -> Credentials:
-    """The self-made ones in this folder; makes them where there are none, or where they have run out. Processes that start
-    together all get the same. Raises `ConfigurationError` where others may read the key, or a file is damaged.
+    """The self-made ones in this folder; makes them where there are none. Processes that start together all get the same. Raises
+    `ConfigurationError` where others may read the key, a file is damaged, or they have run out.
     """
     certificate, key = folder / CERTIFICATE_NAME, folder / KEY_NAME
     if not certificate.exists():
