@@ -79,8 +79,6 @@ def main() -> None:
         cli()
     except SparkAvatarError as error:
         _end(error)
-    except BrokenPipeError:
-        sys.exit(141)
     except Exception as error:
         told = mendable(error)
         if told is None:
