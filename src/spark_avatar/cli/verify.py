@@ -54,7 +54,12 @@ def _lines(found: "Examination", task: "Task | None") -> list[str]:
         "watermark": f"{found.watermark_id}, score {mark.score:.1f} (counts from {THRESHOLD:g})" if mark else "none",
         "task": f"{task.id}, {task.status.value}, of {task.created_at:%Y-%m-%d %H:%M} UTC" if task else "not known here",
     }
-    return [f"{name:<10} {text}" for name, text in rows.items()]
+    return [f"{name:<10} {_plain(text)}" for name, text in rows.items()]
+
+
+def _plain(text: str) -> str:
+    """Without control characters: what a stranger's file says must not command the terminal."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def _signed(manifest: "ManifestFinding") -> str:
