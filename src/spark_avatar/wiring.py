@@ -1,4 +1,4 @@
-"""Settings -> engines and models: what the server, its workers and the command line have in common."""
+"""Settings -> engines, models, limits and marks: what the server, its workers and the command line have in common."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from spark_avatar.engines.configured import ConfiguredEngines, EngineFinding
 from spark_avatar.engines.registry import EngineRegistry
 from spark_avatar.engines.remote.configuration import RemoteConfiguration, parse_url
 from spark_avatar.errors import ConfigurationError
+from spark_avatar.media.limits import MediaLimits
 from spark_avatar.provenance.provenance import FOLDER, Provenance, ProvenanceRules
 from spark_avatar.service.addresses import AllowList, PublicReach
 from spark_avatar.service.models import PICTURE_OMNI, Model, ModelCatalog, picture_omni
@@ -42,6 +43,16 @@ def model_catalog(settings: Settings) -> ModelCatalog:
             if name not in known:
                 raise ConfigurationError(f"SPARK_AVATAR_{setting}: there is no engine {name!r}; there are: {', '.join(known)}")
     return ModelCatalog([_model(model_id, engine, configured) for model_id, engine in engines.items()], registry)
+
+
+def limits_of(settings: Settings) -> MediaLimits:
+    """What inputs may be."""
+    return MediaLimits(
+        image_bytes=settings.max_image_bytes,
+        image_side=settings.max_image_side,
+        audio_bytes=settings.max_audio_bytes,
+        audio_seconds=settings.max_audio_seconds,
+    )
 
 
 def provenance_of(settings: Settings) -> Provenance:

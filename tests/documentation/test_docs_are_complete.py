@@ -10,12 +10,11 @@ from typer.main import get_command
 from spark_avatar import errors
 from spark_avatar.animation.track_io import read_track
 from spark_avatar.api.model_spec import input_schema, parameters
-from spark_avatar.app.adapters import limits_of
 from spark_avatar.cli.app import cli
 from spark_avatar.config import Settings
 from spark_avatar.schemas.models import Parameter
 from spark_avatar.service.models import PICTURE_OMNI
-from spark_avatar.wiring import model_catalog
+from spark_avatar.wiring import limits_of, model_catalog
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,4 +1,4 @@
-"""Settings -> the adapters that every process shares: database, storage, links, limits."""
+"""Settings -> the adapters that every process shares: database, storage, links."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from spark_avatar.accounts.ledger.sql_books import SqlBookkeeper
 from spark_avatar.config import Settings
 from spark_avatar.database.engine import open_database
 from spark_avatar.database.migrate import upgrade
-from spark_avatar.media.limits import MediaLimits
 from spark_avatar.service.addresses import AllowList
 from spark_avatar.service.fetch import InputFetcher
 from spark_avatar.service.files import FileService
@@ -23,6 +22,7 @@ from spark_avatar.storage.secret import load_secret
 from spark_avatar.storage.storage import ObjectKey
 from spark_avatar.tasks.sql.patient import PatientTaskStore
 from spark_avatar.tasks.sql.store import SqlTaskStore
+from spark_avatar.wiring import limits_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -63,16 +63,6 @@ def secret_of(settings: Settings) -> bytes:
     if settings.secret_key is not None:
         return settings.secret_key.get_secret_value().encode()
     return load_secret(settings.data_dir / "secret")
-
-
-def limits_of(settings: Settings) -> MediaLimits:
-    """What inputs may be."""
-    return MediaLimits(
-        image_bytes=settings.max_image_bytes,
-        image_side=settings.max_image_side,
-        audio_bytes=settings.max_audio_bytes,
-        audio_seconds=settings.max_audio_seconds,
-    )
 
 
 def prices_of(settings: Settings) -> PriceList:

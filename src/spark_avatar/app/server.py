@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, TimeoutError  # noqa: A004 - none of the builtin is meant
 
-from spark_avatar.app.adapters import database_url_of, limits_of, storage_of
+from spark_avatar.app.adapters import database_url_of, storage_of
 from spark_avatar.app.services import Services, build_services
 from spark_avatar.app.start import PatientStart
 from spark_avatar.config import Settings, traces_wanted
@@ -23,7 +23,7 @@ from spark_avatar.tasks.sql.demand import SqlDemandMeter
 from spark_avatar.tasks.sql.totals import SqlStageTotals
 from spark_avatar.telemetry import PLAIN_LOGGING, Logging, Seldom, configure_logging
 from spark_avatar.tracing import start_tracing
-from spark_avatar.wiring import provenance_of
+from spark_avatar.wiring import limits_of, provenance_of
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request, Response

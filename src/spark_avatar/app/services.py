@@ -23,7 +23,6 @@ from spark_avatar.app.adapters import (
     database_url_of,
     fetcher_of,
     files_of,
-    limits_of,
     prices_of,
     secret_of,
     storage_of,
@@ -76,7 +75,7 @@ from spark_avatar.tasks.sql.segments import SqlSegmentStore
 from spark_avatar.tasks.sql.staging import SqlStagedTasks
 from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.telemetry import PLAIN_LOGGING, Logging
-from spark_avatar.wiring import model_catalog
+from spark_avatar.wiring import limits_of, model_catalog
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

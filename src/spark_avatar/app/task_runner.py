@@ -9,7 +9,6 @@ import structlog
 
 from spark_avatar.app.adapters import (
     fetcher_of,
-    limits_of,
     patient_store_of,
     prices_of,
     storage_of,
@@ -19,7 +18,7 @@ from spark_avatar.app.adapters import (
 from spark_avatar.config import Settings
 from spark_avatar.errors import SparkAvatarError
 from spark_avatar.tasks.sql.drained_servers import DrainedServers
-from spark_avatar.wiring import engine_registry, model_catalog, provenance_of
+from spark_avatar.wiring import engine_registry, limits_of, model_catalog, provenance_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spark_avatar.cli.options import JsonOutput
+from spark_avatar.cli.options import JsonOutput, load_settings
 
 
 def analyze(
@@ -70,9 +70,9 @@ def _portrait(path: Path, preview: Path | None) -> tuple[dict[str, object], list
     from spark_avatar.face.analyzer import FaceAnalyzer
     from spark_avatar.face.preview import draw_mesh
     from spark_avatar.media.image import probe_image, read_image, write_image
-    from spark_avatar.media.limits import MediaLimits
+    from spark_avatar.wiring import limits_of
 
-    probe_image(path, MediaLimits())
+    probe_image(path, limits_of(load_settings()))
     image = read_image(path)
     rig = FaceAnalyzer().analyze(image)
     if preview is not None:
@@ -101,12 +101,12 @@ def _recording(
     from spark_avatar.animation.track_io import write_track
     from spark_avatar.media.audio import probe_audio, read_samples
     from spark_avatar.media.image import write_image
-    from spark_avatar.media.limits import MediaLimits
     from spark_avatar.speech.analyzer import analyze_speech
     from spark_avatar.speech.mel import SAMPLE_RATE
     from spark_avatar.speech.visemes import find_visemes, listed, write_visemes
+    from spark_avatar.wiring import limits_of
 
-    facts = probe_audio(path, MediaLimits())
+    facts = probe_audio(path, limits_of(load_settings()))
     features = analyze_speech(path, facts, transcript)
     track = animate(features, frame_rate=Fraction(fps), rng=np.random.default_rng(seed), emotion="auto")
     seen = find_visemes(features.visemes, features.activity, seconds=features.seconds)

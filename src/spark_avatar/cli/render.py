@@ -136,11 +136,11 @@ def _stated(consent: str | None, settings: "Settings") -> bool:
 
 
 def _pipeline(settings: "Settings") -> "Pipeline":
-    """With the engines that are set up, remote ones too, and the marks that the settings ask for."""
+    """With the engines that are set up, remote ones too, and the limits and marks that the settings ask for."""
     from spark_avatar.pipeline import Pipeline
-    from spark_avatar.wiring import engine_registry, provenance_of
+    from spark_avatar.wiring import engine_registry, limits_of, provenance_of
 
-    return Pipeline(engine_registry(settings), provenance=provenance_of(settings))
+    return Pipeline(engine_registry(settings), limits_of(settings), provenance_of(settings))
 
 
 def report(rendition: "Rendition", *, json_output: bool, quiet: bool) -> None:

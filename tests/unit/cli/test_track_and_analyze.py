@@ -67,3 +67,10 @@ def test_no_input_is_written_over(portrait, recording):
     assert "would overwrite" in refused("analyze", recording, "-o", recording).message
     assert "would overwrite" in refused("track", recording, "-o", recording).message
     assert portrait.read_bytes() == before
+
+
+def test_limits_of_the_settings_hold_on_the_command_line_too(portrait, recording, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPARK_AVATAR_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("SPARK_AVATAR_MAX_IMAGE_SIDE", "32")
+    for command in (("analyze", portrait), ("render", portrait, recording, "-o", tmp_path / "video.mp4")):
+        assert "at most 32 x 32" in refused(*command).message
