@@ -9,7 +9,7 @@ face's shape away from the mouth, likeness of the picture's border, trembling of
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -72,18 +72,6 @@ def rigged(path: Path, resolution: str) -> PortraitRig:
         shrink = min(1.0, int(resolution) / min(size))
         size = (2 * round(size[0] * shrink / 2), 2 * round(size[1] * shrink / 2))
     return build_rig(FaceAnalyzer().analyze(image), size)
-
-
-def shortened(track: AnimationTrack, frames: int) -> AnimationTrack:
-    """The first frames of a track."""
-    part = slice(0, frames)
-    return replace(
-        track,
-        blendshapes=track.blendshapes[part],
-        head_rotation=track.head_rotation[part],
-        head_translation=track.head_translation[part],
-        breath=track.breath[part],
-    )
 
 
 def driven(rig: PortraitRig, track: AnimationTrack) -> Iterator[Shown]:
@@ -164,7 +152,7 @@ def judge(rig: PortraitRig, track: AnimationTrack) -> Verdict:
     """Drives a portrait and measures it."""
     border, upper = border_of(rig.canvas.base.shape), above_the_mouth()
     tremble = Tremble(float(track.frame_rate))
-    at_rest = shape_of(next(driven(rig, shortened(track, 1))).mesh)
+    at_rest = shape_of(next(driven(rig, track.part(0, 1))).mesh)
     gaps, drifts, likeness = [], [], []
     for shown in driven(rig, track):
         shape = shape_of(shown.mesh)
@@ -200,7 +188,7 @@ def main() -> None:
     """Prints a table."""
     given = parser(__doc__).parse_args()
     cv2.setNumThreads(1)
-    tracks = {video: shortened(capture_track(video), given.frames) for video in given.videos}
+    tracks = {video: capture_track(video).part(0, given.frames) for video in given.videos}
     print(f"{'portrait':28}{'clip':16}{'r':>7}{'ampl':>7}{'closed':>8}{'unasked':>8}{'drift':>8}{'border':>8}{'tremble':>8}")
     for path in given.portraits:
         rig = rigged(path, given.resolution)

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from retrack import driven, parser, rigged, shape_of, shortened
+from retrack import driven, parser, rigged, shape_of
 from spark_avatar.capture.capture import capture_track
 from spark_avatar.engines.portrait.controls import limited, poses
 from spark_avatar.engines.portrait.lip_space import lip_space
@@ -79,7 +79,7 @@ def bends(pictures):
 def candidates(rig, name, track):
     """Scores all frames of one pair."""
     controls = [limited(pose.mouth, rig.limits).vector() for pose in poses(track)]
-    first = next(driven(rig, shortened(track, 1)))
+    first = next(driven(rig, track.part(0, 1)))
     eye_distance, basis = rig.canvas.eye_distance, lip_space().basis
     closed = None
     small, found, last_tile = [], [], None
@@ -128,7 +128,7 @@ def main() -> None:
     arguments.add_argument("--count", type=int, default=10)
     given = arguments.parse_args()
     cv2.setNumThreads(1)
-    tracks = {video: shortened(capture_track(video), given.frames) for video in given.videos}
+    tracks = {video: capture_track(video).part(0, given.frames) for video in given.videos}
     pool = []
     for path in given.portraits:
         rig = rigged(path, given.resolution)
