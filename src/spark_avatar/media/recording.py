@@ -93,15 +93,16 @@ class Recording:
 
         Raises `AudioUnreadable` if more packets are damaged than sound.
         """
-        rate = rate or self.sample_rate
-        converter = _Converter(rate, channels or min(self.channels, 2), self._gain())
+        rate, channels = rate or self.sample_rate, channels or min(self.channels, 2)
+        converter = _Converter(rate, channels, self._gain())
         emitted = 0
         for frame, samples, last in self._frames():
             self.seconds += Fraction(samples, frame.sample_rate)
             self._until = max(self._until, self._end_of(frame, samples))
             blocks = converter.convert(frame)
             if last:
-                blocks = [_fitted([*blocks, *converter.flush()], round(self.seconds * rate) - emitted)]
+                none = np.zeros((channels, 0), np.float32)  # of a few samples the resampler makes nothing
+                blocks = [_fitted([none, *blocks, *converter.flush()], round(self.seconds * rate) - emitted)]
             for block in blocks:
                 emitted += block.shape[1]
                 yield block

@@ -160,6 +160,12 @@ def test_8_khz_mono(tmp_path):
     assert len(read_samples(path)) == 16000
 
 
+@pytest.mark.parametrize("count", [1, 5, 50])
+def test_a_few_samples_are_read_too(tmp_path, count):
+    path = write_wav(tmp_path / "s.wav", np.full((1, count), 0.5), 44100)
+    assert len(read_samples(path)) == round(count * 16000 / 44100)
+
+
 def test_96_khz_surround(tmp_path):
     voice = np.zeros((6, 96000), np.float32)
     voice[2] = tone(1.0, 96000)[0]  # centre
