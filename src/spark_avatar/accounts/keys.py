@@ -1,5 +1,6 @@
 """API keys: what a caller shows, what it may do, and where keys are kept."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -97,8 +98,10 @@ class KeyStore(Protocol):
         """The account's key; raises `NotFound`."""
         ...
 
-    def change(self, key_id: str, account: str, *, name: str, terms: KeyTerms) -> ApiKey:
-        """Gives a live key another name and other terms; raises `NotFound`, also for one that has been revoked."""
+    def change(self, key_id: str, account: str, changed: Callable[[ApiKey], ApiKey]) -> ApiKey:
+        """Gives a live key the name and the terms that `changed` makes of it, while nobody else ends or changes it. Raises
+        `NotFound`, also for one that has been revoked, and whatever `changed` raises.
+        """
         ...
 
     def rotate(self, key_id: str, account: str, *, grace: timedelta, created_by: str | None = None) -> tuple[ApiKey, str]:

@@ -46,13 +46,16 @@ class KeyService:
 
     def change(self, account: str, key_id: str, changes: dict[str, object], actor: Actor) -> ApiKey:
         """Sets `name` or terms by their names; raises `NotFound` and `InvalidOptions`."""
-        key = self.keys.get(key_id, account)
-        name = checked_name(str(changes["name"])) if "name" in changes else key.name
-        terms = replace(key.terms, **{word: value for word, value in changes.items() if word != "name"})  # type: ignore[arg-type]
-        self._check(replace(terms, expires_at=None) if terms.expires_at == key.terms.expires_at else terms)
-        changed = self.keys.change(key_id, account, name=name, terms=terms)
-        self._note("key.changed", changed, actor, {"changed": sorted(changes)})
-        return changed
+
+        def changed(key: ApiKey) -> ApiKey:
+            name = checked_name(str(changes["name"])) if "name" in changes else key.name
+            terms = replace(key.terms, **{word: value for word, value in changes.items() if word != "name"})  # type: ignore[arg-type]
+            self._check(replace(terms, expires_at=None) if terms.expires_at == key.terms.expires_at else terms)
+            return replace(key, name=name, terms=terms)
+
+        key = self.keys.change(key_id, account, changed)
+        self._note("key.changed", key, actor, {"changed": sorted(changes)})
+        return key
 
     def rotate(self, account: str, key_id: str, grace: timedelta, actor: Actor) -> tuple[ApiKey, str]:
         """A key on the same terms, and its secret; the old one ends when the grace is over. Raises `NotFound`,

@@ -1,6 +1,7 @@
 """What API keys may do and for how long, on each database."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -80,9 +81,14 @@ def test_only_keys_that_were_right_once_are_told_of(keys, refusals):
     assert refusals == [(key.id, "revoked", "")] or secret.endswith("x")
 
 
+def bare(key):
+    """The key under another name, without limits."""
+    return replace(key, name="m", terms=KeyTerms())
+
+
 def test_a_key_is_changed(keys, clock):
     key, secret = keys.create("n", terms=ALL)
-    changed = keys.change(key.id, "default", name="m", terms=KeyTerms())
+    changed = keys.change(key.id, "default", bare)
     assert (changed.name, changed.terms) == ("m", KeyTerms())
     assert keys.get(key.id, "default") == changed
     clock.now = ALL.expires_at
@@ -90,7 +96,39 @@ def test_a_key_is_changed(keys, clock):
     keys.revoke(key.id)
     for account in ("default", "other"):
         with pytest.raises(NotFound):
-            keys.change(key.id, account, name="m", terms=KeyTerms())
+            keys.change(key.id, account, bare)
+
+
+def test_a_key_that_is_ended_while_it_is_changed_stays_ended(keys):
+    key, secret = keys.create("n")
+    with ThreadPoolExecutor(1) as other:
+
+        def slowly(key):
+            ending.append(other.submit(keys.end, key.id, "default"))
+            wait(ending, timeout=0.3)
+            return bare(key)
+
+        ending = []
+        keys.change(key.id, "default", slowly)
+    assert ending[0].result()
+    assert keys.get(key.id, "default").name == "m"
+    with pytest.raises(NotAuthenticated):
+        keys.authenticate(secret)
+
+
+def test_of_two_changes_at_once_both_count(keys):
+    key, _ = keys.create("n")
+    with ThreadPoolExecutor(1) as other:
+
+        def slowly(key):
+            renaming.append(other.submit(keys.change, key.id, "default", lambda key: replace(key, name="m")))
+            wait(renaming, timeout=0.3)
+            return replace(key, terms=ALL)
+
+        renaming = []
+        keys.change(key.id, "default", slowly)
+    assert renaming[0].result() == keys.get(key.id, "default")
+    assert (renaming[0].result().name, renaming[0].result().terms) == ("m", ALL)
 
 
 def test_rotation_keeps_the_terms_and_ends_the_old_key(keys, clock):

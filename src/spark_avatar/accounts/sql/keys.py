@@ -4,7 +4,6 @@ import hmac
 import uuid
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -101,15 +100,17 @@ class SqlKeyStore:
         with reading(self._engine) as connection:
             return _get(connection, key_id, account)
 
-    def change(self, key_id: str, account: str, *, name: str, terms: KeyTerms) -> ApiKey:
-        """Gives a live key another name and other terms; raises `NotFound`, also for one that has been revoked."""
+    def change(self, key_id: str, account: str, changed: Callable[[ApiKey], ApiKey]) -> ApiKey:
+        """Gives a live key the name and the terms that `changed` makes of it, while nobody else ends or changes it. Raises
+        `NotFound`, also for one that has been revoked, and whatever `changed` raises.
+        """
         with writing(self._engine) as connection:
-            key = _get(connection, key_id, account)
+            key = _get(connection, key_id, account, lock=True)
             if key.revoked_at is not None:
                 raise NotFound("The API key has been revoked: create another one.")
-            changed = replace(key, name=name, terms=terms)
-            connection.execute(update(api_keys).where(_key.id == key_id), _row_of(changed))
-        return changed
+            new = changed(key)
+            connection.execute(update(api_keys).where(_key.id == key_id).values(name=new.name, **_columns_of(new.terms)))
+        return new
 
     def rotate(self, key_id: str, account: str, *, grace: timedelta, created_by: str | None = None) -> tuple[ApiKey, str]:
         """A new key on the terms of this one, which ends when the grace is over; both count against one budget. Raises `NotFound`
@@ -206,9 +207,11 @@ def _add(connection: Connection, key: ApiKey, secret: str) -> None:
 
 
 def _row_of(key: ApiKey) -> dict[str, Any]:
-    row = {name: value for name, value in vars(key).items() if name != "terms"}
-    terms = key.terms
-    return row | {
+    return {name: value for name, value in vars(key).items() if name != "terms"} | _columns_of(key.terms)
+
+
+def _columns_of(terms: KeyTerms) -> dict[str, Any]:
+    return {
         "scopes": " ".join(sorted(terms.scopes)),
         "expires_at": terms.expires_at,
         "models": sorted(terms.models) if terms.models is not None else None,
