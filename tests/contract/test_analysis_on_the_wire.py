@@ -1,6 +1,9 @@
 """Inputs are looked at before a video is made: what can be used, and what cannot, with the codes of tasks."""
 
 import base64
+import itertools
+import socket
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import httpx
@@ -65,3 +68,19 @@ def test_requests_without_an_address_are_refused(http: httpx.Client) -> None:
     assert decode_error(http.post(AUDIO, json={"audio_url": ""}))["code"] == "003016002"
     assert decode_error(http.post(IMAGE, json={"image_url": 7}))["code"] == "invalid_request"
     assert decode_error(http.post(IMAGE, json=[1]))["code"] == "invalid_request"
+
+
+def test_hosts_that_never_answer_hold_up_no_other_call(http: httpx.Client) -> None:
+    asking = 48  # more than there are threads for all calls together
+    with ThreadPoolExecutor(asking) as threads:
+        with socket.create_server(("127.0.0.1", 0), backlog=asking) as silent:
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}/portrait.jpg"
+            asked = [threads.submit(http.post, IMAGE, json={"image_url": url}) for _ in range(asking)]
+            refused = list(itertools.islice(as_completed(asked, timeout=20), asking - 8))
+            http.get("/model/v1/generation/tasks", timeout=10).raise_for_status()
+            here = http.post(IMAGE, json={"image_url": "data:image/png;base64,?"}, timeout=10).raise_for_status().json()
+        let_in = [answer.result().json() for answer in asked if answer not in refused]
+    assert here["error"]["code"] == "003016003"  # what comes in the request is looked at
+    assert {decode_error(answer.result())["code"] for answer in refused} == {"queue_full"}
+    assert {answer.result().headers["retry-after"] for answer in refused} == {"10"}
+    assert [found["error"]["code"] for found in let_in] == ["003016097"] * 8

@@ -1,10 +1,11 @@
 """The use case of looking at inputs before a video is made of them."""
 
 import tempfile
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from spark_avatar.errors import QueueFull
 from spark_avatar.media.limits import MediaLimits
@@ -20,6 +21,10 @@ from spark_avatar.service.inspection import (
 )
 from spark_avatar.service.urls import is_data_url, parse_url
 
+_MOST_FETCHED: Final = 8
+"""Inputs that are fetched from elsewhere at the same time. Each holds one of the threads that all calls share, for as long as
+its host likes.
+"""
 _Findings = TypeVar("_Findings")
 
 
@@ -32,6 +37,7 @@ class AnalysisService:
     limits: MediaLimits
     scratch: Path
     """An existing folder for what is looked at."""
+    _places: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(_MOST_FETCHED))
 
     def portrait(self, url: str) -> PortraitFindings:
         """Raises what a task with this `image_url` would fail with, and `QueueFull`."""
@@ -56,5 +62,15 @@ class AnalysisService:
         if not is_data_url(url):
             parse_url(url, faults_of(kind, self.limits))
         with tempfile.TemporaryDirectory(dir=self.scratch, prefix="analysis-") as folder:
-            path = self.fetcher.fetch(url, kind, Path(folder) / kind)
+            path = self._fetch(url, kind, Path(folder) / kind)
             return self.helper.call(inspect, path, self.limits)
+
+    def _fetch(self, url: str, kind: InputKind, destination: Path) -> Path:
+        if self.fetcher.is_at_hand(url):
+            return self.fetcher.fetch(url, kind, destination)
+        if not self._places.acquire(blocking=False):
+            raise QueueFull("Too many files are being fetched to be looked at: try again in a moment, or upload the file.")
+        try:
+            return self.fetcher.fetch(url, kind, destination)
+        finally:
+            self._places.release()
