@@ -225,14 +225,14 @@ class Settings(BaseSettings):
     @field_validator("rate_per_key", "rate_per_address")
     @classmethod
     def _rate(cls, value: str) -> str:
-        from limits import parse  # only the server needs it
+        from limits import parse_many  # only the server needs it
 
         try:
-            fits = not value or parse(value).amount > 0
+            fits = not value or [rule.amount > 0 for rule in parse_many(value)] == [True]
         except ValueError:
             fits = False
         if not fits:
-            raise ValueError("write a count and a time, such as `600/minute`, or nothing for no limit")
+            raise ValueError("write one count and a time, such as `600/minute`, or nothing for no limit")
         return value
 
     @field_validator("storage_url")

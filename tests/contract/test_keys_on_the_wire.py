@@ -96,6 +96,8 @@ def test_all_terms_come_back_as_they_were_given(admin: httpx.Client) -> None:
         ({"models": []}, "models"),
         ({"rate_limit": "often"}, "rate_limit"),
         ({"rate_limit": "0/minute"}, "rate_limit"),
+        ({"rate_limit": "100/minute;5/second"}, "rate_limit"),
+        ({"rate_limit": "1/99999999999999 years"}, "rate_limit"),
         ({"monthly_budget": "-1"}, "monthly_budget"),
         ({"monthly_budget": "1e5"}, "monthly_budget"),
         ({"monthly_budget": "0.0000001"}, "monthly_budget"),

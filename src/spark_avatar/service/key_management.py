@@ -18,6 +18,8 @@ from spark_avatar.service.clock import Clock, utc_now
 LONGEST_GRACE: Final = timedelta(days=30)
 _FINEST_BUDGET: Final = Decimal("0.000001")
 _LARGEST_BUDGET: Final = Decimal(1_000_000_000)
+_LONGEST_WINDOW: Final = 366 * 24 * 3600
+"""Seconds. Redis fails for far longer ones, and a store that fails limits nobody for a while, whoever's rule it was."""
 
 
 @dataclass(frozen=True)
@@ -139,11 +141,13 @@ def _no_key(word: str) -> NotFound:
 def check_rate(rule: str) -> None:
     """Raises `InvalidOptions` for what is no rate limit."""
     try:
-        amount = limits.parse(rule).amount
+        rules = limits.parse_many(rule)
     except ValueError:
-        amount = 0
-    if amount < 1:
-        raise InvalidOptions(f"`rate_limit` must be a count and a time, such as 100/minute, but it is {rule!r}.")
+        rules = []
+    if [each.amount > 0 and each.get_expiry() <= _LONGEST_WINDOW for each in rules] != [True]:
+        raise InvalidOptions(
+            f"`rate_limit` must be one count and a time of a year at most, such as 100/minute, but it is {rule!r}."
+        )
 
 
 def check_budget(budget: Decimal) -> None:

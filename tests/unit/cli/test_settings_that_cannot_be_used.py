@@ -55,6 +55,7 @@ def end(monkeypatch, capsys, tmp_path):
         ("SECRET_KEY", "x", "16 random characters"),
         ("RATE_PER_KEY", "fast", "600/minute"),
         ("RATE_PER_ADDRESS", "0/minute", "600/minute"),
+        ("RATE_PER_ADDRESS", "600/minute;5/second", "one count"),
         ("RATE_STORE_URL", "redis://127.0.0.1:99999", "65535"),
         ("RATE_STORE_URL", f"redis://:{PASSWORD}@127.0.0.1:port", "65535"),
         ("STORAGE_URL", "memory://", "another process's memory"),
