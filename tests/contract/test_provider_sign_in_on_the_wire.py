@@ -193,13 +193,20 @@ def test_a_new_key_of_the_provider_is_learnt_of_another_kind_too(app: FastAPI, h
     assert travel(app).session.status_code == 200
 
 
-@pytest.mark.parametrize("change", [{"state": "x" * 43}, {"state": ""}, {"code": "another"}, {"code": ""}])
+@pytest.mark.parametrize("change", [{"state": "x" * 43}, {"state": ""}, {"code": "another"}])
 def test_a_way_back_that_was_tampered_with_leads_nowhere(
     app: FastAPI, house: House, provider: Provider, change: dict[str, str]
 ) -> None:
     add_user(house, provider)
     problem = "unauthorized" if "state" in change else "provider_failed"
     refused(travel(app, change=change), problem)
+
+
+def test_who_turns_back_at_the_provider_has_not_signed_in(app: FastAPI, house: House, provider: Provider) -> None:
+    add_user(house, provider)
+    before = provider.token_requests
+    refused(travel(app, change={"code": "", "error": "access_denied"}), "unauthorized")
+    assert provider.token_requests == before, "there is nothing to redeem"
 
 
 def test_another_browser_cannot_take_the_way_back(app: FastAPI, house: House, provider: Provider) -> None:

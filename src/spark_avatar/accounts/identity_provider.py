@@ -40,6 +40,6 @@ class IdentityProvider(Protocol):
 
     def finish(self, handshake: Handshake, *, state: str, code: str, callback: str) -> Identity:
         """Who has come back with this code. Raises `ProviderFailed`, and `NotAuthenticated` for a state that is not the
-        browser's, an ID token that is not for us, or an address that the provider has not verified.
+        browser's, no code, an ID token that is not for us, or an address that the provider has not verified.
         """
         ...

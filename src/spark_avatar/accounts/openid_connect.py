@@ -73,10 +73,12 @@ class OpenIdConnect:
 
     def finish(self, handshake: Handshake, *, state: str, code: str, callback: str) -> Identity:
         """Who has come back with this code. Raises `ProviderFailed`, and `NotAuthenticated` for a state that is not the
-        browser's, an ID token that is not for us, or an address that the provider has not verified.
+        browser's, no code, an ID token that is not for us, or an address that the provider has not verified.
         """
         if not hmac.compare_digest(handshake.state.encode(), state.encode(errors="surrogatepass")):
             raise NotAuthenticated("The sign-in was not begun in this browser: begin it again.")
+        if not code:  # an error in its place (RFC 6749, 4.1.2.1), such as of somebody who turned back there
+            raise NotAuthenticated(f"{self._name} let nobody in: begin the sign-in again.")
         answer = self._redeem(handshake, code, callback)
         claims = self._claims(str(answer.get("id_token", "")), handshake.nonce, str(answer.get("access_token", "")))
         if claims.get("email_verified") is not True or not isinstance(claims.get("email"), str):
