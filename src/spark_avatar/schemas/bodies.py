@@ -63,7 +63,7 @@ def _element(element: Mapping[str, object]) -> tuple[dict[str, object], list[str
     if given is not None and not isinstance(given, dict):
         raise MalformedRequest(f"`input[0].params` must be an object, but it is {kind_of(given)}.")
     params = {name: value for name, value in element.items() if name not in ("params", "content")}
-    params.update(given or {})
+    params.update({name: value for name, value in (given or {}).items() if value is not None or name not in params})
     parts = element.get("content")
     if parts is None:
         return params, []
@@ -83,14 +83,16 @@ def _take_parts(parts: list[object], params: dict[str, object]) -> list[str]:
         if name not in MEDIA_PARTS:
             ignored.append(f"content.{name}")
             continue
-        if name in params:
+        if params.get(name) is not None:
             raise MalformedRequest(f"`{name}` is given twice, the second time in `{place}`: send one.")
         params[name] = _part_url(part, name, place)
     return ignored
 
 
 def _part_url(part: Mapping[str, object], name: str, place: str) -> object:
-    url = part.get("url", part.get(name))
+    url = part.get("url")
+    if url is None:
+        url = part.get(name)
     if isinstance(url, dict):
         url = url.get("url")
     if url is None:

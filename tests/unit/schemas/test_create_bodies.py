@@ -65,3 +65,16 @@ def test_a_parts_url_is_passed_on_whatever_it_is() -> None:
     """The service says what is wrong with a URL that is a number, with the contract's code."""
     request = parse_generation({"model": "m", "input": [{"content": [{"type": "audio_url", "audio_url": {"url": 7}}]}]})
     assert request.params == {"audio_url": 7}
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        {"content": [{"type": "image_url", "url": None, "image_url": {"url": "i"}}]},
+        {"content": [{"type": "image_url", "url": "i", "image_url": None}]},
+        {"params": {"image_url": None}, "content": [{"type": "image_url", "url": "i"}]},
+        {"params": {"image_url": None}, "image_url": "i"},
+    ],
+)
+def test_an_address_that_is_null_is_none(element: dict) -> None:
+    assert parse_generation({"model": "m", "input": [element]}).params == {"image_url": "i"}
