@@ -88,6 +88,12 @@ def test_one_task_tells_everything(client: StrictClient) -> None:
     assert detail["attempts"] == 0
 
 
+def test_all_that_was_set_can_be_asked_for_again(client: StrictClient) -> None:
+    given = {"fps": 24, "label": True, "consent": "She agreed by letter."}
+    task_id = client.create({**FLAT, **given})["id"]
+    assert client.http.get(f"{CARDS}/{task_id}").raise_for_status().json()["options"] == given
+
+
 def test_inputs_that_lie_here_come_with_fresh_links(client: StrictClient, house: House) -> None:
     task_id = client.create({**FLAT, "image_url": image_data_url(), "audio_url": audio_data_url()})["id"]
     image = client.http.get(f"{CARDS}/{task_id}").json()["inputs"]["image"]

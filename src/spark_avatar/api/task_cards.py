@@ -28,6 +28,7 @@ from spark_avatar.schemas.task_cards import (
     TaskDetail,
 )
 from spark_avatar.service.clock import utc_now
+from spark_avatar.service.parameters import CONSENT
 from spark_avatar.tasks.store import PageMark, TaskFilter
 from spark_avatar.tasks.task import PREVIEW, THUMBNAIL, Task, TaskId, TaskStatus
 
@@ -103,12 +104,15 @@ def share(request: Request, task_id: str, body: ShortBody, ports: PortsOf) -> Re
 
 
 def _shown_options(task: Task, ports: Ports, base: str) -> dict[str, object]:
-    """What was set, with a fresh link to a picture that came with the request."""
-    behind = task.request.background_url
-    if not behind:
-        return task.request.options
-    link = ports.files.input_link(behind, account_id=task.account_id, base_url=base)
-    return {**task.request.options, "background": link.url}
+    """What was set, so that the same can be asked for again, with a fresh link to a picture that came with the request."""
+    options = dict(task.request.options)
+    if behind := task.request.background_url:
+        options["background"] = ports.files.input_link(behind, account_id=task.account_id, base_url=base).url
+    if task.request.label:
+        options["label"] = True
+    if consent := task.metadata.get(CONSENT):
+        options[CONSENT] = consent
+    return options
 
 
 def _key_names(ports: Ports, caller: Caller) -> dict[str, str]:
