@@ -170,6 +170,25 @@ def test_an_answer_to_an_earlier_filter_comes_too_late(studio: Studio, done: dic
     clean(page)
 
 
+def test_to_cancel_what_has_ended_meanwhile_deletes_nothing(studio: Studio, done: dict) -> None:
+    page = studio.page("/tasks")
+
+    def before(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"status": "running", "stage": "render", "progress": 0.5})
+
+    page.route(f"**/api/v1/tasks/{done['id']}", before, times=1)
+    page.route("**/events", lambda route: route.abort())
+    page.goto(f"{studio.server.url}/tasks/{done['id']}")
+    expect(page.locator("#end")).to_have_text("Cancel")
+    page.locator("#end").click()
+    expect(page.locator("#toasts")).to_contain_text("ended already")
+    expect(page.locator("#end")).to_have_text("Delete")
+    assert studio.http.get(f"/model/v1/generation/task/{done['id']}").json()["status"] == "completed"
+    page.faults.clear()  # the browser notes the refusal itself
+    clean(page)
+
+
 def test_what_is_wrong_with_the_inputs_is_told_at_once(studio: Studio, tmp_path: Path) -> None:
     page = studio.page("/")
     picture = tmp_path / f"{EVIL.replace('/', '_')}.png"

@@ -59,6 +59,10 @@ export async function upload(file, options) {
   return (await json(await send("POST", "/api/v1/storage/files", { ...options, body: form }))).url;
 }
 
+/** Ends a task that waits or runs. One that has ended is left alone: the call for both would delete it, with its video. */
+export const cancel = (model, taskId) =>
+  put(`/model/v1/queue/${encodeURIComponent(model)}/requests/${encodeURIComponent(taskId)}/cancel`, {});
+
 /** The path of an address of ours: links are made for the public address, and pages may be looked at by another. */
 export const localPath = (address) => {
   const url = new URL(address, location.href);

@@ -1,6 +1,6 @@
 // One task: the video, what went in, how it went, and what can be done with it.
 
-import { follow, get, localPath, post, remove } from "./api.js";
+import { cancel, follow, get, localPath, post, remove } from "./api.js";
 import { byId, icon, make, one, show } from "./dom.js";
 import { busy, confirm, copyable, failure, toast } from "./feedback.js";
 import { bytes, dateTime, money, percent, seconds, words } from "./format.js";
@@ -164,9 +164,13 @@ async function repeat() {
 
 async function end() {
   if (isOpen(task)) {
-    await remove(wire);
-    toast("Cancelled");
-    return load();
+    try {
+      await cancel(task.model, task.id);
+      toast("Cancelled");
+    } finally {
+      await load(); // it may have ended meanwhile
+    }
+    return undefined;
   }
   const sure = await confirm({ title: "Delete this task?", text: "The video, the inputs that came with it and this record go for good. What it cost stays in the usage.", action: "Delete" });
   if (!sure) return undefined;

@@ -1,6 +1,6 @@
 // The playground: inputs and options on one side, the video on the other.
 
-import { follow, get, post, query, remove } from "../api.js";
+import { cancel, follow, get, post, query } from "../api.js";
 import { byId, debounce, make, show } from "../dom.js";
 import { HELP, helpFor } from "../error_help.js";
 import { busy, closable, failure, toast } from "../feedback.js";
@@ -85,7 +85,7 @@ async function generate(extra = {}) {
 }
 
 function start(still) {
-  running = { aborter: new AbortController(), id: null };
+  running = { aborter: new AbortController(), id: null, model };
   show(byId("generate"), false);
   show(byId("cancel"));
   byId("cancel").focus();
@@ -103,14 +103,14 @@ async function watch(job) {
     return screen.fail(title, task.error.message, advice);
   } catch (fault) {
     end();
-    if (fault.name === "AbortError") return cancelled(job.id);
+    if (fault.name === "AbortError") return cancelled(job);
     return screen.fail("The task cannot be seen from here", fault.message, "It may go on: look for it under Tasks.");
   }
 }
 
-async function cancelled(id) {
+async function cancelled(job) {
   try {
-    await remove(`/model/v1/generation/task/${encodeURIComponent(id)}`);
+    await cancel(job.model, job.id);
     toast("Cancelled");
   } catch (fault) {
     toast(fault.message, "bad");
@@ -160,7 +160,7 @@ async function takeUp(id) {
   if (image.available) portrait.take(image.url, "portrait");
   if (audio.available) recording.take(audio.url, "recording");
   if (found.status === "completed") choose(found.task);
-  else if (found.status !== "failed") await watch(Object.assign(start(portrait.state.preview()), { id }));
+  else if (found.status !== "failed") await watch(Object.assign(start(portrait.state.preview()), { id, model: found.model }));
 }
 
 async function begin() {
