@@ -170,6 +170,56 @@ def test_an_answer_to_an_earlier_filter_comes_too_late(studio: Studio, done: dic
     clean(page)
 
 
+def test_a_price_for_earlier_options_comes_too_late(studio: Studio, portrait: Path, word: Path) -> None:
+    page = ready_to_go(studio, portrait, word)
+    held: list[Route] = []
+    page.route("**/precharge*", lambda route: route.continue_() if held else held.append(route))
+    with page.expect_request("**/precharge*"):
+        page.locator("#option-head_motion").fill("0.5")
+    with page.expect_response("**/precharge*"):
+        page.locator("#option-head_motion").fill("0.75")
+    with page.expect_response("**/precharge*"):
+        held[0].fulfill(status=400, json={"message": "That cannot be."})
+    page.wait_for_timeout(300)
+    expect(page.locator("#estimate")).to_have_text("About $0.007 for 1.0 s of video")
+    expect(page.locator("#generate")).to_be_enabled()
+    page.faults.clear()  # the browser notes the refusal itself
+    clean(page)
+
+
+def test_a_sample_does_not_take_the_place_of_what_was_chosen_meanwhile(studio: Studio, word: Path) -> None:
+    page = studio.page("/")
+    held: list[Route] = []
+    page.route("**/samples/speech.flac", lambda route: held.append(route))
+    with page.expect_request("**/samples/speech.flac"):
+        page.locator("#recording [data-sample]").click()
+    file_field(page, "recording").set_input_files(word)
+    expect(page.locator("#recording-length")).to_have_text("1.0 s", timeout=20_000)
+    with page.expect_response("**/samples/speech.flac"):
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    expect(page.locator("#recording-length")).to_have_text("1.0 s")
+    clean(page)
+
+
+def test_usage_of_days_that_were_chosen_before_comes_too_late(studio: Studio, done: dict) -> None:
+    page = studio.page("/usage", width=1440, height=900)
+    chart = page.locator(".chart")
+    month = chart.get_attribute("aria-label")
+    held: list[Route] = []
+    page.route("**/api/v1/usage*group=day", lambda route: route.continue_() if held else held.append(route))
+    with page.expect_request("**/api/v1/usage*group=day"):
+        page.get_by_text("90 days").click()
+    page.get_by_text("7 days").click()
+    expect(chart).not_to_have_attribute("aria-label", month)
+    week = chart.get_attribute("aria-label")
+    with page.expect_response("**/api/v1/usage*group=day"):
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    expect(chart).to_have_attribute("aria-label", week)
+    clean(page)
+
+
 def test_to_cancel_what_has_ended_meanwhile_deletes_nothing(studio: Studio, done: dict) -> None:
     page = studio.page("/tasks")
 

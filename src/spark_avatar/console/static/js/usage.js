@@ -84,7 +84,10 @@ function empty() {
   return make("div", { class: "card empty" }, icon("usage"), make("h2", {}, "Nothing was used in these days"), make("p", {}, "Each completed video is added here, with its length, what it took and what it cost. Failed and cancelled tasks cost nothing."), make("div", { class: "row" }, make("a", { class: "button primary", href: "/" }, icon("playground"), "Make a video")));
 }
 
+let asked = 0; // which days the page is for: answers about others come too late
+
 async function load() {
+  const question = ++asked;
   const chosen = new FormData(byId("filters"));
   const range = { from: isoDay(Date.now() - (Number(chosen.get("days")) - 1) * DAY), to: isoDay(Date.now()) };
   const asTable = byId("as-table").checked;
@@ -93,11 +96,13 @@ async function load() {
   try {
     const report = (group) => get(`/api/v1/usage${query({ ...range, group })}`).then(({ data }) => data);
     const [days, keys, models, balance, own] = await Promise.all([report("day"), report("key"), report("model"), get("/api/v1/user/balance"), get("/api/v1/keys").catch(() => ({ keys: [] }))]);
+    if (question !== asked) return;
     const charts = days.total.tasks
       ? [overDays(days, measure, asTable), make("div", { class: "usage-pair" }, shares("Key", keys.rows, measure, asTable), shares("Model", models.rows, measure, asTable))]
       : [empty()];
     byId("usage").replaceChildren(tiles(balance.data, days.total), ...charts, budgets(own.keys) ?? "");
   } catch (fault) {
+    if (question !== asked) return;
     byId("usage").replaceChildren(failure(fault, load));
   }
 }

@@ -67,8 +67,10 @@ export function inputCard({ root, parameter, path, sample, preview, found, onCha
   const take = (address, name) => start(name, localPath(address), async () => address);
 
   async function chooseSample() {
+    const before = aborter;
     try {
       const blob = await download(sample);
+      if (aborter !== before) return; // something else was chosen meanwhile
       await choose(new File([blob], sample.split("/").pop(), { type: blob.type }));
     } catch (fault) {
       tell(finding("bad", fault.message));

@@ -18,6 +18,7 @@ const made = [];
 let model = "";
 let current = null;
 let running = null;
+let changes = 0; // of inputs and options: answers about those before come too late
 
 const portrait = portraitCard(changed);
 const recording = recordingCard(changed);
@@ -33,6 +34,7 @@ const body = (extra = {}) => ({
 const ready = () => usable(portrait) && usable(recording);
 
 function changed() {
+  changes += 1;
   byId("generate").disabled = !ready() || !model;
   for (const id of ["screen-hint", "both-samples"]) show(byId(id), !portrait.state.name && !recording.state.name);
   if (ready()) estimate();
@@ -53,15 +55,16 @@ function waitingFor() {
 
 async function quote() {
   if (!ready() || !model) return; // another file was chosen meanwhile
+  const asked = changes;
   const length = recording.state.analysis?.audio?.seconds;
   try {
     const { data } = await post(`/model/v1/generation/precharge${query({ seconds: length })}`, body());
-    if (!ready()) return;
+    if (asked !== changes) return;
     const price = Number(data.cost) ? `About ${money(data.cost, data.currency)}` : "Free of charge";
     byId("generate").disabled = false;
     byId("estimate").textContent = length ? `${price} for ${seconds(length)} of video` : price;
   } catch (fault) {
-    if (!ready()) return;
+    if (asked !== changes) return;
     byId("estimate").textContent = fault.message;
     byId("generate").disabled = fault.status >= 400 && fault.status < 500; // it would be refused as well
   }
@@ -138,7 +141,7 @@ function choose(task, { play = false } = {}) {
 async function load(id, given = {}) {
   model = id;
   await options.load(id);
-  options.write(given);
+  if (model === id) options.write(given); // else another was chosen meanwhile
 }
 
 async function chooseModel() {

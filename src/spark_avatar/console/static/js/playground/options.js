@@ -107,6 +107,7 @@ function fieldOf(parameter) {
 export function optionsForm(onChange) {
   const form = byId("options");
   let fields = [];
+  let wanted = "";
 
   function values() {
     const given = fields.map(({ parameter, control }) => [parameter.name, control.read(), parameter.constraints.default]);
@@ -127,13 +128,14 @@ export function optionsForm(onChange) {
   }
 
   async function load(model) {
+    wanted = model;
     const [spec, contract] = await Promise.all([get(`/api/v1/skill/models/${encodeURIComponent(model)}/spec`), get(`/api/v1/skill/model-contracts/${encodeURIComponent(model)}`)]);
+    if (model !== wanted) return;
     const rules = contract.data.input_schema.properties;
     fields = spec.data.parameters
       .filter(({ name }) => !INPUTS.includes(name))
       .map((parameter) => fieldOf({ ...parameter, pattern: rules[parameter.name]?.pattern }));
     form.replaceChildren(...fields.map(({ element }) => element));
-    return spec.data;
   }
 
   form.addEventListener("input", changed);
