@@ -26,7 +26,7 @@ function stage() {
   }
   if (isOpen(task)) {
     const words = make("p", { role: "status", id: "stage" }, summary(task));
-    const ahead = task.position > 0 && make("p", { class: "muted small" }, `${task.position} before it`);
+    const ahead = make("p", { class: "muted small", id: "ahead", hidden: !task.position }, `${task.position} before it`);
     return make("section", { class: "card stack" }, words, ahead, make("div", { id: "progress" }, bar(task.progress)), make("p", { class: "muted small num", id: "eta" }, ""));
   }
   const [, advice] = helpFor(task.error.code);
@@ -138,6 +138,7 @@ async function watch() {
     if (status !== "in_progress") return;
     byId("stage").textContent = summary(task);
     byId("title").textContent = summary(task);
+    if (task.status === "running") show(byId("ahead"), false);
     byId("status").replaceChildren(badge(task));
     byId("progress").replaceChildren(bar(progress));
     const rest = left(progress, stage);
