@@ -122,6 +122,27 @@ def test_a_key_is_made_used_rotated_and_revoked(page, owner):
     assert status_with(newer, owner) == 401
 
 
+def test_a_key_that_ends_within_a_day_does_not_live_longer_under_another_name(page, owner):
+    made_key(page, owner, "Sooner")
+    page.reload()
+    page.locator("#list tr", has_text="Sooner").get_by_role("button", name="Rotate").click()
+    page.select_option("#grace", "3600")
+    page.click("#rotate-go")
+    page.click("#made [data-close]")
+
+    def old():
+        return next(
+            key for key in page.request.get(f"{owner}/api/v1/keys").json()["keys"] if key["rotated_to"] and key["expires_at"]
+        )
+
+    ends = old()["expires_at"]
+    page.locator("#list tr", has_text="until").get_by_role("button", name="Change").click()
+    page.fill("#name", "Later")
+    page.click("#terms-save")
+    expect(page.locator("#list tr", has_text="Later")).to_have_count(1)
+    assert (old()["name"], old()["expires_at"]) == ("Later", ends)
+
+
 def test_a_secret_is_shown_until_somebody_closes_it(page, owner):
     page.goto(f"{owner}/keys")
     page.click("#create-open")

@@ -15,6 +15,7 @@ let edited = null;
 let rotated = null;
 
 const time = (seconds) => seconds * 1000;
+const lastDayOf = (key) => (key?.expires_at ? new Date(time(key.expires_at)).toISOString().slice(0, 10) : "");
 
 function spendOf(key) {
   if (!key.monthly_budget) return make("span", { class: "num" }, money(key.spent_this_month));
@@ -76,7 +77,7 @@ function edit(key) {
   byId("terms-save").textContent = key ? "Save" : "Create";
   byId("name").value = key?.name ?? "";
   for (const box of all("[name=scope]", terms)) box.checked = key ? key.scopes.includes(box.value) : box.value !== "admin";
-  byId("expires").value = key?.expires_at ? new Date(time(key.expires_at)).toISOString().slice(0, 10) : "";
+  byId("expires").value = lastDayOf(key);
   byId("budget").value = key?.monthly_budget ?? "";
   byId("rate").value = key?.rate_limit ?? "";
   byId("models").value = key?.models?.join(", ") ?? "";
@@ -84,13 +85,18 @@ function edit(key) {
   terms.showModal();
 }
 
+/** The end of the day; where that is the day that it was, the very moment: a key that was rotated ends within it. */
+function endOf(day) {
+  if (day === lastDayOf(edited)) return edited?.expires_at ?? null;
+  return day ? Math.floor(Date.parse(`${day}T23:59:59Z`) / 1000) : null;
+}
+
 function given() {
   const models = byId("models").value.split(",").map((id) => id.trim()).filter(Boolean);
-  const day = byId("expires").value;
   return {
     name: byId("name").value,
     scopes: all("[name=scope]:checked", terms).map((box) => box.value),
-    expires_at: day ? Math.floor(Date.parse(`${day}T23:59:59Z`) / 1000) : null,
+    expires_at: endOf(byId("expires").value),
     monthly_budget: byId("budget").value.trim() || null,
     rate_limit: byId("rate").value.trim() || null,
     models: models.length ? models : null,
