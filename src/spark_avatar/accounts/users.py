@@ -80,7 +80,7 @@ class UserStore(Protocol):
         ...
 
     def remove(self, account: str, user_id: str) -> None:
-        """Ends a membership; raises as `set_role`."""
+        """Ends a membership, with its sessions and tokens in this workspace; raises as `set_role`."""
         ...
 
     def set_password(self, user_id: str, password_hash: str) -> None:

@@ -8,9 +8,12 @@ from manual_clock import ManualClock
 
 from spark_avatar.accounts.invitations import NewUser
 from spark_avatar.accounts.roles import Role
+from spark_avatar.accounts.sessions import SessionLife
 from spark_avatar.accounts.sql.invitations import SqlInvitationStore
+from spark_avatar.accounts.sql.sessions import SqlSessionStore
+from spark_avatar.accounts.sql.tokens import SqlTokenStore
 from spark_avatar.accounts.sql.users import SqlUserStore
-from spark_avatar.errors import Conflict, NotFound
+from spark_avatar.errors import Conflict, NotAuthenticated, NotFound
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WEEK = timedelta(days=7)
@@ -97,6 +100,32 @@ def test_the_last_owner_who_can_sign_in_stays(users):
     for call in (users.remove, lambda account, user: users.set_role(account, user, Role.MEMBER)):
         with pytest.raises(NotFound):
             call("studio", anna.id)
+
+
+def test_who_was_removed_and_comes_back_signs_in_anew(engine, users, invitations, clock):
+    add(users, "anna", Role.OWNER)
+    otto = add(users, "otto")
+    users.add("eve@example.org", "Eve", "hash", account="theatre", role=Role.OWNER)
+    sessions, tokens = SqlSessionStore(engine, SessionLife(), clock=clock), SqlTokenStore(engine, clock=clock)
+
+    def join(account):
+        _, code = invitations.create(account, otto.email, Role.MEMBER, invited_by=None, expires_at=START + WEEK)
+        invitations.accept(code, otto)
+
+    join("theatre")
+    _, here = sessions.open(otto.id, "studio", address="", user_agent="")
+    _, there = sessions.open(otto.id, "theatre", address="", user_agent="")
+    pair = tokens.issue(user_id=otto.id, account_id="studio")
+    users.remove("studio", otto.id)
+    join("studio")
+    for show in (
+        lambda: sessions.find(here),
+        lambda: tokens.authenticate(pair.access_token),
+        lambda: tokens.refresh(pair.refresh_token),
+    ):
+        with pytest.raises(NotAuthenticated):
+            show()
+    assert sessions.find(there).member.user.id == otto.id
 
 
 def test_two_owners_who_remove_each_other_at_once_do_not_both_go(users):

@@ -13,7 +13,7 @@ from spark_avatar.accounts.sql.clock import Clock, utc_now
 from spark_avatar.accounts.users import Member, User
 from spark_avatar.database.dialects import insert_if_missing, one_at_a_time
 from spark_avatar.database.engine import reading, writing
-from spark_avatar.database.schema import accounts, memberships, users
+from spark_avatar.database.schema import accounts, memberships, sessions, tokens, users
 from spark_avatar.errors import Conflict, NotFound
 from spark_avatar.schemas.identity import AccountId
 
@@ -107,11 +107,13 @@ class SqlUserStore:
             return _member(connection, account, user_id)
 
     def remove(self, account: str, user_id: str) -> None:
-        """Ends a membership; raises as `set_role`."""
+        """Ends a membership, with its sessions and tokens in this workspace; raises as `set_role`."""
         with writing(self._engine) as connection:
             one_at_a_time(connection, _OWNERS_LOCK)
             member = _member(connection, account, user_id)
             connection.execute(delete(memberships).where(*_is(account, user_id)))
+            for table in (sessions, tokens):  # who comes back one day signs in anew
+                connection.execute(delete(table).where(table.c.account_id == account, table.c.user_id == user_id))
             if member.role is Role.OWNER:
                 _need_owner(connection, account)
 
