@@ -34,7 +34,7 @@ class AccountRecords(Protocol):
         """Nobody acts for the account any more: its keys are revoked; sessions, tokens and logins under way end."""
 
     def erase(self, account_id: AccountId) -> ErasedRecords:
-        """Removes every row, all or nothing, but those of the ledger, which lose whatever leads to the account or to people.
-        Users who belong to no other account go too.
+        """Removes every row, all or nothing, but those of the ledger, which lose whatever leads to the account or to people who
+        go with it: users who belong to no other account.
         """
         ...
