@@ -7,15 +7,14 @@ from pathlib import Path
 from spark_avatar.errors import ConfigurationError
 from spark_avatar.private_files import make_private_file
 
-_PAGES = 1000
-"""Copied between two looks at the lock, so that writers get their turn."""
-
 
 def copy_database(source: Path, target: Path) -> None:
     """Makes `target`, one file without a journal, for its owner only. Raises `ConfigurationError` when the source is damaged."""
     make_private_file(target)
     with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as original, closing(sqlite3.connect(target)) as copy:
-        original.backup(copy, pages=_PAGES)
+        # In one step: SQLite begins anew after a write between two, and beside a busy server it would never be done. Writers need
+        # not wait, as the copy only reads.
+        original.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
         (verdict,) = copy.execute("PRAGMA integrity_check").fetchone()
     if verdict != "ok":

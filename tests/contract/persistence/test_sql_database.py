@@ -17,6 +17,7 @@ from store_processes import upgrade_at_once
 
 from spark_avatar.database import engine as database_engine
 from spark_avatar.database import schema
+from spark_avatar.database.backup import copy_database
 from spark_avatar.database.engine import open_database, reading, writing
 from spark_avatar.database.migrate import newest_revision, upgrade
 from spark_avatar.errors import ConfigurationError
@@ -200,6 +201,31 @@ class TestSqliteFile:
         done.join()
         other.close()
         engine.dispose()
+
+    def test_a_copy_comes_to_its_end_however_often_others_write(self, tmp_path):
+        path, over, copied = tmp_path / "busy.db", threading.Event(), threading.Event()
+        other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("PRAGMA synchronous = OFF")
+        other.execute("CREATE TABLE busy (number INTEGER)")
+        other.execute("CREATE TABLE large AS SELECT zeroblob(40000000) AS content")
+
+        def write():
+            while not over.is_set():
+                other.execute("INSERT INTO busy VALUES (1)")
+
+        def copy():
+            copy_database(path, tmp_path / "copy.db")
+            copied.set()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        threading.Thread(target=copy, daemon=True).start()
+        done = copied.wait(20)
+        over.set()
+        writer.join()
+        other.close()
+        assert done
 
     def test_a_file_that_is_no_database_is_refused_at_once(self, tmp_path):
         path = tmp_path / "notes.txt"
