@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from spark_avatar.accounts.ledger.entries import BillingMode
 from spark_avatar.accounts.ledger.sql_books import SqlBookkeeper
 from spark_avatar.config import Settings
+from spark_avatar.database import sqlite
 from spark_avatar.database.engine import open_database
 from spark_avatar.database.migrate import upgrade
 from spark_avatar.service.addresses import AllowList
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 def database_url_of(settings: Settings) -> str:
     """Of the settings, or SQLite in the data folder."""
-    return settings.database_url or f"sqlite:///{settings.data_dir / 'spark-avatar.sqlite3'}"
+    return settings.database_url or sqlite.url_of(settings.data_dir / "spark-avatar.sqlite3")
 
 
 def storage_of(settings: Settings) -> ObjectStorage:

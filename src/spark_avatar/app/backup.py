@@ -20,6 +20,7 @@ from typing import Final
 
 import spark_avatar
 from spark_avatar.config import Settings
+from spark_avatar.database import sqlite
 from spark_avatar.database.backup import copy_database, schema_of
 from spark_avatar.database.migrate import newest_revision, upgrade
 from spark_avatar.errors import ConfigurationError
@@ -96,7 +97,7 @@ def restore(settings: Settings, source: Path) -> Manifest:
         found = schema_of(stage / _DATABASE)
         if found > newest_revision():
             raise ConfigurationError(f"The backup is of a later release ({manifest.release}): restore it with that.")
-        upgrade(f"sqlite:///{stage / _DATABASE}")
+        upgrade(sqlite.url_of(stage / _DATABASE))
         (stage / _MANIFEST).unlink()
         for path in (stage / part for part in (_FILES, *_LASTING, _DATABASE)):  # the database last: then all is there
             if path.exists():

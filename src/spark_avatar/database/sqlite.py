@@ -32,6 +32,11 @@ def is_file(url: URL) -> bool:
     return bool(url.database) and url.database != ":memory:" and "mode=memory" not in str(url.database)
 
 
+def url_of(file: Path) -> str:
+    """The URL of a database in this file, whatever characters its path has."""
+    return URL.create("sqlite", database=str(file)).render_as_string()
+
+
 def make_folder(url: URL) -> None:
     """Makes the folder that the file lives in, for its owner only."""
     assert url.database is not None

@@ -131,6 +131,16 @@ def test_a_database_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
     assert mode(shared) == 0o660
 
 
+@pytest.mark.parametrize("name", ["C# avatar", "is it?", "a%41b", "50% of all", "M\u00fcller"])
+def test_a_data_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    kept, restored = Settings(data_dir=tmp_path / name), Settings(data_dir=tmp_path / "new" / name)
+    open_keys(kept).create("laptop")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    back_up(kept, tmp_path / "backup.tar")
+    restore(restored, tmp_path / "backup.tar")
+    assert [key.name for key in open_keys(restored).list()] == ["laptop"]
+
+
 def test_a_restored_data_folder_is_private(tmp_path: Path) -> None:
     kept, restored = Settings(data_dir=tmp_path / "kept"), Settings(data_dir=tmp_path / "new" / "restored")
     upgrade(f"sqlite:///{kept.data_dir / 'spark-avatar.sqlite3'}")
