@@ -9,14 +9,21 @@ from spark_avatar.private_files import make_private_file
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """Makes `target`, one file without a journal, for its owner only. Raises `ConfigurationError` when the source is damaged."""
+    """Makes `target`, one file without a journal, for its owner only. Raises `ConfigurationError` when the source is damaged, or there is
+    no room.
+    """
     make_private_file(target)
-    with closing(_read_only(source)) as original, closing(sqlite3.connect(target)) as copy:
-        # In one step: SQLite begins anew after a write between two, and beside a busy server it would never be done. Writers need
-        # not wait, as the copy only reads.
-        original.backup(copy)
-        copy.execute("PRAGMA journal_mode = DELETE")
-        (verdict,) = copy.execute("PRAGMA integrity_check").fetchone()
+    try:
+        with closing(_read_only(source)) as original, closing(sqlite3.connect(target)) as copy:
+            # In one step: SQLite begins anew after a write between two, and beside a busy server it would never be done. Writers
+            # need not wait, as the copy only reads.
+            original.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+            (verdict,) = copy.execute("PRAGMA integrity_check").fetchone()
+    except sqlite3.OperationalError as error:
+        raise ConfigurationError(f"The database cannot be copied: {error}.") from error
+    except sqlite3.DatabaseError as error:
+        verdict = str(error)
     if verdict != "ok":
         raise ConfigurationError(f"The database is damaged: {verdict}. Restore an older backup.")
 

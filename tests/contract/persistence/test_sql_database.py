@@ -227,6 +227,14 @@ class TestSqliteFile:
         other.close()
         assert done
 
+    @pytest.mark.parametrize("harm", [lambda whole: b"x" * 100 + whole[100:], lambda whole: whole[: len(whole) // 2]])
+    def test_a_damaged_one_is_not_copied(self, tmp_path, harm):
+        path = tmp_path / "spark.db"
+        upgrade(f"sqlite:///{path}")
+        path.write_bytes(harm(path.read_bytes()))
+        with pytest.raises(ConfigurationError, match="damaged"):
+            copy_database(path, tmp_path / "copy.db")
+
     def test_a_file_that_is_no_database_is_refused_at_once(self, tmp_path):
         path = tmp_path / "notes.txt"
         path.write_text("dear diary " * 500)
