@@ -67,9 +67,13 @@ class RequestInputs:
         return replace(task, request=kept)
 
     def drop(self, task: Task) -> None:
-        """Removes what `keep` stored for a task that is not stored; nothing happens where it stored nothing."""
-        remove_inputs(self.storage, task.account_id, task.id)
-        self.staged.forget(task.id)
+        """Removes what `keep` stored for a task that is not stored. Nothing happens where it stored nothing, or where the task is
+        stored after all, and only the database's answer was lost.
+        """
+        self.staged.abandon(task.id)  # waits for a transaction that is just storing it
+        if any(staged.task_id == task.id for staged in self.staged.all()):
+            remove_inputs(self.storage, task.account_id, task.id)
+            self.staged.forget(task.id)
 
 
 def _addresses(request: TaskRequest) -> dict[InputKind, str]:

@@ -79,6 +79,25 @@ def test_a_task_that_cannot_be_stored_leaves_no_input(house: House, image_url, m
     assert inputs(house) == []
 
 
+@pytest.mark.parametrize("key", [None, "once"])
+def test_a_task_that_was_stored_although_nobody_heard_of_it_keeps_its_inputs(house: House, image_url, audio_url, monkeypatch, key):
+    """The connection to the database broke between its commit and its answer."""
+    add = "add" if key is None else "add_once"
+    store = getattr(house.store, add)
+
+    def lose_the_answer(*words, **facts):
+        store(*words, **facts)
+        raise ConnectionError
+
+    with monkeypatch.context() as patch, pytest.raises(TaskCreationError):
+        patch.setattr(house.store, add, lose_the_answer)
+        house.generation.submit(request(image_url=image_url, audio_url=audio_url), caller=CALLER, idempotency_key=key)
+    runner = house.runner()
+    runner.run(runner.claim())
+    (task,) = house.generation.recent(caller=CALLER)
+    assert task.status is TaskStatus.COMPLETED, task.failure
+
+
 def test_nobody_can_name_a_stored_input_in_a_request(house: House, image_url):
     task = house.submit(image_url=image_url)
     reference = house.task(task).request.image_url
