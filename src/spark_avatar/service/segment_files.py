@@ -44,6 +44,11 @@ class SegmentFiles:
         for name, content in ((_IMAGE, image), (_FIRST_FRAME, first_frame), (_PLAN, json.dumps(document).encode())):
             self.storage.put(work_key(task.account_id, task.id, name.format(attempt)), content)
 
+    def drop_plan(self, task: Task, attempt: int) -> None:
+        """Removes what `keep_plan` stored."""
+        for name in (_IMAGE, _FIRST_FRAME, _PLAN):
+            self.storage.delete(work_key(task.account_id, task.id, name.format(attempt)))
+
     def plan(self, segment: Segment, scratch: Path) -> tuple[MotionPlan, Origin]:
         """The plan that a segment is a part of, exact to the bit, and which video it is. The pauses have done their work and are
         left out.

@@ -112,6 +112,7 @@ class SplitRenderer:
         ]
         stored = self.runner.segments.plan(task, planned)
         if not stored:
+            self.runner.files.drop_plan(task, task.claim.attempt)  # with no segments, nobody else knows of it
             raise ClaimLost
         if self.wake is not None:
             self.wake(job.engine, len(stored) - 1)

@@ -253,6 +253,21 @@ def test_cancelling_stops_everybody_and_leaves_nothing(crew, house, task):
     assert house.scratch() == []
 
 
+def test_a_task_that_is_cancelled_as_it_is_planned_leaves_nothing(crew, house, task, monkeypatch):
+    """The portrait and the plan are stored by then, and no segment tells of them."""
+    plan = crew.segments.plan
+
+    def plan_late(task, segments):
+        house.tasks.cancel(task.id, caller=CALLER)
+        return plan(task, segments)
+
+    monkeypatch.setattr(crew.segments, "plan", plan_late)
+    worker = crew.worker("server/1")
+    worker.run(worker.claim())
+    assert house.task(task).status is TaskStatus.FAILED
+    assert crew.files() == []
+
+
 def test_a_drained_helper_hands_its_segment_back(crew, house, task):
     first_engine, reached, go_on = pausing()
     helper_engine, helper_reached, _ = pausing()
