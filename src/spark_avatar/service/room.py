@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+TOO_LARGE: Final = (
+    "The video needs more disk space than this server has for one: shorten the recording, or ask for a lower resolution."
+)
+"""Told of work that filled the disk by itself."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 

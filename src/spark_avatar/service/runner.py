@@ -26,7 +26,7 @@ from spark_avatar.service.monitor import ClaimLost, HandedBack, Heartbeat, TaskM
 from spark_avatar.service.notebook import TaskNotebook
 from spark_avatar.service.parameters import CONSENT
 from spark_avatar.service.prices import Price, PriceList, plain
-from spark_avatar.service.room import WorkRoom, is_disk_full
+from spark_avatar.service.room import TOO_LARGE, WorkRoom, is_disk_full
 from spark_avatar.service.splitting import SplitRenderer
 from spark_avatar.service.workdirs import workdir_name
 from spark_avatar.storage.keys import attempt_keys, output_key, poster_key, preview_key
@@ -44,8 +44,6 @@ _INTERNAL = (
     "The video could not be generated because of an internal error. Try again; if it stays so, the task's id helps the "
     "operator of this server to find out why."
 )
-
-_TOO_LARGE = "The video needs more disk space than this server has for one: shorten the recording, or ask for a lower resolution."
 
 _log = logging.getLogger(__name__)
 
@@ -130,7 +128,7 @@ class TaskRunner:
             _log.error("task handed back: the disk is full", extra={**facts, "free_bytes": self.room.free_bytes})
         elif is_disk_full(error):
             _log.error("task failed: it needs more disk space than there is", extra=facts)
-            self._fail(task, claim, GenerationError(_TOO_LARGE))
+            self._fail(task, claim, GenerationError(TOO_LARGE))
         elif isinstance(error, SparkAvatarError) and not isinstance(error, ConfigurationError):
             self._fail(task, claim, error)
         else:

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from spark_avatar.engines.engine import RenderMonitor, SilentMonitor
-from spark_avatar.errors import GenerationError, SparkAvatarError
+from spark_avatar.errors import ConfigurationError, GenerationError, SparkAvatarError
 from spark_avatar.pipeline import Pipeline
 from spark_avatar.service.clock import Clock, utc_now
 from spark_avatar.service.monitor import ClaimLost, HandedBack, Heartbeat, TaskMonitor
-from spark_avatar.service.room import WorkRoom
+from spark_avatar.service.room import TOO_LARGE, WorkRoom, is_disk_full
 from spark_avatar.service.segment_files import SegmentFiles, part_key
 from spark_avatar.service.workdirs import segment_workdir_name
 from spark_avatar.storage.storage import Storage
@@ -110,7 +110,10 @@ class SegmentRunner:
             self.storage.delete(part_key(segment))
             self.segments.hand_back(segment, count_attempt=False)
             _log.error("segment handed back: the disk is full", extra=dict(facts))
-        elif isinstance(error, SparkAvatarError):
+        elif is_disk_full(error):
+            _log.error("segment failed: it needs more disk space than there is", extra=dict(facts))
+            self._fail(segment, TaskFailure(GenerationError.code, TOO_LARGE))
+        elif isinstance(error, SparkAvatarError) and not isinstance(error, ConfigurationError):
             self._fail(segment, TaskFailure(error.code, error.message))
         else:
             _log.error("a segment failed unexpectedly", extra=dict(facts), exc_info=error)

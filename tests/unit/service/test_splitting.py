@@ -1,5 +1,6 @@
 """Long recordings in segments: several workers on one store and storage, and whatever may happen to them."""
 
+import errno
 import threading
 import time
 
@@ -10,7 +11,7 @@ from sample_urls import tone_data_url
 from service_house import CALLER, House
 
 from spark_avatar.engines.registry import EngineRegistry
-from spark_avatar.errors import FaceNotFound
+from spark_avatar.errors import ConfigurationError, FaceNotFound
 from spark_avatar.media.video import read_frames
 from spark_avatar.pipeline import Pipeline
 from spark_avatar.service.leases import LeaseWatch
@@ -315,6 +316,30 @@ def test_a_segments_fault_is_the_tasks(crew, house, task):
     assert (ended.status, ended.failure.code, ended.failure.message) == (TaskStatus.FAILED, "003016014", "No face.")
     assert crew.files() == []
     assert crew.segments.of_task(task.id) == []
+
+
+def test_what_is_wrong_with_the_server_is_not_told(crew, house, task):
+    """As of a task that is rendered in one go: settings are the operator's."""
+
+    def fault(job, monitor):
+        raise ConfigurationError("SPARK_AVATAR_SECRET is wrong")
+
+    worker = crew.worker("server/1", PlanningPlainEngine(during=fault))
+    worker.run(worker.claim())
+    ended = house.task(task)
+    assert (ended.status, ended.failure.code) == (TaskStatus.FAILED, "003016095")
+    assert "SECRET" not in ended.failure.message
+
+
+def test_a_segment_that_needs_more_disk_than_there_is_says_so(crew, house, task):
+    def fill(job, monitor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    worker = crew.worker("server/1", PlanningPlainEngine(during=fill))
+    worker.run(worker.claim())
+    ended = house.task(task)
+    assert (ended.status, ended.failure.code) == (TaskStatus.FAILED, "003016095")
+    assert "disk space" in ended.failure.message
 
 
 def test_an_engines_crash_does_not_tell_its_insides(crew, house, task):
