@@ -57,6 +57,13 @@ def test_progress_waits_for_the_database(store, monkeypatch):
     assert store.get(held.id).progress == 0.5
 
 
+def test_notes_of_a_job_elsewhere_are_waited_for(store, monkeypatch):
+    held = claim(store)
+    assert store.note(held.id, held.claim, "remote", {"job": "7"})
+    lost_answers(monkeypatch, "notes", 3, after=False)
+    assert store.notes(held.id) == {"remote": {"job": "7"}}
+
+
 def test_patience_ends(store, monkeypatch):
     held = claim(store)
     store._patience = 0.05

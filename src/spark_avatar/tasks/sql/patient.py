@@ -80,6 +80,11 @@ class PatientTaskStore(SqlTaskStore):
         hand_back = super().hand_back
         return self._insist(lambda: hand_back(task_id, claim, count_attempt=count_attempt))
 
+    def notes(self, task_id: TaskId) -> dict[str, dict[str, str]]:
+        """As the parent's."""
+        read = super().notes
+        return insist(lambda: read(task_id), patience_seconds=self._patience)
+
     def note(self, task_id: TaskId, claim: Claim, engine: str, note: Mapping[str, str]) -> bool:
         """As the parent's."""
         write = super().note
