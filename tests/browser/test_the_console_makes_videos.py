@@ -144,6 +144,8 @@ def test_whoever_comes_back_finds_the_task(studio: Studio, portrait: Path, word:
     expect(page.locator("#option-resolution")).to_have_value("360p")
     expect(page.locator("#result-facts")).to_contain_text(f"seed {page.locator('#option-seed').input_value()}")
     page.locator("#details").click()
+    expect(page.locator("figcaption")).to_have_text([portrait.name, word.name])
+    expect(page).to_have_title(f"{portrait.name}, {word.name} · Spark Avatar")
     page.go_back()
     expect(page.locator("#video")).to_be_visible(timeout=20_000)
     page.goto(f"{studio.server.url}/?task=00000000-0000-0000-0000-000000000000")

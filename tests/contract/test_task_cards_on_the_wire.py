@@ -117,6 +117,35 @@ def test_a_link_of_another_account_is_not_made_to_last(client: StrictClient, hou
     assert image == {"url": given_away, "stored": False, "available": True}
 
 
+def uploaded(http: httpx.Client) -> str:
+    files = {"file": ("Ada in Rome.png", b"\x89PNG\r\n\x1a\n" + bytes(64))}
+    return http.post("/api/v1/storage/files", files=files).raise_for_status().json()["url"]
+
+
+def test_a_task_is_recognised_by_the_names_of_its_files(client: StrictClient) -> None:
+    url = uploaded(client.http)
+    assert "Ada" not in url
+    named = client.create({**FLAT, "image_url": f"{url}#Ada%20in%20R%C3%B6m%20(1)%00%E2%80%AE.png"})["id"]
+    nameless = client.create({**FLAT, "image_url": url, "audio_url": audio_data_url()})["id"]
+    card = cards(client.http)[1]
+    assert (card["image_name"], card["audio_name"]) == ("Ada in Röm (1).png", "a.wav")
+    assert not {"image_name", "audio_name"} & cards(client.http)[0].keys()
+    for text, ids in (("A in Röm (", [named]), ("ada%20in", [named]), ("a_in", []), (".png", [nameless, named])):
+        assert [card["id"] for card in cards(client.http, text=text)] == ids, text
+    detail = client.http.get(f"{CARDS}/{named}").json()
+    fresh = detail["inputs"]["image"]["url"]
+    assert (detail["image_name"], fresh.partition("#")[2]) == (card["image_name"], "Ada%20in%20R%C3%B6m%20(1)%00%E2%80%AE.png")
+    assert httpx.get(fresh).content.startswith(b"\x89PNG")
+    assert "R%C3%B6m" not in str(client.poll(named))  # the contract's object says nothing of it
+
+
+def test_names_are_cut(client: StrictClient) -> None:
+    client.create(
+        {**FLAT, "image_url": f"{uploaded(client.http)}#{'a' * 5000}", "audio_url": f"https://example.com/{'b' * 5000}"}
+    )
+    assert (cards(client.http)[0]["image_name"], cards(client.http)[0]["audio_name"]) == ("a" * 100, "b" * 100)
+
+
 def test_a_video_is_shared_for_a_while(client: StrictClient, worker: Worker, stranger: httpx.Client) -> None:
     task_id = client.create(FLAT)["id"]
     path = f"{CARDS}/{task_id}/share"

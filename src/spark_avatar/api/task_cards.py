@@ -52,7 +52,7 @@ def find(
     limit: Annotated[int, Query(ge=1, le=_LONGEST_PAGE)] = 20,
     after: str = "",
 ) -> Response:
-    """The caller's tasks, newest first. `text` is part of an id, an error code, or the address of an input. `next` of the
+    """The caller's tasks, newest first. `text` is part of an id, an error code, or the address or name of an input. `next` of the
     answer is the `after` of the next call.
     """
     caller = authenticate(request, ports)
@@ -139,6 +139,8 @@ def _card(task: Task, names: dict[str, str], ports: Ports, base: str) -> TaskCar
         cost=task.usage.cost if task.usage else None,
         key_id=task.key_id,
         key_name=name,
+        image_name=ports.files.name_of(task.request.image_url) or None,
+        audio_name=ports.files.name_of(task.request.audio_url) or None,
         thumbnail_url=ports.files.link(thumbnail, base_url=base) if isinstance(thumbnail, str) else None,
         preview_url=ports.files.link(preview, base_url=base) if isinstance(preview, str) else None,
         error=CardError(code=task.failure.code, message=task.failure.message) if task.failure else None,

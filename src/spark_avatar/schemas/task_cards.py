@@ -39,6 +39,9 @@ class TaskCard(BaseModel):
     cost: str | None = None
     key_id: str
     key_name: str
+    image_name: str | None = None
+    """What the portrait is called, where that is known: an upload's name follows the `#` of its address."""
+    audio_name: str | None = None
     thumbnail_url: str | None = None
     preview_url: str | None = None
     error: CardError | None = None

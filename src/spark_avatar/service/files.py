@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path, PurePath
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 from spark_avatar.accounts.keys import Caller
 from spark_avatar.errors import ObjectNotFound, WrongMediaType
@@ -48,6 +49,8 @@ _OTHER = "application/octet-stream"
 _ELSEWHERE_SECONDS: Final = 3600.0
 """How long an address at the storage works at most: whoever watches longer follows our own link again. Cloud credentials that
 change by themselves may end it sooner, which is why the long-lived link stays ours."""
+_LONGEST_NAME: Final = 100
+"""Characters of an input's name that are shown."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,22 @@ class FileService:
             self._storage.head(key)
         except ObjectNotFound:
             return InputLink(url, stored=True, available=False)
-        return InputLink(self.link(key, base_url=base_url), stored=True, available=True)
+        _, mark, name = url.partition("#")
+        return InputLink(self.link(key, base_url=base_url) + mark + name, stored=True, available=True)
+
+    def name_of(self, url: str) -> str:
+        """What an input may be called where it is shown: what follows the `#` in an address of ours, which is for whoever
+        uploads to say, else the last part of the path. Empty for none.
+        """
+        if stored_key(url) is not None:
+            return ""
+        try:
+            split = urlsplit(url)
+        except ValueError:
+            return ""
+        ours = self._signer.key_from_url(url, ALWAYS) is not None
+        name = split.fragment if ours else split.path.rpartition("/")[2]
+        return "".join(letter for letter in unquote(name) if letter.isprintable())[:_LONGEST_NAME]
 
     def open(self, key: str, expires: str, signature: str) -> OpenFile:
         """The file behind a link's parts. Raises `NotAllowed` for a wrong or expired link, `ObjectNotFound`."""

@@ -55,7 +55,7 @@ class TaskFilter:
     engine: str = ""
     key_id: str = ""
     text: str = ""
-    """Part of a task's id, of its error code, its model or the addresses of its inputs."""
+    """Part of a task's id, of its error code, its model or the addresses of its inputs, names in them included."""
 
 
 ALL_TASKS: Final = TaskFilter()

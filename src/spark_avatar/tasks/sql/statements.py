@@ -2,7 +2,8 @@
 race can make another one. Parameters start with `the_`, apart from those of the insert, which are the columns.
 """
 
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
 from sqlalchemy import (
     ColumnElement,
@@ -28,6 +29,9 @@ from spark_avatar.database.dialects import insert_or_replace
 from spark_avatar.database.schema import idempotency_keys, tasks
 from spark_avatar.tasks.store import TaskFilter
 from spark_avatar.tasks.task import TaskStatus
+
+_UNQUOTED: Final = "!'()*"
+"""With letters, digits and `-._~`, what browsers leave as it is in a part of an address."""
 
 _column = tasks.c
 
@@ -83,9 +87,11 @@ def _narrowed(only: TaskFilter) -> list[ColumnElement[bool]]:
     if only.key_id:
         conditions.append(_column.key_id == only.key_id)
     if only.text:
-        asked = (_column.request["content"][name].as_string() for name in ("model", "image_url", "audio_url"))
-        places = (_column.id, _column.failure_code, *asked)
-        conditions.append(or_(*(place.icontains(only.text, autoescape=True) for place in places)))
+        asked = [_column.request["content"][name].as_string() for name in ("model", "image_url", "audio_url")]
+        found = [place.icontains(only.text, autoescape=True) for place in (_column.id, _column.failure_code, *asked)]
+        if (in_addresses := quote(only.text, safe=_UNQUOTED)) != only.text:
+            found += [place.icontains(in_addresses, autoescape=True) for place in asked]
+        conditions.append(or_(*found))
     return conditions
 
 

@@ -52,11 +52,17 @@ export const put = async (path, value, options) => json(await send("PUT", path, 
 export const remove = async (path) => json(await send("DELETE", path));
 export const download = async (path) => (await send("GET", path)).blob();
 
-/** Stores a file; answers the address that the model's parameters accept. */
+const LONGEST_NAME = 100; // characters
+
+/**
+ * Stores a file; answers the address that the model's parameters accept. Its name goes along behind the `#`: the server keeps it
+ * with the task only, and shows it there.
+ */
 export async function upload(file, options) {
   const form = new FormData();
   form.append("file", file, file.name);
-  return (await json(await send("POST", "/api/v1/storage/files", { ...options, body: form }))).url;
+  const { url } = await json(await send("POST", "/api/v1/storage/files", { ...options, body: form }));
+  return `${url}#${encodeURIComponent([...file.name].slice(0, LONGEST_NAME).join(""))}`;
 }
 
 /** Ends a task that waits or runs. One that has ended is left alone: the call for both would delete it, with its video. */

@@ -7,7 +7,7 @@ import { bytes, dateTime, money, percent, seconds, words } from "./format.js";
 import { helpFor } from "./error_help.js";
 import { shareDialog } from "./share.js";
 import { pace, stageName } from "./stages.js";
-import { badge, bar, isOpen, summary } from "./task_parts.js";
+import { badge, bar, isOpen, names, summary } from "./task_parts.js";
 
 const root = byId("task");
 const path = `/api/v1/tasks/${encodeURIComponent(root.dataset.id)}`;
@@ -39,9 +39,13 @@ function stage() {
   );
 }
 
-function input(kind, { url, stored, available }) {
+function input(kind, { url, stored, available }, name) {
+  if (available && !stored) return make("p", { class: "small mono" }, url);
+  return make("figure", {}, shownInput(kind, url, available), name && make("figcaption", { class: "small muted anywhere" }, name));
+}
+
+function shownInput(kind, url, available) {
   if (!available) return make("p", { class: "muted small" }, `The ${kind} has been removed: uploads are kept for a while only.`);
-  if (!stored) return make("p", { class: "small mono" }, url);
   return kind === "portrait" ? make("img", { src: localPath(url), alt: "The portrait" }) : make("audio", { src: localPath(url), controls: true, preload: "none", "aria-label": "The recording" });
 }
 
@@ -118,9 +122,9 @@ function raw() {
 function draw() {
   byId("title").textContent = summary(task);
   byId("status").replaceChildren(badge(task));
-  const inputs = card("What went in", make("div", { class: "inputs" }, input("portrait", task.inputs.image), input("recording", task.inputs.audio)));
+  const inputs = card("What went in", make("div", { class: "inputs" }, input("portrait", task.inputs.image, task.image_name), input("recording", task.inputs.audio, task.audio_name)));
   root.replaceChildren(make("div", { class: "detail" }, make("div", { class: "stack" }, stage(), warnings(), timeline(), raw()), make("div", { class: "stack" }, inputs, about(), given(), diagnostics())));
-  document.title = `${summary(task)} · Spark Avatar`;
+  document.title = `${names(task) || summary(task)} · Spark Avatar`;
   const video = task.task.output?.[0].content[0].url;
   show(byId("download"), Boolean(video));
   if (video) byId("download").href = localPath(video);

@@ -42,4 +42,7 @@ export function summary(task) {
   return `${seconds(task.seconds)} of video`;
 }
 
+/** What went in, by which a task is recognised; empty where that has no names. */
+export const names = (task) => [task.image_name, task.audio_name].filter(Boolean).join(", ");
+
 export const workTime = (task) => (task.ended_at && task.started_at ? seconds(task.ended_at - task.started_at) : "");

@@ -4,7 +4,7 @@ import { get, query } from "./api.js";
 import { byId, debounce, icon, make, one, show } from "./dom.js";
 import { busy, failure, toast } from "./feedback.js";
 import { ago, dateTime, money } from "./format.js";
-import { badge, bar, isOpen, summary, thumb, workTime } from "./task_parts.js";
+import { badge, bar, isOpen, names, summary, thumb, workTime } from "./task_parts.js";
 
 const PAGE = 25;
 const BUSY_SECONDS = 1.5;
@@ -20,7 +20,9 @@ const filters = () => Object.fromEntries(new FormData(form));
 const cell = (content, name) => make("td", { class: name }, content);
 
 function row(task) {
-  const link = make("a", { class: "task-link", href: `/tasks/${encodeURIComponent(task.id)}` }, thumb(task), make("span", {}, make("b", {}, summary(task)), make("br"), make("span", { class: "mono muted" }, task.id.slice(0, 8))));
+  const id = make("span", { class: "mono muted" }, task.id.slice(0, 8));
+  const words = names(task) ? [make("b", { class: "names", title: names(task) }, names(task)), make("span", { class: "muted" }, `${summary(task)} `, id)] : [make("b", {}, summary(task)), make("br"), id];
+  const link = make("a", { class: "task-link", href: `/tasks/${encodeURIComponent(task.id)}` }, thumb(task), make("span", {}, words));
   return make(
     "tr",
     {},
