@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TextIO
 
 import structlog
@@ -58,8 +59,15 @@ class Seldom:
         self._said = float("-inf")
 
 
-def configure_logging(*, json: bool, level: str = "info", stream: TextIO | None = None) -> None:
+Outage = Callable[[BaseException], str | None]
+"""What an exception says is away, in a line; None for one that says something else."""
+
+
+def configure_logging(
+    *, json: bool, level: str = "info", stream: TextIO | None = None, outage: Outage = lambda _error: None
+) -> None:
     """Sends all logs of the process, the libraries' included, to stderr (or `stream`): JSON lines, or lines for people.
+    Exceptions are logged with their traceback, unless `outage` has a line for them.
 
     `level` is `debug`, `info`, `warning` or `error`; raises `ValueError` for another.
     """
@@ -74,6 +82,7 @@ def configure_logging(*, json: bool, level: str = "info", stream: TextIO | None 
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.stdlib.ExtraAdder(),
         _drop_colours,
+        partial(_shorten, outage),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         hide_secrets,
     ]
@@ -105,6 +114,16 @@ def hide_secrets(_logger: object, _method: str, event: MutableMapping[str, objec
 def _drop_colours(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
     """Uvicorn sends every message twice, the second time coloured."""
     event.pop("color_message", None)
+    return event
+
+
+def _shorten(outage: Outage, _logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
+    """A line takes the place of the traceback of an outage."""
+    found = event.get("exc_info")
+    error = sys.exception() if found is True else found[1] if isinstance(found, tuple) else found
+    if isinstance(error, BaseException) and (line := outage(error)) is not None:
+        del event["exc_info"]
+        event["error"] = line
     return event
 
 

@@ -13,6 +13,7 @@ import spark_avatar
 from spark_avatar.app.adapters import database_url_of, patient_store_of, storage_of, work_dir_of, work_room_of
 from spark_avatar.app.broker import broker_url_of
 from spark_avatar.app.housekeeping import KILL_SLACK_SECONDS, Housekeeping
+from spark_avatar.app.logs import begin_logging
 from spark_avatar.app.split_worker import open_worker
 from spark_avatar.app.task_runner import open_runner
 from spark_avatar.config import Settings, traces_wanted
@@ -26,7 +27,7 @@ from spark_avatar.service.recovery import Recovery, Sweeper
 from spark_avatar.service.segment_cleanup import segment_workdirs
 from spark_avatar.tasks.sql.segments import SqlSegmentStore
 from spark_avatar.tasks.store import TaskStore
-from spark_avatar.telemetry import Logging, Seldom, configure_logging
+from spark_avatar.telemetry import Logging, Seldom
 from spark_avatar.tracing import start_tracing
 from spark_avatar.wiring import engine_registry, provenance_of
 
@@ -56,7 +57,7 @@ def run_queue_workers(settings: Settings, logging: Logging, *, engines: Collecti
         if name not in known:
             raise ConfigurationError(f"there is no engine {name!r}; there are: {', '.join(known)}")
     wanted = tuple(engines) or tuple(known)
-    configure_logging(json=logging.json, level=logging.level)
+    begin_logging(logging)
     provenance_of(settings).describe()  # fails early; the signing library must not be loaded before the fork
     upgrade_when_there(database_url_of(settings))
     return run_queue_worker(

@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, TimeoutError  # noqa: A004 - none of the builtin is meant
 
 from spark_avatar.app.adapters import database_url_of, storage_of
+from spark_avatar.app.logs import begin_logging
 from spark_avatar.app.services import Services, build_services
 from spark_avatar.app.start import PatientStart
 from spark_avatar.config import Settings, traces_wanted
@@ -21,7 +22,7 @@ from spark_avatar.errors import DatabaseUnavailable, MalformedRequest, StorageUn
 from spark_avatar.service.members import WELCOME_PATH
 from spark_avatar.tasks.sql.demand import SqlDemandMeter
 from spark_avatar.tasks.sql.totals import SqlStageTotals
-from spark_avatar.telemetry import PLAIN_LOGGING, Logging, Seldom, configure_logging
+from spark_avatar.telemetry import PLAIN_LOGGING, Logging, Seldom
 from spark_avatar.tracing import start_tracing
 from spark_avatar.wiring import limits_of, provenance_of
 
@@ -73,7 +74,8 @@ def run_server(settings: Settings, *, host: str, port: int, log_json: bool, log_
     """Serves until SIGINT or SIGTERM, then drains; prints the address when it is ready. Port 0 picks a free one."""
     from spark_avatar.api.server import serve
 
-    configure_logging(json=log_json, level=log_level)
+    logging = Logging(json=log_json, level=log_level)
+    begin_logging(logging)
     if traces_wanted():
         start_tracing()
     with suppress(StorageUnavailable):  # it may come back: until then the server is not ready
@@ -81,7 +83,7 @@ def run_server(settings: Settings, *, host: str, port: int, log_json: bool, log_
     provenance_of(settings).check()
     if make_url(url := database_url_of(settings)).get_backend_name() == "sqlite":
         upgrade(url)  # nobody is waited for, and what is wrong with a file is told in one line
-    app = create_app(settings, Logging(json=log_json, level=log_level))
+    app = create_app(settings, logging)
     ports: Ports = app.state.ports
     start: PatientStart = app.state.start
 

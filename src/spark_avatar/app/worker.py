@@ -8,13 +8,14 @@ import structlog
 
 import spark_avatar
 from spark_avatar.app.adapters import database_url_of, work_room_of
+from spark_avatar.app.logs import begin_logging
 from spark_avatar.app.split_worker import open_worker
 from spark_avatar.app.task_runner import open_runner
 from spark_avatar.config import Settings, traces_wanted
 from spark_avatar.database.engine import open_database
 from spark_avatar.dispatch.roster import Attendance, WorkerState
 from spark_avatar.dispatch.sql_roster import SqlRoster
-from spark_avatar.telemetry import Logging, configure_logging
+from spark_avatar.telemetry import Logging
 from spark_avatar.tracing import start_tracing
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def worker_main(name: str, control: WorkerControl, settings: Settings, logging: 
     """
     from spark_avatar.dispatch.worker_loop import run_worker
 
-    configure_logging(json=logging.json, level=logging.level)
+    begin_logging(logging)
     if traces_wanted():
         start_tracing()
     database = open_database(database_url_of(settings))

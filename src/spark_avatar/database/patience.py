@@ -25,6 +25,21 @@ def is_away(error: BaseException) -> bool:
     return isinstance(error, TimeoutError)
 
 
+def outage_in(error: BaseException | None) -> str | None:
+    """What the log says where this, or what it came from, is a database that is away or full; None for any other fault."""
+    while error is not None:
+        if isinstance(error, DBAPIError | TimeoutError) and is_away(error) and not _is_of_the_statement(error):
+            what = "the database's disk is full" if is_full(error) else "the database does not answer"
+            return f"{what}: {_first_line(error)}"
+        error = error.__cause__
+    return None
+
+
+def _is_of_the_statement(error: DBAPIError | TimeoutError) -> bool:
+    """SQLite's driver has one exception for a table that is missing and a file that cannot be opened."""
+    return getattr(getattr(error, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+
+
 def is_full(error: BaseException) -> bool:
     """Whether it says that the database's disk has no room."""
     cause = error.orig if isinstance(error, DBAPIError) else error

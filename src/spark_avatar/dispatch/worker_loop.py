@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from spark_avatar.telemetry import Seldom
+
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
 
@@ -42,16 +44,18 @@ def run_worker(
     logged, and left to recovery. When `claim` fails (no database), the loop asks again, ever more rarely.
     """
     control.ready()
-    pause = _FIRST_PAUSE_SECONDS
+    pause, complaint = _FIRST_PAUSE_SECONDS, Seldom()
     while not control.draining:
         try:
             work = claim()
         except Exception:  # noqa: BLE001 - no fault of the store may end the worker
-            _log.exception("no task could be claimed")
+            if complaint.due():
+                _log.exception("no task could be claimed")
             control.wait(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             continue
         pause = _FIRST_PAUSE_SECONDS
+        complaint.settle()
         if work is None:
             control.wait(poll_seconds)
         else:

@@ -1,18 +1,29 @@
 """A database that does not answer is waited for; one of a later release is left as it is."""
 
+import io
+import json
 import logging
 import sqlite3
+import sys
 import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from spark_avatar.app.logs import begin_logging
 from spark_avatar.database import patience
 from spark_avatar.database.engine import open_database, reading, writing
 from spark_avatar.database.migrate import newest_revision, upgrade, upgrade_when_there
-from spark_avatar.database.patience import is_full, unless_full, wait_for_database
+from spark_avatar.database.patience import is_full, outage_in, unless_full, wait_for_database
+from spark_avatar.dispatch.sql_roster import SqlRoster
+from spark_avatar.service.recovery import Sweeper
+from spark_avatar.tasks.sql.patient import insist
+from spark_avatar.telemetry import Logging
 
 SILENCE = OperationalError("SELECT 1", {}, Exception("connection refused\nIs the server running?"))
 
@@ -82,6 +93,56 @@ def test_a_database_of_a_later_release_is_left_as_it_is(bare_database_url, caplo
     assert "the database is of a later release" in caplog.text
 
 
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict]]]:
+    """What a server logs."""
+    root, stream = logging.getLogger(), io.StringIO()
+    handlers, level = root.handlers, root.level
+    monkeypatch.setattr(sys, "stderr", stream)
+    begin_logging(Logging(json=True))
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+
+
+def swept(step: Callable[[], object]) -> None:
+    """A chore that is tried once."""
+    over = threading.Event()
+
+    def once() -> None:
+        over.set()
+        step()
+
+    sweeper = Sweeper(once, seconds=0.001)
+    sweeper.start()
+    over.wait(10)
+    sweeper.stop()
+
+
+def test_while_it_is_away_a_chore_says_so_in_a_line(log: Callable[[], list[dict]]):
+    away = open_database("postgresql://postgres:hunter2@127.0.0.1:9/none")
+    swept(SqlRoster(away).all)
+    swept(lambda: insist(SqlRoster(away).all, patience_seconds=0))
+    lines = log()
+    assert len(lines) == 2
+    for line in lines:
+        assert (line["event"], line["level"]) == ("housekeeping failed; it is tried again", "error")
+        assert line["error"].startswith("the database does not answer: ")
+        assert "127.0.0.1" in line["error"]
+        assert "hunter2" not in str(line)
+        assert "exception" not in line
+
+
+def test_unknown_faults_keep_their_traceback(log: Callable[[], list[dict]], tmp_path: Path):
+    empty = open_database(f"sqlite:///{tmp_path / 'empty.db'}")
+    swept(SqlRoster(empty).all)  # a table is missing: SQLite's driver calls that as it calls a file that cannot be opened
+    swept(lambda: 1 / 0)
+    empty.dispose()
+    first, second = log()
+    assert "no such table" in first["exception"]
+    assert "ZeroDivisionError" in second["exception"]
+
+
 class _Full(sqlite3.OperationalError):
     sqlite_errorcode = sqlite3.SQLITE_FULL
 
@@ -91,6 +152,7 @@ def test_on_a_full_disk_a_note_is_missed_and_nothing_else(what: str) -> None:
     cause = _Full("database or disk is full") if what == "sqlite" else psycopg.errors.DiskFull("could not extend file")
     full = OperationalError("UPDATE", {}, cause)
     assert is_full(full)
+    assert str(outage_in(full)).startswith("the database's disk is full: ")
     with unless_full():
         raise full
     away = OperationalError("UPDATE", {}, sqlite3.OperationalError("unable to open database file"))
