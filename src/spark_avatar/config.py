@@ -25,6 +25,10 @@ _SHORTEST_SEGMENT = 2.0
 
 
 _DAY = 24 * 3600
+_LABEL = "[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?"
+_HOST = re.compile(rf"({_LABEL}\.)*(?!(\d+|0x[0-9a-f]*)\.?$){_LABEL}\.?", re.IGNORECASE)
+"""As names of hosts stand in addresses that were parsed. One whose last part is a number is an IPv4 address, or none at all."""
+_HOSTS_OR_NETWORKS = "write names of hosts or networks, without scheme, port or `*`, e.g. `media.intranet,10.1.0.0/16`"
 _SHORTEST_SECRET = 16
 """Characters: what it signs could be guessed otherwise."""
 
@@ -313,7 +317,9 @@ class Settings(BaseSettings):
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for entry in value:
             if "/" in entry and not _is_network(entry):
-                raise ValueError(f"{entry!r} is no network: write hosts or networks, e.g. `media.intranet,10.1.0.0/16`")
+                raise ValueError(f"{entry!r} is no network: {_HOSTS_OR_NETWORKS}")
+            if not _is_network(entry) and not _HOST.fullmatch(entry):
+                raise ValueError(f"{entry!r} is no host, so that nothing would match it: {_HOSTS_OR_NETWORKS}")
         return value
 
     @field_validator("prices", "comfyui_headers", mode="before")
@@ -342,4 +348,7 @@ class Settings(BaseSettings):
         pairs = [part.partition("=") for part in value.split(",") if part.strip()]
         if any(not name.strip() or not engine.strip() for name, _, engine in pairs):
             raise ValueError("write MODEL=ENGINE, comma-separated")
-        return {name.strip(): engine.strip() for name, _, engine in pairs}
+        engines = {name.strip(): engine.strip() for name, _, engine in pairs}
+        if len(engines) < len(pairs):
+            raise ValueError("names a model twice: it can have one engine only")
+        return engines

@@ -30,7 +30,7 @@ def engine_registry(settings: Settings, drained: Drained = none_is_drained) -> E
 def model_catalog(settings: Settings) -> ModelCatalog:
     """The models: the talking portrait, one for each workflow, and those of the settings.
 
-    Raises `ConfigurationError` for an engine that is not there.
+    Raises `ConfigurationError` for an engine that is not there, and a price of a model that is not.
     """
     configured = _configured(settings)
     registry = _registry(configured)
@@ -42,6 +42,9 @@ def model_catalog(settings: Settings) -> ModelCatalog:
         for name in names:
             if name not in known:
                 raise ConfigurationError(f"SPARK_AVATAR_{setting}: there is no engine {name!r}; there are: {', '.join(known)}")
+    for model_id in settings.prices:
+        if model_id not in engines:  # what it was meant for would be sold at the price of all others
+            raise ConfigurationError(f"SPARK_AVATAR_PRICES: there is no model {model_id!r}; there are: {', '.join(engines)}")
     return ModelCatalog([_model(model_id, engine, configured) for model_id, engine in engines.items()], registry)
 
 

@@ -8,7 +8,7 @@ from spark_avatar.accounts.roles import Role
 from spark_avatar.accounts.sessions import SessionStore
 from spark_avatar.accounts.tokens import TokenStore
 from spark_avatar.accounts.users import Member, User, UserStore, checked_account, checked_email, checked_name
-from spark_avatar.errors import NotFound
+from spark_avatar.errors import InvalidOptions, NotFound
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,11 @@ class UserAdministration:
 
     def create(self, email: str, name: str, password: str, *, account: str, role: Role | None, operator: bool) -> Member:
         """A new user. The first one owns the workspace and runs the server; others are members unless it is said otherwise.
-        Raises `Conflict` where the address is taken, and `InvalidOptions`.
+        Raises `Conflict` where the address is taken, and `InvalidOptions`, also for a first one that would own nothing.
         """
         is_first = not self.users.any()
+        if is_first and role not in (None, Role.OWNER):
+            raise InvalidOptions(f"The first user owns the workspace: make the owner first, then a user who is {role}.")
         member = self.users.add(
             checked_email(email),
             checked_name(name),

@@ -157,6 +157,16 @@ def test_the_first_user_owns_and_operates_others_do_not(run):
     assert PASSWORD not in run("audit")
 
 
+@pytest.mark.parametrize("role", ["member", "admin"])
+def test_the_first_user_is_no_less_than_the_owner(run, role):
+    with pytest.raises(InvalidOptions, match="first user owns"):
+        run("users", "create", "anna@example.org", "--name", "Anna", "--role", role, stdin=PASSWORD)
+    assert json.loads(run("users", "list", "--json")) == []
+    run("users", "create", "anna@example.org", "--name", "Anna", "--role", "owner", stdin=PASSWORD)
+    run("users", "create", "otto@example.org", "--name", "Otto", "--role", role, stdin=PASSWORD)
+    assert [row["role"] for row in json.loads(run("users", "list", "--json"))] == ["owner", role]
+
+
 def test_users_are_kept_out_and_let_in(run):
     run("users", "create", "anna@example.org", "--name", "Anna", stdin=PASSWORD)
     with pytest.raises(Conflict, match="owner"):

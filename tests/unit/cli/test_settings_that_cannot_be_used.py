@@ -51,6 +51,8 @@ def end(monkeypatch, capsys, tmp_path):
         ("COMFYUI_HEADERS", f'{{"Authorization": {PASSWORD}', "JSON object"),
         ("FETCH_ALLOW", "1.2.3.4/99", "'1.2.3.4/99' is no network"),
         ("FETCH_ALLOW", "media.intranet,http://media.intranet", "is no network"),
+        ("FETCH_ALLOW", "media.intranet:8080", "without scheme, port"),
+        ("MODELS", "m=portrait, m = portrait", "twice"),
         ("WORKERS", "many", "integer"),
         ("SECRET_KEY", "x", "16 random characters"),
         ("RATE_PER_KEY", "fast", "600/minute"),
@@ -106,6 +108,32 @@ def test_networks_that_it_does_not_take_may_not(entry):
         AllowList.parse([entry])
     with pytest.raises(ValidationError, match="is no network"):
         Settings(fetch_allow=entry)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "*.intranet",
+        ".intranet",
+        "media..intranet",
+        "10.1",
+        "10.0.0.256",
+        "0x7f",
+        "bücher.intranet",
+        "a b",
+        "me@media",
+        "[media]",
+        "-a",
+    ],
+)
+def test_hosts_that_nothing_would_match_may_not(entry):
+    with pytest.raises(ValidationError, match="is no host"):
+        Settings(fetch_allow=entry)
+
+
+@pytest.mark.parametrize("entry", ["Media_1.intranet.", "localhost", "xn--bcher-kva.intranet", "10.media", "1a", "a-b"])
+def test_names_of_hosts_may(entry):
+    assert Settings(fetch_allow=entry).fetch_allow == (entry,)
 
 
 @pytest.mark.parametrize(

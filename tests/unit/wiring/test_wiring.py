@@ -74,6 +74,7 @@ def test_a_model_can_be_routed_to_any_engine(tmp_path):
     [
         ({"models": "a=paint"}, "no engine 'paint'"),
         ({"fallback": "paint"}, "no engine 'paint'"),
+        ({"prices": {"paint": {"per_second": "1"}}}, f"PRICES: there is no model 'paint'; there are: {OMNI}"),
         ({"default_engine": "comfyui.absent"}, "no engine"),
         ({"comfyui_urls": "gpu1:8188"}, "COMFYUI_URLS"),
         ({"remote_url": "https://far"}, "REMOTE_KEY"),
