@@ -4,7 +4,8 @@ import threading
 from datetime import timedelta
 
 import pytest
-from argon2 import Parameters, profiles
+from argon2 import Parameters, extract_parameters, profiles
+from argon2.exceptions import VerifyMismatchError
 from argon2.low_level import Type
 
 from spark_avatar.accounts.bearer_secrets import SESSION_MARK, new_secret
@@ -70,6 +71,15 @@ def test_an_unknown_user_costs_as_much_as_a_known_one(monkeypatch):
     CHEAP.matches("wrong", None)
     assert len(checked) == 2
     assert checked[0] == checked[1]
+
+
+@pytest.mark.parametrize("parameters", [profiles.RFC_9106_LOW_MEMORY, profiles.CHEAPEST])
+def test_what_an_unknown_user_is_checked_against_is_a_whole_hash(parameters):
+    """It is not made by hashing. One that could not be read would be refused at once."""
+    passwords = Passwords(parameters)
+    assert extract_parameters(passwords._nobodys) == parameters
+    with pytest.raises(VerifyMismatchError):
+        passwords._hasher.verify(passwords._nobodys, "any password")
 
 
 def test_few_passwords_are_hashed_at_once(monkeypatch):
