@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 from own_postgresql import new_postgresql
 
+from spark_avatar.accounts.sql.keys import SqlKeyStore
+from spark_avatar.database.engine import open_database
 from spark_avatar.media.audio import read_samples
 from spark_avatar.media.samples import sample_portrait, sample_speech
 
@@ -75,9 +77,17 @@ class Server:
         self.process.wait(60)
 
     def key(self, name: str = "test", account: str = "default") -> str:
-        command = [sys.executable, "-m", "spark_avatar", "keys", "create", "--name", name, "--account", account]
-        done = subprocess.run(command, env=self._environment, check=True, capture_output=True, text=True)
-        return done.stdout.strip()
+        """A new key, made beside the running server as `spark-avatar keys create` does, without the start of another Python."""
+        usual = f"sqlite:///{self.data_dir / 'spark-avatar.sqlite3'}"
+        database = open_database(self._environment.get("SPARK_AVATAR_DATABASE_URL", usual))
+        _, secret = SqlKeyStore(database).create(name, account=account)
+        database.dispose()
+        return secret
+
+    def run(self, *words: str) -> str:
+        """What a command prints that is called beside the running server."""
+        command = [sys.executable, "-m", "spark_avatar", *words]
+        return subprocess.run(command, env=self._environment, check=True, capture_output=True, text=True).stdout
 
     def client(self, key: str) -> httpx.Client:
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
