@@ -16,24 +16,28 @@ MOMENTS = [round(0.05 * number, 2) for number in range(20)]
 
 
 class House:
-    """One data folder, whose server is killed again and again."""
+    """One data folder, whose server is killed and stopped again and again."""
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
-        self.server = Server(data_dir).start()
+        self.server = Server(data_dir, SPARK_AVATAR_DRAIN_SECONDS="0").start()
         self.key = self.server.key()
+
+    def submit(self, client: httpx.Client, host: str) -> str:
+        created = client.post("/model/v1/generation", json=body(f"{host}/portrait.png", f"{host}/speech.wav"))
+        return created.raise_for_status().json()["id"]
 
     def kill_and_restart(self) -> None:
         children = psutil.Process(self.server.process.pid).children(recursive=True)
         self.server.kill()
         _, alive = psutil.wait_procs(children, timeout=60)
         assert not alive, "workers outlive a killed server"
-        self.server = Server(self.data_dir).start()
+        self.server.start()
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Of all twenty kills: each server that is killed is the one that took up what its predecessor left."""
+    """Of all tests: each server that is killed is the one that took up what its predecessor left."""
     shared = House(tmp_path_factory.mktemp("killed") / "data")
     yield shared
     shared.server.stop()
@@ -65,8 +69,7 @@ def test_a_killed_server_finishes_the_task_once_after_its_restart(
     moment: float, house: House, host: str, seen_at_the_kill: list[str]
 ) -> None:
     with house.server.client(house.key) as client:
-        created = client.post("/model/v1/generation", json=body(f"{host}/portrait.png", f"{host}/speech.wav"))
-        task_id = created.raise_for_status().json()["id"]
+        task_id = house.submit(client, host)
         seen_at_the_kill.append(wait_for(client, task_id, moment))
     house.kill_and_restart()
     with house.server.client(house.key) as client:
@@ -80,40 +83,28 @@ def test_a_killed_server_finishes_the_task_once_after_its_restart(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", [0.0, 0.2, 0.6])
-def test_a_killed_worker_is_replaced_and_the_task_completes(moment: float, tmp_path: Path, host: str) -> None:
-    server = Server(tmp_path / "data").start()
-    try:
-        key = server.key()
-        with server.client(key) as client:
-            created = client.post("/model/v1/generation", json=body(f"{host}/portrait.png", f"{host}/speech.wav"))
-            task_id = created.raise_for_status().json()["id"]
-            assert wait_for(client, task_id, moment) == "in_progress"
-            for child in psutil.Process(server.process.pid).children(recursive=True):
-                child.kill()
-            task = finish(client, task_id)
-            assert task["status"] == "completed", task
-    finally:
-        server.stop()
-    assert_one_output(tmp_path / "data", task_id)
+def test_a_killed_worker_is_replaced_and_the_task_completes(moment: float, house: House, host: str) -> None:
+    with house.server.client(house.key) as client:
+        task_id = house.submit(client, host)
+        assert wait_for(client, task_id, moment) == "in_progress"
+        for child in psutil.Process(house.server.process.pid).children(recursive=True):
+            child.kill()
+        task = finish(client, task_id)
+        assert task["status"] == "completed", task
+    assert_one_output(house.data_dir, task_id)
 
 
 @pytest.mark.slow
-def test_a_stopped_server_hands_its_task_back(tmp_path: Path, host: str) -> None:
-    first = Server(tmp_path / "data", SPARK_AVATAR_DRAIN_SECONDS="0").start()
-    key = first.key()
-    with first.client(key) as client:
-        created = client.post("/model/v1/generation", json=body(f"{host}/portrait.png", f"{host}/speech.wav"))
-        task_id = created.raise_for_status().json()["id"]
+def test_a_stopped_server_hands_its_task_back(house: House, host: str) -> None:
+    with house.server.client(house.key) as client:
+        task_id = house.submit(client, host)
         wait_for(client, task_id, 0.3)
-    first.stop()
-    assert first.process.returncode == 0
-    second = Server(tmp_path / "data").start()
-    try:
-        with second.client(key) as client:
-            assert finish(client, task_id)["status"] == "completed"
-    finally:
-        second.stop()
-    assert_one_output(tmp_path / "data", task_id)
+    house.server.stop()
+    assert house.server.process.returncode == 0
+    house.server.start()
+    with house.server.client(house.key) as client:
+        assert finish(client, task_id)["status"] == "completed"
+    assert_one_output(house.data_dir, task_id)
 
 
 def assert_one_output(data_dir: Path, task_id: str) -> None:
