@@ -40,7 +40,7 @@ def upgrade():
 def next_release(tmp_path: Path) -> dict[str, str]:
     """The setting that has a process run the next release."""
     package = tmp_path / "next" / "spark_avatar"
-    shutil.copytree(Path(spark_avatar.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(Path(spark_avatar.__file__).parent, package)  # with its bytecode, which is still that of the files
     (package / "database" / "migrations" / "versions" / f"revision_{NEXT}.py").write_text(STEP)
     (package / "__init__.py").write_text((package / "__init__.py").read_text().replace(spark_avatar.__version__, "99.0.0"))
     return {"PYTHONPATH": str(package.parent)}
