@@ -1,5 +1,6 @@
 """A long recording, rendered in segments by two workers, gives the video that one worker gives."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def test_a_worker_that_is_killed_in_a_segment_costs_nothing(
     with long_server.client(long_server.key()) as client:
         task_id = client.post("/model/v1/generation", json=body(f"{host}/portrait.png", f"{host}/{recording.name}")).json()["id"]
         while client.get(f"/model/v1/generation/task/{task_id}").json()["progress"] < 0.3:
-            pass
+            time.sleep(0.05)
         server_process = psutil.Process(long_server.process.pid)
         workers = [child for child in server_process.children() if "spawn_main" in " ".join(child.cmdline())]
         workers[0].kill()

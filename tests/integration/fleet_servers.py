@@ -35,13 +35,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(holds: Callable[[], object], what: str, *, seconds: float = PATIENCE) -> None:
-    """Returns when it is true; asks every 50 ms."""
+def eventually(holds: Callable[[], object], what: str, *, seconds: float = PATIENCE, every: float = 0.05) -> None:
+    """Returns when it is true; asks every so many seconds."""
     until = time.monotonic() + seconds
     bell = threading.Event()
     while not holds():
         assert time.monotonic() < until, f"it never came true within {seconds:g} s: {what}"
-        bell.wait(0.05)
+        bell.wait(every)
 
 
 def within(seconds: float, holds: Callable[[], object], what: str) -> None:

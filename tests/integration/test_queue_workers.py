@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -50,9 +50,9 @@ def test_queues_outlive_nodes_and_messages_are_confirmed_and_acknowledged(fleet:
     fleet.settle(fleet.submit(2))
     queue = fleet.rabbitmq.queue(queue_of("fleet"), "type", "durable", "auto_delete")
     assert (queue["type"], queue["durable"], queue["auto_delete"]) == ("quorum", True, False)
-    eventually(
+    by_the_broker(
         lambda: fleet.rabbitmq.queue(queue_of("fleet"), "consumers")["consumers"] == len(fleet.workers),
-        "each listens; the broker counts every few seconds",
+        "each listens",
     )
     consumers = [row for row in fleet.rabbitmq.says("consumers") if row["queue_name"] == queue_of("fleet")]
     assert [(row["ack_required"], row["prefetch_count"]) for row in consumers] == [(True, 1)] * len(fleet.workers)
@@ -63,16 +63,23 @@ def test_a_busy_process_holds_one_message_and_leaves_the_rest_to_others(alone: F
     busy = worker(alone)
     ids = submit(alone, 4, mode="gate", name="prefetch", seconds=0.1)
     alone.gate("prefetch")
-    # More may wait than there are tasks: the reconciler prefers one too many. The broker counts every few seconds.
-    eventually(lambda: (found := counts(alone))[0] >= 3 and found[1] == 1, "it has one, the others wait for whoever comes")
+    # More may wait than there are tasks: the reconciler prefers one too many.
+    by_the_broker(lambda: (found := counts(alone))[0] >= 3 and found[1] == 1, "it has one, the others wait for whoever comes")
     other = worker(alone)
     alone.gate("prefetch")
-    eventually(lambda: (found := counts(alone))[0] >= 2 and found[1] == 2, "each has one")
+    by_the_broker(lambda: (found := counts(alone))[0] >= 2 and found[1] == 2, "each has one")
     alone.open_gate("prefetch")
     alone.settle(ids)
     alone.check(ids)
-    eventually(lambda: counts(alone) == (0, 0), "each was acknowledged when its task had ended")
+    by_the_broker(lambda: counts(alone) == (0, 0), "each was acknowledged when its task had ended")
     alone.retire(busy, other)
+
+
+def by_the_broker(holds: Callable[[], object], what: str) -> None:
+    """Returns when it is true. The broker counts every five seconds, and each question starts an Erlang of its own, which takes
+    two seconds of processor time.
+    """
+    eventually(holds, what, every=2)
 
 
 def counts(fleet: Fleet) -> tuple[int, int]:
