@@ -4,6 +4,7 @@ import os
 import uuid
 
 import pytest
+from current_sqlite import current_sqlite
 from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
@@ -59,9 +60,7 @@ def shared_postgresql_url(postgresql_server):
 def database_url(request, tmp_path):
     """A database with the schema and nothing in it."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'data' / 'spark.db'}"
-        upgrade(url)
-        return url
+        return current_sqlite(tmp_path / "data" / "spark.db")
     url = request.getfixturevalue("shared_postgresql_url")
     engine = open_database(url)
     with writing(engine) as connection:

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from current_sqlite import current_sqlite
 from plain_engine import PlainEngine
 
 from spark_avatar.accounts.keys import Caller
 from spark_avatar.accounts.ledger.sql_books import SqlBookkeeper
 from spark_avatar.database.engine import open_database
-from spark_avatar.database.migrate import upgrade
 from spark_avatar.engines.registry import EngineRegistry
 from spark_avatar.media.limits import MediaLimits
 from spark_avatar.pipeline import Pipeline
@@ -81,9 +81,7 @@ class House:
     """Everything behind the use cases, in one folder."""
 
     def __init__(self, folder: Path, *, max_queued: int = 10, max_queued_of_account: int = 100) -> None:
-        url = f"sqlite:///{folder / 'tasks.db'}"
-        upgrade(url)
-        self.database = open_database(url)
+        self.database = open_database(current_sqlite(folder / "tasks.db"))
         self.folder = folder
         self.work_dir = folder / "work"
         self.store = SqlTaskStore(self.database, SqlBookkeeper())
