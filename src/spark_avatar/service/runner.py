@@ -173,7 +173,7 @@ class TaskRunner:
                 background=background,
                 engine=model.engine,
                 options=task.request.options,
-                seed=_seed_of(task),
+                seed=task.seed,
                 monitor=monitor,
                 workdir=folder,
                 notebook=TaskNotebook(self.store, task, claim),
@@ -266,11 +266,6 @@ class TaskRunner:
 def _trace_of(task: Task) -> dict[str, str]:
     """Of the request that made the task."""
     return {name: str(task.metadata[name]) for name in ("traceparent", "tracestate") if name in task.metadata}
-
-
-def _seed_of(task: Task) -> int | None:
-    seed = task.metadata.get("seed")
-    return seed if isinstance(seed, int) else None
 
 
 def _metadata(rendition: Rendition, output: TaskOutput) -> dict[str, object]:

@@ -130,7 +130,7 @@ class SegmentRunner:
                 (segment.first_frame, segment.end_frame),
                 engine=segment.engine,
                 options=task.request.options,
-                seed=seed_of(task) or 0,  # all that chance decides stands in the plan
+                seed=task.seed or 0,  # all that chance decides stands in the plan
                 monitor=monitor,
                 workdir=folder,
                 origin=origin,
@@ -183,9 +183,3 @@ class _Both:
     def checkpoint(self) -> None:
         self.first.checkpoint()
         self.second.checkpoint()
-
-
-def seed_of(task: Task) -> int | None:
-    """The seed that was settled when the task was made."""
-    seed = task.metadata.get("seed")
-    return seed if isinstance(seed, int) else None

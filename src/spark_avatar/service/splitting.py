@@ -17,7 +17,7 @@ from spark_avatar.service.cuts import cut
 from spark_avatar.service.leases import LeaseWatch
 from spark_avatar.service.monitor import ClaimLost
 from spark_avatar.service.segment_cleanup import clear_ended
-from spark_avatar.service.segment_runner import SegmentRunner, seed_of
+from spark_avatar.service.segment_runner import SegmentRunner
 from spark_avatar.tasks.segments import Segment, SegmentStatus, done_share
 from spark_avatar.tasks.task import Task, TaskFailure, TaskId
 
@@ -87,7 +87,7 @@ class SplitRenderer:
             job.audio,
             engine=job.engine,
             options=task.request.options,
-            seed=seed_of(task) or 0,
+            seed=task.seed or 0,
             monitor=job.monitor,
             workdir=job.workdir,
         )
@@ -134,7 +134,7 @@ class SplitRenderer:
             job.workdir / "output",
             plan,
             engine=job.engine,
-            seed=seed_of(job.task) or 0,
+            seed=job.task.seed or 0,
             origin=origin,
             thumbnail=job.workdir / "thumbnail.jpg",
             preview=job.workdir / "preview.webp",

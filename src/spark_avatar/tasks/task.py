@@ -127,3 +127,9 @@ class Task:
     failure: TaskFailure | None = None
     metadata: dict[str, object] = field(default_factory=dict)
     """Diagnostics, warnings, engine, seed."""
+
+    @property
+    def seed(self) -> int | None:
+        """What was settled when the task was made."""
+        seed = self.metadata.get("seed")
+        return seed if isinstance(seed, int) else None
