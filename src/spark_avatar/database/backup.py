@@ -9,8 +9,8 @@ from spark_avatar.private_files import make_private_file
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """Makes `target`, one file without a journal, for its owner only. Raises `ConfigurationError` when the source is damaged, or there is
-    no room.
+    """Makes `target`, one file without a journal, for its owner only. Raises `ConfigurationError` when the source is damaged, or
+    there is no room.
     """
     make_private_file(target)
     try:
