@@ -69,7 +69,9 @@ class DeliveryStore(Protocol):
         ...
 
     def due(self, now: datetime, *, limit: int, of_account: int) -> list[Delivery]:
-        """Those whose time has come, the most overdue first, so many of one account; those of disabled endpoints wait."""
+        """Those whose time has come, so many of one account, the most overdue of each account first; those of disabled endpoints
+        wait.
+        """
         ...
 
     def take(self, delivery: Delivery, *, until: datetime) -> bool:

@@ -16,7 +16,7 @@ from spark_avatar.tasks.endpoints import DisabledBecause, Endpoint, EndpointTerm
 from spark_avatar.tasks.sql.deliveries import SqlDeliveryStore
 from spark_avatar.tasks.sql.endpoints import SqlEndpointStore
 from spark_avatar.tasks.sql.store import SqlTaskStore
-from spark_avatar.tasks.task import TaskFailure, TaskId, TaskRequest
+from spark_avatar.tasks.task import AccountId, TaskFailure, TaskId, TaskRequest
 
 HOOK = "https://example.org/hook"
 OWN = "https://example.org/own"
@@ -133,8 +133,20 @@ def test_an_account_with_much_to_tell_does_not_hold_up_another(deliveries, endpo
         deliveries.add_test(endpoint_id="ep", account_id=ANNA, now=later(second))
     deliveries.add_test(endpoint_id="otto", account_id=OTTO, now=later(50))
     due = deliveries.due(later(99), limit=16, of_account=4)
-    assert [one.account_id for one in due] == [ANNA] * 4 + [OTTO]
-    assert [one.created_at for one in due[:4]] == [later(second) for second in range(4)], "the oldest first"
+    assert [one.account_id for one in due] == [ANNA, OTTO, *[ANNA] * 3]
+    assert [one.created_at for one in due if one.account_id == ANNA] == [later(second) for second in range(4)], "the oldest first"
+
+
+def test_several_accounts_with_much_to_tell_do_not_hold_up_another(deliveries, endpoints):
+    for name in ("one", "two", "three"):
+        endpoints.add(endpoint(name, account=AccountId(name)), most=9)
+    for second in range(20):
+        deliveries.add_test(endpoint_id="one", account_id=AccountId("one"), now=later(second))
+        deliveries.add_test(endpoint_id="two", account_id=AccountId("two"), now=later(second))
+    deliveries.add_test(endpoint_id="three", account_id=AccountId("three"), now=later(50))
+    due = deliveries.due(later(99), limit=16, of_account=8)
+    assert len(due) == 16
+    assert AccountId("three") in {one.account_id for one in due}
 
 
 def test_attempts_are_recorded(store, deliveries):

@@ -37,7 +37,9 @@ class SqlDeliveryStore:
         return self.get(row["id"], account_id)
 
     def due(self, now: datetime, *, limit: int, of_account: int) -> list[Delivery]:
-        """Those whose time has come, the most overdue first, so many of one account; those of disabled endpoints wait."""
+        """Those whose time has come, so many of one account, the most overdue of each account first; those of disabled endpoints
+        wait.
+        """
         place = func.row_number().over(partition_by=_column.account_id, order_by=(_column.next_at, _column.id)).label("place")
         ready = (
             select(_column.id, place)
@@ -46,7 +48,7 @@ class SqlDeliveryStore:
             .subquery()
         )
         chosen = _DELIVERIES.join(ready, ready.c.id == _column.id).where(ready.c.place <= of_account)
-        return self._all(chosen.order_by(_column.next_at, _column.id).limit(limit))
+        return self._all(chosen.order_by(ready.c.place, _column.next_at, _column.id).limit(limit))
 
     def take(self, delivery: Delivery, *, until: datetime) -> bool:
         """Reserves a delivery for one attempt; False when another server was first. It is due again after `until`."""
