@@ -18,6 +18,7 @@ from openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, new_key, openid_
 
 from spark_avatar.accounts.openid_connect import OpenIdConnect
 from spark_avatar.accounts.roles import Role
+from spark_avatar.accounts.users import User
 from spark_avatar.service.provider_sign_in import ProviderSignIn
 
 START, CALLBACK = "/api/v1/oidc/start", "/api/v1/oidc/callback"
@@ -109,6 +110,31 @@ def test_an_invited_person_becomes_a_member(app: FastAPI, house: House, provider
     assert (me["account"]["id"], me["role"], me["user"]["name"]) == (account, "admin", "Anna from elsewhere")
     assert store.open(account) == []
     assert travel(app).session.json()["user"] == me["user"]
+
+
+@pytest.mark.parametrize("invited_anew", [False, True])
+def test_two_first_sign_ins_of_one_person_at_once_are_both_good(
+    invited_anew: bool, app: FastAPI, house: House, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, users = invite(house, provider), house.ports.accounts.members.users
+    find, others = users.find, []
+
+    def find_too_early(email: str) -> tuple[User, str | None] | None:
+        """There is nobody yet; and before the invitations are used, the other sign-in uses them."""
+        found = find(email)
+        if not others:
+            others.append(None)
+            others[0] = travel(app)
+            if invited_anew:
+                invite(house, provider)
+        return found
+
+    with monkeypatch.context() as during:
+        during.setattr(type(users), "find", lambda _self, email: find_too_early(email))
+        trip = travel(app)
+    both = [each.session.json() for each in (trip, others[0])]
+    assert both[0]["user"] == both[1]["user"]
+    assert {each["account"]["id"] for each in both} >= {account}
 
 
 def invite(house: House, provider: Provider, *, role: Role = Role.MEMBER) -> str:

@@ -1,12 +1,13 @@
 """Signing in by an identity provider."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from spark_avatar.accounts.identity_provider import Handshake, Identity, IdentityProvider
 from spark_avatar.accounts.invitations import Invitation, InvitationStore, NewUser
 from spark_avatar.accounts.sessions import SignedIn
 from spark_avatar.accounts.users import Member, User, UserStore, checked_email, checked_name
-from spark_avatar.errors import NotAllowed
+from spark_avatar.errors import Conflict, NotAllowed
 from spark_avatar.service.members import note_joined
 from spark_avatar.service.sign_in import SignInService, Visitor
 
@@ -47,12 +48,14 @@ class ProviderSignIn:
         """Who it is, and what they have become a member of, by which invitations; the newest first."""
         email = checked_email(identity.email)
         found = self.users.find(email)
-        if found is not None:
-            user, _ = found
-            if user.disabled_at is not None:
-                raise NotAllowed("This user is disabled.")
-            return user, self.invitations.accept_invited(user)
-        joined = self.invitations.accept_invited(NewUser(email, checked_name(identity.name), None))
-        if not joined:
+        if found is None:
+            with suppress(Conflict):
+                if joined := self.invitations.accept_invited(NewUser(email, checked_name(identity.name), None)):
+                    return joined[0][1].user, joined
+            found = self.users.find(email)  # another first sign-in of theirs, at the same moment, may have used the invitations
+        if found is None:
             raise NotAllowed(f"There is no user {email} here: ask for an invitation.")
-        return joined[0][1].user, joined
+        user, _ = found
+        if user.disabled_at is not None:
+            raise NotAllowed("This user is disabled.")
+        return user, self.invitations.accept_invited(user)
