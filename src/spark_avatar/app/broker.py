@@ -37,3 +37,16 @@ def open_dispatcher(settings: Settings) -> CeleryDispatcher:
     except ModuleNotFoundError as missing:
         raise LibraryMissing("A broker needs Celery") from missing
     return CeleryDispatcher(url, default_engine=settings.default_engine)
+
+
+def ask_broker(settings: Settings) -> str:
+    """What answers at the broker's address, which must be set; for `doctor`. Raises `ConfigurationError`, and
+    what the driver raises where nothing answers, or refuses.
+    """
+    url = broker_url_of(settings)
+    assert url is not None
+    try:
+        from spark_avatar.dispatch.celery_queue import broker
+    except ModuleNotFoundError as missing:
+        raise LibraryMissing("A broker needs Celery") from missing
+    return broker.ask_broker(url)

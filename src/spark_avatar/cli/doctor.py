@@ -56,6 +56,8 @@ def doctor(
     checks: list[Callable[[], Finding]] = [_python, *(lambda name=name: _library(name) for name in LIBRARIES)]
     checks += [_encoder, _face_models, _weights, lambda: _folder(folder, settings.min_free_bytes), lambda: _storage(settings)]
     checks += [lambda: _database(settings), lambda: _provenance(settings)]
+    if settings.broker_url is not None:
+        checks.append(lambda: _broker(settings))
     if settings.rate_store_url is not None:
         checks.append(lambda: _rate_store(settings))
     if settings.provenance_trust is not None:
@@ -164,6 +166,18 @@ def _database(settings: "Settings") -> Finding:
         told = mendable(error)
         return Finding("database", False, told.message if told is not None else f"{where}: {type(error).__name__}")
     return Finding("database", True, f"{where} answers")
+
+
+def _broker(settings: "Settings") -> Finding:
+    from spark_avatar.app.broker import ask_broker
+
+    try:
+        return Finding("broker", True, f"{ask_broker(settings)} answers")
+    except SparkAvatarError as error:
+        return Finding("broker", False, error.message)
+    except Exception as error:  # noqa: BLE001  (whatever the driver says is the finding; the address holds a password)
+        fault = "does not answer, or refuses: mend SPARK_AVATAR_BROKER_URL, or start it"
+        return Finding("broker", False, f"RabbitMQ {fault} ({type(error.__cause__ or error).__name__})")
 
 
 def _rate_store(settings: "Settings") -> Finding:

@@ -2,8 +2,10 @@
 
 import socket
 import time
+from types import SimpleNamespace
 
 import pytest
+from kombu import Connection
 from limits.storage import RedisStorage
 from typer.testing import CliRunner
 
@@ -64,6 +66,29 @@ def test_a_postgresql_that_nothing_listens_at(check, closed_port):
     assert (code, found["database"][0]) == (1, "MISSING")
     assert "SPARK_AVATAR_DATABASE_URL" in found["database"][1]
     assert time.monotonic() - began < 30
+
+
+FLEET = {"DATABASE_URL": "postgresql://anna@127.0.0.1:9/x", "SECRET_KEY": "a long enough secret"}
+
+
+def test_a_broker_that_nothing_listens_at(check, closed_port):
+    began = time.monotonic()
+    code, found = check(BROKER_URL=f"amqp://anna:{PASSWORD}@127.0.0.1:{closed_port}//", **FLEET)
+    assert (code, found["broker"][0]) == (1, "MISSING")
+    assert "SPARK_AVATAR_BROKER_URL" in found["broker"][1]
+    assert "ConnectionRefusedError" in found["broker"][1]
+    assert time.monotonic() - began < 30
+
+
+def test_a_broker_that_cannot_be_one(check):
+    assert "amqp://USER" in check(BROKER_URL="redis://127.0.0.1", **FLEET)[1]["broker"][1]
+    assert "SPARK_AVATAR_SECRET_KEY" in check(BROKER_URL="amqp://127.0.0.1", **FLEET | {"SECRET_KEY": ""})[1]["broker"][1]
+
+
+def test_a_broker_that_answers(check, monkeypatch):
+    monkeypatch.setattr(Connection, "ensure_connection", lambda *_, **__: None)
+    monkeypatch.setattr(Connection, "connection", SimpleNamespace(server_properties={"product": "RabbitMQ", "version": "4.1.0"}))
+    assert check(BROKER_URL="amqp://127.0.0.1", **FLEET)[1]["broker"] == ("ok", "RabbitMQ 4.1.0 answers")
 
 
 def test_a_redis_that_nothing_listens_at(check, closed_port):

@@ -69,3 +69,13 @@ def open_publisher(app: Celery) -> Connection:
     """
     options = {**app.conf.broker_transport_options, "read_timeout": _ANSWER_SECONDS}
     return app.connection_for_write(heartbeat=0, connect_timeout=_ANSWER_SECONDS, transport_options=options)
+
+
+def ask_broker(url: str) -> str:
+    """Connects once to each address until one answers; returns what does, e.g. `RabbitMQ 3.13.7`. Raises what the driver raises,
+    `kombu.exceptions.OperationalError` for most.
+    """
+    with open_broker(url) as app, open_publisher(app) as connection:
+        connection.ensure_connection(max_retries=len(connection.alt) or 1, interval_start=0, interval_step=0)
+        facts: dict[str, object] = connection.connection.server_properties
+        return f"{facts.get('product', 'it')} {facts.get('version', '')}".strip()
