@@ -111,7 +111,7 @@ class PortraitEngine:
             compute_units=_units_since(processor_start),
             timings=timings,
             diagnostics=_diagnostics(subject, speech),
-            warnings=_warnings(subject, speech),
+            warnings=_warnings(subject, speech, job.motion),
             thumbnail=path.with_name(THUMBNAIL_NAME),
             source_type=COMPOSITE,  # the pixels are the photograph's, moved as a trained network says
             format=job.options.video_format,
@@ -140,7 +140,7 @@ class PortraitEngine:
             compute_units=_units_since(processor_start),
             source_type=COMPOSITE,
             diagnostics=_diagnostics(subject, speech),
-            warnings=_warnings(subject, speech),
+            warnings=_warnings(subject, speech, job.motion),
         )
 
     def _analyse(self, job: RenderJob, options: _Options) -> tuple[_Subject, SpeechFeatures | None]:
@@ -251,8 +251,13 @@ def _diagnostics(subject: _Subject, speech: SpeechFeatures | None) -> dict[str, 
     return found
 
 
-def _warnings(subject: _Subject, speech: SpeechFeatures | None) -> tuple[QualityWarning, ...]:
-    return subject.warnings + (speech.warnings if speech is not None else ())
+def _warnings(subject: _Subject, speech: SpeechFeatures | None, motion: Speech | AnimationTrack) -> tuple[QualityWarning, ...]:
+    """Of both inputs. Motion of our own making fits by itself."""
+    beyond = None
+    if isinstance(motion, AnimationTrack) and len(motion):
+        beyond = subject.rig.head.beyond_limits(motion.head_rotation, motion.head_translation)
+    heard = speech.warnings if speech is not None else ()
+    return (*subject.warnings, *heard, *([beyond] if beyond is not None else []))
 
 
 def _units_since(processor_start: float) -> int:

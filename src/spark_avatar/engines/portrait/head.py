@@ -17,6 +17,7 @@ from spark_avatar.face.canonical import rotation_matrix
 from spark_avatar.face.landmarks import FACE_SIDES
 from spark_avatar.face.rig import HeadPose
 from spark_avatar.media.arrays import FloatArray, Points
+from spark_avatar.media.quality import QualityWarning
 
 DEPTH_SMOOTHING: Final = (8e-4, 3e-2)
 """In the face's middle, and how much more at its sides. Five times as much in the middle flattens the nose by an eighth, and
@@ -39,6 +40,7 @@ CAMERA_DISTANCE: Final = 8.0
 MOST_DEGREES: Final = np.array([12.5, 12.5, 10.0])
 """Limits of the added yaw, pitch and roll, as the mesh reads them: beyond them a flat picture gives itself away. From
 `KNEE` of a limit on the angles level off."""
+AXES: Final = ("its turn to the side (yaw)", "its nod (pitch)", "its tilt (roll)")
 KNEE: Final = 0.75
 LEAST_DEGREES: Final = 3.0
 LIMIT_STEP: Final = 0.88
@@ -153,6 +155,21 @@ class Head:
         angles = np.copysign(_level_off(np.abs(rotation), limits), rotation)
         angles[:2] /= max(1.0, float(np.hypot(*(angles[:2] / limits[:2]))))
         return self._unlimited(angles, np.clip(translation, -MOST_SHIFT, MOST_SHIFT))
+
+    def beyond_limits(self, rotation: FloatArray, translation: FloatArray) -> QualityWarning | None:
+        """What a caller should know of a motion, (frames, 3) each as for `transform`, that goes on where the limits end."""
+        limits = np.where(rotation < 0, self._limits[0], self._limits[1])
+        frame, axis = np.unravel_index(np.argmax(np.abs(rotation) / limits), rotation.shape)
+        turn, most_turn, shift = abs(rotation[frame, axis]), limits[frame, axis], np.abs(translation).max()
+        beyond = []
+        if turn > most_turn:
+            beyond.append(f"{AXES[axis]} reaches {turn:.1f} degrees, of which this portrait bears {most_turn:.1f}")
+        if shift > MOST_SHIFT:
+            beyond.append(f"its shift reaches {shift:.2f} eye distances, of which {MOST_SHIFT:g} are shown")
+        if not beyond:
+            return None
+        text = f"The track moves the head further than the picture can follow: {'; '.join(beyond)}. Beyond that the head stays."
+        return QualityWarning("track_beyond_range", text)
 
     def _unlimited(self, angles: Array, translation: FloatArray) -> HeadTransform:
         x, y, z = translation

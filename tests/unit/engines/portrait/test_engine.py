@@ -100,6 +100,7 @@ def test_a_track_becomes_a_video(engine, job):
     assert rendition.seed == 7
     assert rendition.compute_units >= 1
     assert {"analysing", "rendering", "encoding"} <= set(rendition.timings)
+    assert rendition.warnings == ()
     assert rendition.diagnostics["face"]["faces"] == 1
     assert monitor.checks >= 12
     fractions = [fraction for fraction, _ in monitor.seen]
@@ -180,7 +181,9 @@ def test_thumbnail_has_open_eyes(engine, job):
     track = nodding(12)
     for name in ("eyeBlinkLeft", "eyeBlinkRight"):
         track.blendshapes[:, BLENDSHAPES.index(name)] = np.arange(12) < 5
+    track.head_rotation[3:5, 0] = 40
     rendition = engine.render(replace(job, motion=track), SilentMonitor())
+    assert [warning.code for warning in rendition.warnings] == ["track_beyond_range"]
     shown = list(read_frames(rendition.path))
     differences = [np.abs(read_image(rendition.thumbnail).astype(int) - frame).mean() for frame in shown]
     assert int(np.argmin(differences)) == 5

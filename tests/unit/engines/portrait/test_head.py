@@ -53,6 +53,20 @@ def test_no_turn_folds_the_face_however_far_it_is_asked_to_go(astronaut, turn, r
     assert area[on_the_face(rig)].min() > 0.12
 
 
+def test_what_lies_beyond_the_limits_is_told(rig):
+    still, gentle = np.zeros((3, 3), np.float32), np.float32([[0, 0, 0], [2, -2, 1], [-2, 2, -1]])
+    assert rig.head.beyond_limits(still, still) is None
+    assert rig.head.beyond_limits(gentle, gentle / 100) is None
+    turn, shift = gentle.copy(), still.copy()
+    turn[1, 1], shift[2, 2] = -31, 0.2
+    said = rig.head.beyond_limits(turn, shift)
+    assert said.code == "track_beyond_range"
+    assert "nod (pitch) reaches 31.0 degrees" in said.message
+    assert "0.20 eye distances" in said.message
+    assert "shift" not in rig.head.beyond_limits(turn, still).message
+    assert "degrees" not in rig.head.beyond_limits(gentle, shift).message
+
+
 def turned(face, degrees):
     """The face as if the mesh had found it turned: only its depths and their picture matter here."""
     angle = np.radians(degrees)
