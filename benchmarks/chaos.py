@@ -23,7 +23,7 @@ from pathlib import Path
 
 import httpx
 import psutil
-from fleet_faults import MEGABYTE, SkewedClock, SmallDisk, clock_library, on_a_small_disk
+from fleet_faults import MEBIBYTE, SkewedClock, SmallDisk, clock_library, on_a_small_disk
 from fleet_house import Fleet
 from s3_server import ENVIRONMENT, FaultyProxy, S3Server, s3_server
 from sqlalchemy import select
@@ -32,7 +32,7 @@ from spark_avatar.database.engine import reading
 from spark_avatar.database.schema import tasks
 
 CHECK_SECONDS = 60.0
-LEAST_FREE_BYTES = 8 * MEGABYTE
+LEAST_FREE_BYTES = 8 * MEBIBYTE
 STORAGE_SECONDS = 120.0
 """How long the fleet asks a storage again; faults of it are shorter."""
 MOST_WAITING = 12

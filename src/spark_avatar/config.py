@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-MEGABYTE = 1024 * 1024
+MEBIBYTE = 1024 * 1024
 _PREFIX = "SPARK_AVATAR_"
 _OF_OTHERS = ("SPARK_AVATAR_API_KEY",)
 """The console's examples keep a caller's key in it."""
@@ -132,7 +132,7 @@ class Settings(BaseSettings):
     """Runs of a task before it is given up, counting those that ended with a dead worker."""
     lease_seconds: float = Field(default=15, gt=0, le=3600)
     """A worker that is silent for so long has lost its task."""
-    min_free_bytes: int = Field(default=256 * MEGABYTE, ge=0)
+    min_free_bytes: int = Field(default=256 * MEBIBYTE, ge=0)
     """A worker with less free disk space takes no tasks; 0 for one that never minds."""
     drain_seconds: float = Field(default=20, ge=0)
     """How long a stopping server lets running tasks finish before it hands them back."""
@@ -177,9 +177,9 @@ class Settings(BaseSettings):
     """Hosts or networks, comma-separated, that inputs may come from although they are not public."""
     fetch_seconds: float = Field(default=60, gt=0)
     """Time for fetching one input, all redirects included."""
-    max_image_bytes: int = Field(default=5 * MEGABYTE, gt=0)
+    max_image_bytes: int = Field(default=5 * MEBIBYTE, gt=0)
     max_image_side: int = Field(default=4096, gt=0)
-    max_audio_bytes: int = Field(default=100 * MEGABYTE, gt=0)
+    max_audio_bytes: int = Field(default=100 * MEBIBYTE, gt=0)
     max_audio_seconds: float = Field(default=600, gt=0)
 
     price_per_second: Decimal = Field(default=Decimal(0), ge=0)

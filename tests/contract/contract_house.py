@@ -12,14 +12,14 @@ from prometheus_client import CollectorRegistry
 from spark_avatar.accounts.sql.keys import SqlKeyStore
 from spark_avatar.api.http import build_api
 from spark_avatar.api.ports import Ports
-from spark_avatar.media.limits import MEGABYTE, MediaLimits
+from spark_avatar.media.limits import MEBIBYTE, MediaLimits
 from spark_avatar.schemas.identity import TaskId
 from spark_avatar.storage.keys import output_key
 from spark_avatar.storage.object_storage import ObjectStorage
 from spark_avatar.tasks.sql.store import SqlTaskStore
 from spark_avatar.tasks.task import Claim, Task, TaskFailure, TaskOutput, TaskUsage
 
-LIMITS = MediaLimits(image_bytes=MEGABYTE, audio_bytes=2 * MEGABYTE)
+LIMITS = MediaLimits(image_bytes=MEBIBYTE, audio_bytes=2 * MEBIBYTE)
 
 
 class IdleDispatcher:

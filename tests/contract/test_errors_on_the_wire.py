@@ -125,12 +125,14 @@ def test_strangers_cannot_make_the_server_read_a_body(stranger: httpx.Client) ->
 
 
 def test_a_body_over_the_limit_is_a_413(http: httpx.Client) -> None:
-    # The limits of these tests: 1 MB of image and 2 MB of audio, in base64.
+    # The limits of these tests: 1 MiB of image and 2 MiB of audio, in base64.
     assert http.post(CREATE, json=FLAT | {"image_url": "data:image/png;base64," + "A" * 1_300_000}).status_code == 200
     for content in (b"x" * 5_000_000, (b"x" * 100_000 for _ in range(50))):  # with a length, and chunked
         response = http.post(CREATE, content=content)
         assert response.status_code == 413
         assert decode_error(response)["code"] == "payload_too_large"
+    short = http.post("/api/v1/tasks/any/share", content=b"x" * 70_000)  # a body of few members
+    assert "at most 64 KiB are accepted" in decode_error(short)["message"]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from fleet_machines import Machine
 
-MEGABYTE = 1024 * 1024
-DISK_BYTES = 40 * MEGABYTE
+MEBIBYTE = 1024 * 1024
+DISK_BYTES = 40 * MEBIBYTE
 _MOUNT = (
     'mkdir -p "$SPARK_AVATAR_DATA_DIR/work" && '
     f'mount -t tmpfs -o size={DISK_BYTES} tmpfs "$SPARK_AVATAR_DATA_DIR/work" && exec "$@"'
@@ -48,7 +48,7 @@ class SmallDisk:
             raise FileNotFoundError("not mounted yet")
         with (self._folder / "filler").open("ab") as file:
             while self.free > but:
-                file.write(bytes(min(MEGABYTE, self.free - but)))
+                file.write(bytes(min(MEBIBYTE, self.free - but)))
                 file.flush()
 
     def clear(self) -> None:

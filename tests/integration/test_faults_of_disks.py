@@ -6,18 +6,18 @@ from collections.abc import Iterator
 import httpx
 import psutil
 import pytest
-from fleet_faults import DISK_BYTES, MEGABYTE, SmallDisk, on_a_small_disk
+from fleet_faults import DISK_BYTES, MEBIBYTE, SmallDisk, on_a_small_disk
 from fleet_house import Fleet
 from fleet_servers import eventually
 from not_here import not_here
 
 pytestmark = pytest.mark.slow
-LEAST = 8 * MEGABYTE
+LEAST = 8 * MEBIBYTE
 
 
 @pytest.fixture(scope="module")
 def third(shared_fleet: Fleet) -> Iterator[SmallDisk]:
-    """A third worker, whose scratch folder is a file system of 40 MB; the others have all the room."""
+    """A third worker, whose scratch folder is a file system of 40 MiB; the others have all the room."""
     inside = on_a_small_disk()
     if not inside:
         not_here("small disks", "this system lets nobody mount a file system of his own")
@@ -93,7 +93,7 @@ def test_a_task_whose_disk_fills_up_is_finished_elsewhere_and_loses_no_attempt(f
 
 
 def test_a_task_that_is_too_large_for_the_disk_fails_with_a_reason(fleet: Fleet, alone: SmallDisk):
-    alone.fill(but=LEAST + 2 * MEGABYTE)
+    alone.fill(but=LEAST + 2 * MEBIBYTE)
     (task,) = fleet.submit(1, mode="heavy", seconds=0.1)
     eventually(lambda: fleet.row(task)["status"] == "failed", "it has failed")
     wake(fleet, alone)

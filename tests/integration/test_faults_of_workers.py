@@ -9,7 +9,7 @@ from fleet_house import Fleet
 from fleet_servers import PATIENCE, Wire, eventually
 
 pytestmark = pytest.mark.slow
-MEGABYTE = 1024 * 1024
+MEBIBYTE = 1024 * 1024
 
 
 def test_a_child_killed_in_the_middle_of_a_render_is_replaced_and_its_task_runs_again(fleet: Fleet):
@@ -131,7 +131,7 @@ def test_a_full_disk_fails_the_task_with_a_reason_and_nothing_else(fleet: Fleet)
     children = [child for worker in fleet.workers for child in worker.children()]
     usual = [child.rlimit(psutil.RLIMIT_FSIZE) for child in children]
     for child, (_, hard) in zip(children, usual, strict=True):
-        child.rlimit(psutil.RLIMIT_FSIZE, (4 * MEGABYTE, hard))
+        child.rlimit(psutil.RLIMIT_FSIZE, (4 * MEBIBYTE, hard))
     try:
         full, *others = fleet.submit(1, mode="heavy") + fleet.submit(2)
         fleet.settle([full, *others])

@@ -13,6 +13,7 @@ from spark_avatar.accounts.keys import Caller
 from spark_avatar.api.auth import authenticate, current_caller
 from spark_avatar.api.ports import Ports, ports_of
 from spark_avatar.errors import MalformedRequest, TooLarge, WrongMediaType
+from spark_avatar.media.limits import MEBIBYTE
 from spark_avatar.schemas.bodies import parse_generation
 from spark_avatar.schemas.generation import GenerationRequest
 
@@ -127,4 +128,5 @@ def _holds_nul(value: object) -> bool:
 
 
 def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"The request is too large: at most {limit / 1024 / 1024:.0f} MB are accepted.", facts={"limit_bytes": limit})
+    most = f"{limit / MEBIBYTE:.0f} MiB" if limit >= MEBIBYTE else f"{limit / 1024:.0f} KiB"
+    return TooLarge(f"The request is too large: at most {most} are accepted.", facts={"limit_bytes": limit})

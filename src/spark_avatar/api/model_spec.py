@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spark_avatar.engines.seed import MAX_SEED
-from spark_avatar.media.limits import MEGABYTE, MediaLimits
+from spark_avatar.media.limits import MEBIBYTE, MediaLimits
 from spark_avatar.schemas.models import (
     CallDescription,
     Constraints,
@@ -52,14 +52,14 @@ def input_schema(options_schema: Mapping[str, Any], limits: MediaLimits, *, need
             "type": "string",
             "minLength": 1,
             "description": "The portrait: an http(s) address or a data: URL. JPG (recommended), PNG, JFIF, WebP and others, "
-            f"smaller than {limits.image_bytes / MEGABYTE:g} MB and {limits.image_side} x {limits.image_side}. "
+            f"smaller than {limits.image_bytes / MEBIBYTE:g} MiB and {limits.image_side} x {limits.image_side}. "
             "One person, a large face and a frontal view give the best result.",
         },
         "audio_url": {
             "type": "string",
             "minLength": 1,
             "description": "The speech that drives the portrait: an http(s) address or a data: URL. Under 15 s is recommended; "
-            f"up to {limits.audio_seconds:g} s and {limits.audio_bytes / MEGABYTE:g} MB work.",
+            f"up to {limits.audio_seconds:g} s and {limits.audio_bytes / MEBIBYTE:g} MiB work.",
         },
         "seed": {
             "type": "integer",

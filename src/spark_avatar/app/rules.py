@@ -1,6 +1,6 @@
 """What the operator has decided, in words: for the console's settings page."""
 
-from spark_avatar.config import Settings
+from spark_avatar.config import MEBIBYTE, Settings
 from spark_avatar.console.pages.settings import Rule
 
 
@@ -18,7 +18,7 @@ def rules_of(settings: Settings) -> tuple[Rule, ...]:
         ("A statement of consent", "required" if settings.require_consent else "optional", "REQUIRE_CONSENT"),
         (
             "Largest portrait",
-            f"{settings.max_image_bytes / 1e6:.1f} MB, {settings.max_image_side} pixels a side",
+            f"{settings.max_image_bytes / MEBIBYTE:.3g} MiB, {settings.max_image_side} pixels a side",
             "MAX_IMAGE_BYTES",
         ),
         ("Longest recording", f"{settings.max_audio_seconds / 60:g} minutes", "MAX_AUDIO_SECONDS"),

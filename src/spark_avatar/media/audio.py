@@ -9,7 +9,7 @@ import numpy as np
 
 from spark_avatar.errors import AudioSilent, AudioTooLong, AudioUnreadable
 from spark_avatar.media.arrays import Samples
-from spark_avatar.media.limits import MEGABYTE, MediaLimits
+from spark_avatar.media.limits import MEBIBYTE, MediaLimits
 from spark_avatar.media.mixing import mixed
 from spark_avatar.media.recording import Recording
 
@@ -47,7 +47,7 @@ def probe_audio(path: Path, limits: MediaLimits) -> AudioFacts:
     size = path.stat().st_size
     if size > limits.audio_bytes:
         raise AudioTooLong(
-            f"The recording has {size / MEGABYTE:.1f} MB; at most {limits.audio_bytes / MEGABYTE:g} MB are allowed: "
+            f"The recording has {size / MEBIBYTE:.1f} MiB; at most {limits.audio_bytes / MEBIBYTE:g} MiB are allowed: "
             "shorten it or save it as MP3 or M4A.",
             facts={"audio_bytes": size, "limit_bytes": limits.audio_bytes},
         )

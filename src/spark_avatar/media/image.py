@@ -30,7 +30,7 @@ from pillow_heif import HeifImageFile
 from spark_avatar.errors import ImageTooManyBytes, ImageTooManyPixels, ImageUnreadable
 from spark_avatar.media.arrays import RGBAImage, RGBImage
 from spark_avatar.media.colour import to_srgb
-from spark_avatar.media.limits import MEGABYTE, MediaLimits
+from spark_avatar.media.limits import MEBIBYTE, MediaLimits
 from spark_avatar.media.sniff import SNIFF_BYTES, sniff_kind, sniff_media, with_article
 
 
@@ -102,7 +102,7 @@ def probe_image(path: Path, limits: MediaLimits) -> ImageFacts:
     size = path.stat().st_size
     if size > limits.image_bytes:
         raise ImageTooManyBytes(
-            f"The image has {size / MEGABYTE:.1f} MB; at most {limits.image_bytes / MEGABYTE:g} MB are allowed: "
+            f"The image has {size / MEBIBYTE:.1f} MiB; at most {limits.image_bytes / MEBIBYTE:g} MiB are allowed: "
             "scale it down or save it as JPEG.",
             facts={"image_bytes": size, "limit_bytes": limits.image_bytes},
         )

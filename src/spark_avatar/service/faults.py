@@ -14,7 +14,7 @@ from spark_avatar.errors import (
     InputError,
     RemoteStatusError,
 )
-from spark_avatar.media.limits import MEGABYTE, MediaLimits
+from spark_avatar.media.limits import MEBIBYTE, MediaLimits
 
 InputKind = Literal["image", "audio", "background"]
 
@@ -44,9 +44,9 @@ class InputFaults:
 
     def too_large(self, size: int | None) -> InputError:
         """More bytes than allowed; `size` where it is known."""
-        limit = f"{self.limit_bytes / MEGABYTE:g} MB"
+        limit = f"{self.limit_bytes / MEBIBYTE:g} MiB"
         advice = "scale it down or save it as JPEG" if self.kind != "audio" else "shorten it or save it as MP3 or AAC"
-        measured = f"has {size / MEGABYTE:.1f} MB" if size is not None else f"has more than {limit}"
+        measured = f"has {size / MEBIBYTE:.1f} MiB" if size is not None else f"has more than {limit}"
         facts: dict[str, Fact] = {f"{self.kind}_limit_bytes": self.limit_bytes}
         if size is not None:
             facts[f"{self.kind}_bytes"] = size

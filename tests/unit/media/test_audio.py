@@ -10,7 +10,7 @@ import pytest
 
 from spark_avatar.errors import AudioSilent, AudioTooLong, AudioUnreadable
 from spark_avatar.media.audio import probe_audio, read_samples
-from spark_avatar.media.limits import MEGABYTE, MediaLimits
+from spark_avatar.media.limits import MEBIBYTE, MediaLimits
 from spark_avatar.media.recording import Recording
 
 LIMITS = MediaLimits()
@@ -342,8 +342,8 @@ def test_wav_with_an_impossible_rate(tmp_path):
 
 def test_too_many_bytes(tmp_path):
     path = write_wav(tmp_path / "s.wav", tone(1.0, 48000), 48000)
-    error = refused(path, AudioTooLong, MediaLimits(audio_bytes=MEGABYTE // 20))
-    assert "0.1 MB" in error.message
+    error = refused(path, AudioTooLong, MediaLimits(audio_bytes=MEBIBYTE // 20))
+    assert "0.1 MiB" in error.message
     assert error.facts["audio_bytes"] == path.stat().st_size
 
 

@@ -271,8 +271,8 @@ def test_too_many_bytes(tmp_path):
     path = tmp_path / "noise.bmp"
     noise = np.random.default_rng(0).integers(0, 255, (1500, 1400, 3), dtype=np.uint8)
     error = refused(save(path, Image.fromarray(noise)), ImageTooManyBytes)
-    assert "6.0 MB" in error.message
-    assert "at most 5 MB" in error.message
+    assert "6.0 MiB" in error.message
+    assert "at most 5 MiB" in error.message
     assert error.facts == {"image_bytes": path.stat().st_size, "limit_bytes": 5 * 1024 * 1024}
 
 
