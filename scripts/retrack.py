@@ -17,7 +17,6 @@ import numpy as np
 
 from spark_avatar.animation.track import AnimationTrack
 from spark_avatar.capture.capture import capture_track
-from spark_avatar.capture.measurements import INNER_PAIRS
 from spark_avatar.engines.portrait.compositor import Compositor
 from spark_avatar.engines.portrait.controls import poses
 from spark_avatar.engines.portrait.framing import frame_size
@@ -25,7 +24,7 @@ from spark_avatar.engines.portrait.portrait_rig import PortraitRig, build_rig
 from spark_avatar.face.analyzer import FaceAnalyzer
 from spark_avatar.face.canonical import canonical_face, fit_canonical
 from spark_avatar.face.detector import FaceDetector
-from spark_avatar.face.landmarks import LEFT_EYE, RIGHT_EYE
+from spark_avatar.face.landmarks import INNER_LIP_PAIRS, LEFT_EYE, RIGHT_EYE
 from spark_avatar.face.mesh import FaceMesh, FaceMesher
 from spark_avatar.media.arrays import RGBImage
 from spark_avatar.media.image import read_image
@@ -93,7 +92,7 @@ def shape_of(mesh: FaceMesh) -> np.ndarray:
 
 def gap_of(shape: np.ndarray) -> float:
     """Of the inner lips, E."""
-    return float(np.mean([np.linalg.norm(shape[a, :2] - shape[b, :2]) for a, b in INNER_PAIRS]))
+    return float(np.mean([np.linalg.norm(shape[a, :2] - shape[b, :2]) for a, b in INNER_LIP_PAIRS]))
 
 
 def above_the_mouth() -> list[int]:

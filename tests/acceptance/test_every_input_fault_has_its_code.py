@@ -78,7 +78,7 @@ IMAGES: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "page.jpg": (lambda: b"<!doctype html><html><body>Sign in to see this picture</body></html>", "003016013", "HTML"),
     "truncated.jpg": (lambda: astronaut_jpeg()[:20_000], "003016013", ""),
     "empty.png": (lambda: b"", "003016013", "empty"),
-    "large.png": (lambda: encoded(noise(1500, 1400), "PNG"), "003016011", "MB"),
+    "large.png": (lambda: encoded(noise(1500, 1400), "PNG"), "003016011", "MiB"),
     "wide.png": (lambda: encoded(Image.new("RGB", (5000, 5000)), "PNG"), "003016012", "5000"),
     "bomb.png": (lambda: png_header(50_000, 50_000), "003016012", "50000"),
     "drawing.svg": (lambda: b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', "003016013", "SVG"),
