@@ -8,7 +8,7 @@ import numpy as np
 
 from spark_avatar.face.canonical import fit_canonical, umeyama
 from spark_avatar.face.detector import FaceDetector
-from spark_avatar.face.landmarks import MOUTH_CORNERS, POINT_COUNT, STABLE
+from spark_avatar.face.landmarks import INNER_LIP_PAIRS, MOUTH_CORNERS, POINT_COUNT, STABLE
 from spark_avatar.face.mediapipe_models import MESH_SIDE, MeshNetwork
 from spark_avatar.face.mesh import FIRST_LOOK, FaceMesher, face_extent
 from spark_avatar.media.arrays import Curve, Points, Samples
@@ -20,7 +20,6 @@ GRID_RATE: Final = 25.0
 """Curves are compared at this many frames per second."""
 
 _PRESENT: Final = 0.5
-_INNER_PAIRS: Final = ((13, 14), (82, 87), (312, 317))
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +52,7 @@ def watch(path: Path, cache: Path | None = None) -> FilmedSpeech:
     frontal = _frontal(points[seen])
     times = np.flatnonzero(seen) / float(facts.frame_rate)
     at = np.arange(int(min(times[-1], len(samples) / SAMPLE_RATE) * GRID_RATE) + 1) / GRID_RATE
-    gap = np.mean([_distance(frontal, a, b) for a, b in _INNER_PAIRS], axis=0)
+    gap = np.mean([_distance(frontal, a, b) for a, b in INNER_LIP_PAIRS], axis=0)
     clip = FilmedSpeech(
         path.stem,
         samples,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from spark_avatar.app.adapters import database_url_of
@@ -30,12 +32,8 @@ def broker_url_of(settings: Settings) -> str | None:
 
 def open_dispatcher(settings: Settings) -> CeleryDispatcher:
     """Tells workers through the broker, which must be set. Raises `ConfigurationError`."""
-    url = broker_url_of(settings)
-    assert url is not None
-    try:
+    with _celery(settings) as url:
         from spark_avatar.dispatch.celery_queue.dispatcher import CeleryDispatcher
-    except ModuleNotFoundError as missing:
-        raise LibraryMissing("A broker needs Celery") from missing
     return CeleryDispatcher(url, default_engine=settings.default_engine)
 
 
@@ -43,10 +41,17 @@ def ask_broker(settings: Settings) -> str:
     """What answers at the broker's address, which must be set; for `doctor`. Raises `ConfigurationError`, and
     what the driver raises where nothing answers, or refuses.
     """
+    with _celery(settings) as url:
+        from spark_avatar.dispatch.celery_queue import broker
+    return broker.ask_broker(url)
+
+
+@contextmanager
+def _celery(settings: Settings) -> Iterator[str]:
+    """The broker's address, around the import of what needs Celery. Raises `LibraryMissing` where that is not installed."""
     url = broker_url_of(settings)
     assert url is not None
     try:
-        from spark_avatar.dispatch.celery_queue import broker
+        yield url
     except ModuleNotFoundError as missing:
         raise LibraryMissing("A broker needs Celery") from missing
-    return broker.ask_broker(url)
